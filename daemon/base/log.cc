@@ -1,0 +1,111 @@
+#include "daemon/base/log.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+namespace sockherd::log {
+namespace {
+
+struct Sink {
+  Level level = Level::Info;
+  bool journal = false;
+  std::array<uint64_t, 8> counts{};
+};
+
+// JOURNAL_STREAM holds "device:inode" of the journal's socket; it is inherited even where standard
+// error was redirected since, so both numbers must match (systemd.exec(5)).
+bool stderr_is_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat st {};
+  if (stream == nullptr || ::fstat(STDERR_FILENO, &st) != 0) return false;
+  return std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino) == stream;
+}
+
+Sink& sink() {
+  static Sink instance = [] {
+    Sink s;
+    s.journal = stderr_is_journal();
+    return s;
+  }();
+  return instance;
+}
+
+std::string_view word(Level level) {
+  switch (level) {
+    case Level::Error:
+      return "error: ";
+    case Level::Warning:
+      return "warning: ";
+    case Level::Notice:
+    case Level::Info:
+      return "";
+    case Level::Debug:
+      return "debug: ";
+  }
+  return "";
+}
+
+void append_value(std::string& line, std::string_view value) {
+  const auto is_plain = [](char c) { return c > ' ' && c != '"' && c != '\\' && c != 0x7f; };
+  bool plain = !value.empty();
+  for (const char c : value) plain = plain && is_plain(c);
+  if (plain) {
+    line += value;
+    return;
+  }
+  line += '"';
+  for (const char c : value) {
+    if (c == '"' || c == '\\') line += '\\';
+    if (c == '\n') {
+      line += "\\n";
+    } else if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) {
+      line += '?';
+    } else {
+      line += c;
+    }
+  }
+  line += '"';
+}
+
+}  // namespace
+
+void set_level(Level level) {
+  sink().level = level;
+}
+
+uint64_t count(Level level) {
+  return sink().counts[static_cast<size_t>(level)];
+}
+
+std::string format(std::string_view event, Facts facts) {
+  std::string line(event);
+  for (const Fact& fact : facts) {
+    line += ' ';
+    line += fact.key;
+    line += '=';
+    append_value(line, fact.value);
+  }
+  return line;
+}
+
+void write(Level level, std::string_view event, Facts facts) {
+  ++sink().counts[static_cast<size_t>(level)];
+  if (level > sink().level) return;
+  std::string line;
+  if (sink().journal) {
+    line = "<" + std::to_string(static_cast<int>(level)) + ">";
+  } else {
+    line = word(level);
+  }
+  line += format(event, facts);
+  line += '\n';
+  // One write a line, so that lines of several processes do not mix. There is nobody to tell when
+  // standard error itself fails.
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+}  // namespace sockherd::log

@@ -1,0 +1,63 @@
+// The log: one line an event, a fixed event name and facts.
+//
+//   log::warn("worker-exited", {{"slot", 3}, {"pid", 812}, {"signal", "SEGV"}});
+//   → worker-exited slot=3 pid=812 signal=SEGV
+//
+// Goes to standard error: with the journal's <N> priority prefix where standard error is the
+// journal (JOURNAL_STREAM, sd-daemon(3)), else plain with the level in words. Only supervisor,
+// worker, admin and the mains log, each failure once, where it is decided; everything below returns
+// a Result.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace sockherd::log {
+
+enum class Level : int { Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7 };  // syslog(3)
+
+struct Fact {
+  template <typename Number>
+  requires std::is_integral_v<Number> Fact(std::string_view k, Number number)
+      : key(k), value(std::to_string(number)) {}
+  Fact(std::string_view k, std::string_view text) : key(k), value(text) {}
+  Fact(std::string_view k, const char* text) : key(k), value(text) {}
+  Fact(std::string_view k, const std::string& text) : key(k), value(text) {}
+
+  std::string_view key;
+  std::string value;
+};
+using Facts = std::initializer_list<Fact>;
+
+// Lines below `level` are dropped. The default is Info.
+void set_level(Level level);
+
+// How many lines of `level` were written or dropped since the start (for the metrics).
+uint64_t count(Level level);
+
+void write(Level level, std::string_view event, Facts facts);
+
+inline void error(std::string_view event, Facts facts = {}) {
+  write(Level::Error, event, facts);
+}
+inline void warn(std::string_view event, Facts facts = {}) {
+  write(Level::Warning, event, facts);
+}
+inline void notice(std::string_view event, Facts facts = {}) {
+  write(Level::Notice, event, facts);
+}
+inline void info(std::string_view event, Facts facts = {}) {
+  write(Level::Info, event, facts);
+}
+inline void debug(std::string_view event, Facts facts = {}) {
+  write(Level::Debug, event, facts);
+}
+
+// The line as it is written, without prefix: values with blanks, quotes or control characters are
+// quoted and escaped, so that one event is always one line.
+std::string format(std::string_view event, Facts facts);
+
+}  // namespace sockherd::log

@@ -1,0 +1,54 @@
+// The control interface, io.sockherd.Sockherd1: names that both sides use. The one control
+// protocol: served by the supervisor on a private socket (peer to peer D-Bus), spoken by admin and
+// sockherdctl.
+//
+// Method                          In    Out    Says
+// GetStatus                       -     a{sv}  the daemon: see keys below
+// ListPools                       -     aa{sv} every pool
+// ListWorkers(pool)               s     aa{sv} the workers of a pool; "" = of all
+// ListListeners                   -     aa{sv} every listening socket, with its accept queue
+// SetWorkers(pool, count)         su    u      scales; answers the count that was wanted before
+// Reload()                        -     bdas   reads the configuration anew; answers when done:
+//                                              ok, seconds, reasons
+// Restart(pool, slot)             si    bdas   replaces the workers of a pool one by one, or of one
+//                                              slot (-1 = all); answers when done
+// OpenStatistics(pool)            s     h      the pool's statistics segment, read-only
+//
+// Keys of GetStatus: version s, pid x, state s (starting, running, reloading, stopping), ready b,
+//   generation t, uptime_seconds d, start_time_seconds d (Unix time), config_file s,
+//   reloads t, reload_failures t, last_reload_ok b, last_reload_time_seconds d (Unix time of the
+//   last success, 0 = none), last_reload_seconds d, last_reload_reasons as, log_warnings t,
+//   log_errors t, admin_restarts t
+// Keys of ListPools: name s, desired t, max t, ready t, starting t, draining t, backoff t,
+// generation t,
+//   slots t (ever used), starts t, listeners as, command as (empty = built-in),
+//   exits_requested t, exits_exit t, exits_signal t, exits_start_timeout t, exits_drain_timeout t,
+//   exits_start_failed t
+// Keys of ListWorkers: pool s, slot t, generation t, pid x, state s (starting, ready, draining,
+//   backoff), uptime_seconds d, restarts t (of this slot), status s (the worker's STATUS=),
+//   retry_seconds d (backoff only), last_exit s ("" = none; "signal SEGV", "exit 3")
+//   Extra, added by admin from the statistics pages: none here.
+// Keys of ListListeners: name s, address s, slot t, adopted b, served b, accept_queue t,
+//   accept_queue_limit t
+//
+// Dictionaries only grow: a reader takes the keys it knows. Errors are named below.
+#pragma once
+
+namespace sockherd::bus {
+
+inline constexpr char kInterface[] = "io.sockherd.Sockherd1";
+inline constexpr char kObject[] = "/io/sockherd/Sockherd1";
+
+inline constexpr char kErrorNoSuchPool[] = "io.sockherd.Error.NoSuchPool";
+inline constexpr char kErrorNoSuchSlot[] = "io.sockherd.Error.NoSuchSlot";
+inline constexpr char kErrorOutOfRange[] = "io.sockherd.Error.OutOfRange";
+inline constexpr char kErrorBusy[] =
+    "io.sockherd.Error.Busy";  // another reload or restart is running
+inline constexpr char kErrorStopping[] = "io.sockherd.Error.Stopping";
+inline constexpr char kErrorUnavailable[] = "io.sockherd.Error.Unavailable";  // the kernel said no
+
+// What the supervisor hands to sockherd-admin beside its listening sockets, by FDNAME: one end of a
+// socketpair that carries this protocol.
+inline constexpr char kControlFdName[] = "sockherd.control";
+
+}  // namespace sockherd::bus

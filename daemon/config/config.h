@@ -1,0 +1,91 @@
+// Config: one validated configuration, as plain data. One Config is one generation.
+//
+// Every member that a user can set is a row of the option table in options.h, which holds its name,
+// type, unit, default, bounds and help; nothing here has a default of its own. How text becomes a
+// Config is load.h. Pure: no descriptors, no files, no clock.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sockherd::config {
+
+using Milliseconds = std::chrono::milliseconds;
+
+// [listener.NAME]: a named address, adopted from systemd by that name or bound where it passed
+// none.
+struct Listener {
+  std::string name;
+  std::string address;  // "[::]:8080", "127.0.0.1:80", "unix:/run/x.sock"; "" = only from systemd
+  int64_t backlog = 0;  // pending connections; the kernel clamps it to net.core.somaxconn
+  int64_t mode = 0;     // access bits of a Unix socket that we bind, 0660 = 432
+};
+
+// One entry of `routes`: what answers the paths that start with `path`. Exactly one of the targets
+// is set. The longest matching path wins; "/static/" matches whole segments only.
+struct Route {
+  std::string path;
+  std::string files;   // directory to serve, absolute
+  std::string index;   // file served for a directory, "index.html"
+  std::string module;  // built-in module; today "demo"
+};
+
+// What a built-in worker allows a client, all on by default, all counted.
+struct Limits {
+  int64_t max_connections = 0;  // per worker; 0 = from the descriptor limit
+  int64_t max_header_size = 0;  // bytes of request line and header fields
+  int64_t max_target_size = 0;  // bytes of the request target
+  int64_t max_header_fields = 0;
+  int64_t max_body_size = 0;          // bytes
+  Milliseconds header_timeout{0};     // from the first byte of a request to the end of its head
+  Milliseconds body_timeout{0};       // without progress in a request body
+  Milliseconds write_timeout{0};      // without progress in a response
+  Milliseconds keepalive_timeout{0};  // idle between requests
+};
+
+// [pool.NAME]: interchangeable workers of one program, serving one or more listeners.
+struct Pool {
+  std::string name;
+  std::vector<std::string> listeners;
+  bool workers_auto = false;         // one per CPU this service may use; resolved by the supervisor
+  int64_t workers = 0;               // when not automatic
+  int64_t max_workers = 0;           // ceiling for scaling at run time
+  std::vector<std::string> command;  // empty = the built-in engine
+  std::vector<std::string> environment;  // "NAME=value", for command pools and built-in ones alike
+  std::vector<Route> routes;             // built-in engine only
+  Milliseconds start_timeout{0};         // from exec to READY=1
+  Milliseconds drain_timeout{0};         // from SIGTERM to SIGKILL
+  Milliseconds restart_delay{0};         // after the first crash; doubles with each further one
+  Milliseconds restart_delay_max{0};
+  Milliseconds stable_after{0};  // alive and ready for this long: the crash count starts anew
+  Limits limits;
+};
+
+// [admin]: the admin HTTP server.
+struct Admin {
+  bool enabled = true;
+  std::vector<std::string> address;  // "unix:/run/sockherd/admin.sock", "127.0.0.1:9753"
+  std::vector<std::string> hosts;    // further Host values to accept on TCP, beside the addresses
+  std::string user;                  // who the admin process runs as when the supervisor is root
+};
+
+// [daemon]: the supervisor itself.
+struct Daemon {
+  std::string runtime_directory;  // "" = $RUNTIME_DIRECTORY, else /run/sockherd
+  std::string log_level;          // error, warning, notice, info, debug
+};
+
+struct Config {
+  Daemon daemon;
+  std::vector<Listener> listeners;  // in the order of the file
+  std::vector<Pool> pools;
+  Admin admin;
+
+  const Listener* find_listener(std::string_view name) const;
+  const Pool* find_pool(std::string_view name) const;
+};
+
+}  // namespace sockherd::config

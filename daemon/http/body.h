@@ -1,0 +1,50 @@
+// The request body: takes it out of the byte stream by its framing (RFC 9112 sections 6 and 7).
+//
+// Both kinds go through one reader, so that a connection has one way to read or to skip a body.
+// Strict: chunk sizes are hexadecimal digits without sign, at most 16 of them; extensions are
+// skipped up to a bound; trailers are skipped with the rules and limits of the head. Zero-copy and
+// pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "daemon/http/request.h"
+
+namespace sockherd::http {
+
+class BodyReader {
+ public:
+  BodyReader() = default;  // an empty body
+
+  // max_bytes: of content, whatever the framing; over it the body is refused with 413.
+  BodyReader(BodyKind kind, uint64_t content_length, uint64_t max_bytes);
+
+  struct Step {
+    ParseState state = ParseState::Incomplete;
+    size_t consumed = 0;    // bytes of the stream that are done with
+    std::string_view data;  // content among them; may be empty
+    int status = 0;         // Refused: 400 or 413
+    const char* reason = "";
+  };
+
+  // Takes the next piece of content from the front of `bytes`. Call again with the rest until
+  // Complete, or until it consumes nothing and says Incomplete. Complete consumes nothing beyond
+  // the body.
+  Step read(std::string_view bytes);
+
+  bool is_complete() const;
+  uint64_t content_bytes() const { return content_bytes_; }
+
+ private:
+  enum class State : uint8_t;
+  State state_{};
+  BodyKind kind_ = BodyKind::None;
+  uint64_t remaining_ = 0;  // of the length, or of the current chunk
+  uint64_t content_bytes_ = 0;
+  uint64_t max_bytes_ = 0;
+  size_t line_bytes_ = 0;  // of the current chunk-size or trailer line, or of all trailers
+};
+
+}  // namespace sockherd::http

@@ -1,0 +1,78 @@
+// The shared statistics pages: what a worker counts, and how it is read.
+//
+// A segment (segment.h) is one memory file a pool: a header, one page of totals a slot, and seats.
+// A worker process sits on one seat and is its only writer, so an event costs one relaxed load and
+// one relaxed store of its own cache line: no locked instruction, no sharing. When a worker has
+// ended, the supervisor folds its seat into the totals of its slot. So a slot's count is its total
+// plus its live seats, and never goes down. Open connections are accepted - closed; folding closes
+// what was open.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "daemon/stats/histogram.h"
+
+namespace sockherd::stats {
+
+// What is counted. The admin side's metric table names each of them; add here and there.
+enum class Count : uint8_t {
+  ConnectionsAccepted,
+  ConnectionsClosed,
+  ConnectionsRefused,  // above max_connections, answered 503
+  AcceptErrors,
+  Requests,  // heads that were complete and valid
+  Responses1xx,
+  Responses2xx,
+  Responses3xx,
+  Responses4xx,
+  Responses5xx,
+  BytesReceived,
+  BytesSent,
+  BadRequests,        // 400: malformed head or framing
+  HeadTooLarge,       // 431
+  TargetTooLong,      // 414
+  BodyTooLarge,       // 413
+  HeaderTimeouts,     // 408 in the head
+  BodyTimeouts,       // 408 in the body
+  WriteTimeouts,      // closed: the client does not read
+  KeepaliveTimeouts,  // closed: idle
+  LoopIterations,     // heartbeat of the event loop
+};
+inline constexpr size_t kCounts = 21;
+
+struct Counters {
+  std::array<std::atomic<uint64_t>, kCounts> counts{};
+  std::array<std::atomic<uint64_t>, Histogram::kBuckets> latency{};  // requests by duration
+  std::atomic<uint64_t> latency_sum_ns{0};
+
+  // Single writer: see above.
+  static void bump(std::atomic<uint64_t>& counter, uint64_t by = 1) {
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+  void add(Count what, uint64_t by = 1) { bump(counts[static_cast<size_t>(what)], by); }
+  void observe_latency_ns(uint64_t ns) {
+    bump(latency[Histogram::bucket_of(ns)]);
+    bump(latency_sum_ns, ns);
+  }
+  uint64_t get(Count what) const {
+    return counts[static_cast<size_t>(what)].load(std::memory_order_relaxed);
+  }
+};
+
+// One page: 4 KiB, so that writers never share a cache line.
+struct alignas(4096) Page {
+  // Written by the supervisor, under the segment's sequence lock.
+  std::atomic<uint32_t> live{0};  // 1 = a worker sits here (seats only)
+  std::atomic<uint32_t> slot{0};
+  std::atomic<uint32_t> generation{0};
+  std::atomic<int32_t> pid{0};
+  // Written by the worker.
+  alignas(64) Counters counters;
+};
+static_assert(sizeof(Page) == 4096);
+static_assert(std::atomic<uint64_t>::is_always_lock_free);
+
+}  // namespace sockherd::stats

@@ -1,0 +1,74 @@
+// Segment: the statistics memory of one pool. See page.h for who writes what.
+//
+// Layout: one header page, `slots` pages of totals, `seats` pages. The supervisor formats it and is
+// the only one to take, fold and free seats; readers retry while it does (a sequence lock), so a
+// scrape never counts a worker twice or not at all. Pure: it works on memory that the caller
+// mapped, and does not own it; sys/shared_memory.h makes and maps the memory.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "daemon/base/result.h"
+#include "daemon/stats/page.h"
+
+namespace sockherd::stats {
+
+// The counters of one slot at one moment, plain.
+struct Totals {
+  std::array<uint64_t, kCounts> counts{};
+  std::array<uint64_t, Histogram::kBuckets> latency{};
+  uint64_t latency_sum_ns = 0;
+
+  uint64_t get(Count what) const { return counts[static_cast<size_t>(what)]; }
+  uint64_t open_connections() const {
+    return get(Count::ConnectionsAccepted) - get(Count::ConnectionsClosed);
+  }
+  void add(const Counters& counters);
+  void add(const Totals& other);
+};
+
+class Segment {
+ public:
+  // Bytes that a segment of this shape takes.
+  static size_t size_bytes(uint32_t slots, uint32_t seats);
+
+  // Formats zeroed memory of size_bytes(slots, seats). The supervisor's side.
+  static Segment format(std::span<std::byte> memory, uint32_t slots, uint32_t seats);
+
+  // A segment that somebody else has formatted; read-only memory will do for readers.
+  // Errors: another layout version, or memory shorter than the header says.
+  static Result<Segment> attach(std::span<std::byte> memory);
+
+  uint32_t slots() const;
+  uint32_t seats() const;
+
+  // Takes a free seat for a new worker, with counters at zero; nothing if all are taken.
+  std::optional<uint32_t> take_seat(uint32_t slot, uint32_t generation);
+  // Who sits there, once known. For people; nothing is decided by it.
+  void set_seat_pid(uint32_t seat, int32_t pid);
+  // After the worker has ended: adds its counters to its slot's totals and frees the seat.
+  void fold_seat(uint32_t seat);
+
+  // The page of a seat, for the worker that sits on it.
+  Page& seat(uint32_t index);
+
+  // The counters of one slot: totals and all live seats. Consistent; spins only while the
+  // supervisor is between two stores.
+  Totals read_slot(uint32_t slot) const;
+
+  // The same for all slots in one pass, indexed by slot.
+  std::vector<Totals> read_all() const;
+
+ private:
+  struct Header;
+  explicit Segment(std::byte* base) : base_(base) {}
+  Header& header() const;
+  Page& page(size_t index) const;
+
+  std::byte* base_;
+};
+
+}  // namespace sockherd::stats
