@@ -6,6 +6,8 @@
 // mapped, and does not own it; sys/shared_memory.h makes and maps the memory.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -23,8 +25,11 @@ struct Totals {
   uint64_t latency_sum_ns = 0;
 
   uint64_t get(Count what) const { return counts[static_cast<size_t>(what)]; }
+  // Not below zero when a connection came and went while these were read.
   uint64_t open_connections() const {
-    return get(Count::ConnectionsAccepted) - get(Count::ConnectionsClosed);
+    const uint64_t accepted = get(Count::ConnectionsAccepted);
+    const uint64_t closed = get(Count::ConnectionsClosed);
+    return accepted > closed ? accepted - closed : 0;
   }
   void add(const Counters& counters);
   void add(const Totals& other);
@@ -42,8 +47,8 @@ class Segment {
   // Errors: another layout version, or memory shorter than the header says.
   static Result<Segment> attach(std::span<std::byte> memory);
 
-  uint32_t slots() const;
-  uint32_t seats() const;
+  uint32_t slots() const { return slots_; }
+  uint32_t seats() const { return seats_; }
 
   // Takes a free seat for a new worker, with counters at zero; nothing if all are taken.
   std::optional<uint32_t> take_seat(uint32_t slot, uint32_t generation);
@@ -54,9 +59,10 @@ class Segment {
 
   // The page of a seat, for the worker that sits on it.
   Page& seat(uint32_t index);
+  const Page& seat(uint32_t index) const;
 
   // The counters of one slot: totals and all live seats. Consistent; spins only while the
-  // supervisor is between two stores.
+  // supervisor is between two stores, and not for ever should it be killed there.
   Totals read_slot(uint32_t slot) const;
 
   // The same for all slots in one pass, indexed by slot.
@@ -64,11 +70,15 @@ class Segment {
 
  private:
   struct Header;
-  explicit Segment(std::byte* base) : base_(base) {}
+  Segment(std::byte* base, uint32_t slots, uint32_t seats)
+      : base_(base), slots_(slots), seats_(seats) {}
   Header& header() const;
   Page& page(size_t index) const;
 
   std::byte* base_;
+  // Of the header when we attached: a worker that writes nonsense there moves nobody else.
+  uint32_t slots_;
+  uint32_t seats_;
 };
 
 }  // namespace sockherd::stats
