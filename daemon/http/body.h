@@ -2,8 +2,8 @@
 //
 // Both kinds go through one reader, so that a connection has one way to read or to skip a body.
 // Strict: chunk sizes are hexadecimal digits without sign, at most 16 of them; extensions are
-// skipped up to a bound; trailers are skipped with the rules and limits of the head. Zero-copy and
-// pure.
+// skipped up to a bound; trailers are checked by the rules of fields, bounded, and dropped.
+// Zero-copy and pure.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace sockherd::http {
 
 class BodyReader {
  public:
-  BodyReader() = default;  // an empty body
+  BodyReader();  // an empty body
 
   // max_bytes: of content, whatever the framing; over it the body is refused with 413.
   BodyReader(BodyKind kind, uint64_t content_length, uint64_t max_bytes);
@@ -25,13 +25,14 @@ class BodyReader {
     ParseState state = ParseState::Incomplete;
     size_t consumed = 0;    // bytes of the stream that are done with
     std::string_view data;  // content among them; may be empty
-    int status = 0;         // Refused: 400 or 413
+    int status = 0;         // Refused: 400, 413, or 431 for trailers
     const char* reason = "";
   };
 
   // Takes the next piece of content from the front of `bytes`. Call again with the rest until
-  // Complete, or until it consumes nothing and says Incomplete. Complete consumes nothing beyond
-  // the body.
+  // Complete, or until it consumes nothing and says Incomplete. Complete may come with the last
+  // piece, and consumes nothing beyond the body. A content length over the bound is refused by the
+  // first call, also without bytes. Refused is final.
   Step read(std::string_view bytes);
 
   bool is_complete() const;
@@ -39,12 +40,24 @@ class BodyReader {
 
  private:
   enum class State : uint8_t;
-  State state_{};
+
+  std::string_view take_content(std::string_view bytes);
+  bool take_framing(char byte);
+  bool take_size_byte(char byte);
+  bool take_extension_byte(char byte);
+  bool take_trailer_byte(char byte);
+  bool begin_chunk();
+  bool refuse(int status, const char* reason);  // always false
+
+  State state_;
   BodyKind kind_ = BodyKind::None;
+  int status_ = 0;
+  const char* reason_ = "";
   uint64_t remaining_ = 0;  // of the length, or of the current chunk
   uint64_t content_bytes_ = 0;
   uint64_t max_bytes_ = 0;
-  size_t line_bytes_ = 0;  // of the current chunk-size or trailer line, or of all trailers
+  size_t line_bytes_ = 0;  // size digits, extension bytes of this line, or bytes of all trailers
+  size_t extension_bytes_ = 0;  // of all lines
 };
 
 }  // namespace sockherd::http
