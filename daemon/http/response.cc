@@ -1,0 +1,164 @@
+#include "daemon/http/response.h"
+
+#include <charconv>
+#include <cstring>
+
+#include "daemon/base/assert.h"
+#include "daemon/http/characters.h"
+
+namespace sockherd::http {
+namespace {
+
+constexpr std::string_view kServer = "Server: sockherd\r\n";
+constexpr std::string_view kDate = "Date: ";
+constexpr std::string_view kContentType = "Content-Type: ";
+constexpr std::string_view kContentLength = "Content-Length: ";
+constexpr std::string_view kChunked = "Transfer-Encoding: chunked\r\n";
+constexpr std::string_view kLineEnd = "\r\n";
+
+std::string_view connection_line(ConnectionOption option) {
+  switch (option) {
+    case ConnectionOption::None:
+      return "";
+    case ConnectionOption::Close:
+      return "Connection: close\r\n";
+    case ConnectionOption::KeepAlive:
+      return "Connection: keep-alive\r\n";
+    case ConnectionOption::Upgrade:
+      return "Connection: Upgrade\r\n";
+  }
+  return "";
+}
+
+// A decimal number without an allocation.
+class Decimal {
+ public:
+  explicit Decimal(uint64_t number)
+      : size_(static_cast<size_t>(
+            std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr -
+            digits_.data())) {}
+  std::string_view view() const { return {digits_.data(), size_}; }
+
+ private:
+  std::array<char, 20> digits_;
+  size_t size_;
+};
+
+bool is_value(std::string_view text) {
+  const char* end = text.data() + text.size();
+  return skip_field_bytes(text.data(), end) == end;
+}
+
+bool is_writable(const ResponseHead& head) {
+  for (const Field& field : head.fields) {
+    if (!is_all(kTokenByte, field.name) || !is_value(field.value)) return false;
+  }
+  return !status_line(head.status).empty() && is_value(head.content_type) && is_value(head.date);
+}
+
+size_t line_size(std::string_view prefix, std::string_view value) {
+  return value.empty() ? 0 : prefix.size() + value.size() + kLineEnd.size();
+}
+
+// The caller has counted: there is room.
+class Writer {
+ public:
+  explicit Writer(char* at) : at_(at) {}
+
+  void add(std::string_view text) {
+    if (text.empty()) return;
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+  }
+  void add_line(std::string_view prefix, std::string_view value) {
+    if (value.empty()) return;
+    add(prefix);
+    add(value);
+    add(kLineEnd);
+  }
+  const char* at() const { return at_; }
+
+ private:
+  char* at_;
+};
+
+}  // namespace
+
+ConnectionOption connection_option(const RequestHead& request) {
+  if (!request.keep_alive) return ConnectionOption::Close;
+  return request.minor_version == 0 ? ConnectionOption::KeepAlive : ConnectionOption::None;
+}
+
+HeadWritten write_response_head(const ResponseHead& head, std::span<char> buffer) {
+  if (!is_writable(head)) return {.outcome = WriteOutcome::BadField};
+  const std::string_view status = status_line(head.status);
+  const std::string_view connection = connection_line(head.connection);
+  const std::string_view chunked = head.body == BodyKind::Chunked ? kChunked : std::string_view();
+  const Decimal number(head.content_length);
+  const std::string_view length =
+      head.body == BodyKind::Length ? number.view() : std::string_view();
+
+  size_t size = status.size() + kServer.size() + line_size(kDate, head.date) +
+                line_size(kContentType, head.content_type) + line_size(kContentLength, length) +
+                chunked.size() + connection.size() + kLineEnd.size();
+  for (const Field& field : head.fields) size += field.name.size() + field.value.size() + 4;
+  if (size > buffer.size()) return {.outcome = WriteOutcome::NoRoom, .bytes = size};
+
+  Writer writer(buffer.data());
+  writer.add(status);
+  writer.add(kServer);
+  writer.add_line(kDate, head.date);
+  writer.add_line(kContentType, head.content_type);
+  writer.add_line(kContentLength, length);
+  writer.add(chunked);
+  writer.add(connection);
+  for (const Field& field : head.fields) {
+    writer.add(field.name);
+    writer.add(": ");
+    writer.add(field.value);
+    writer.add(kLineEnd);
+  }
+  writer.add(kLineEnd);
+  SH_ASSERT(writer.at() == buffer.data() + size);
+  return {.outcome = WriteOutcome::Written, .bytes = size};
+}
+
+size_t write_error_response(const ErrorResponse& error, std::span<char> buffer) {
+  const Decimal code(static_cast<uint64_t>(error.status));
+  const std::string_view phrase = reason_phrase(error.status);
+  const std::string_view colon = error.reason.empty() ? "" : ": ";
+  const size_t body_size =
+      code.view().size() + 1 + phrase.size() + colon.size() + error.reason.size() + 1;
+  const ResponseHead head{.status = error.status,
+                          .date = error.date,
+                          .content_type = "text/plain; charset=utf-8",
+                          .content_length = body_size,
+                          .connection = error.connection,
+                          .fields = error.fields};
+  const HeadWritten written = write_response_head(head, buffer);
+  if (written.outcome != WriteOutcome::Written) return 0;
+  if (error.method == Method::Head) return written.bytes;
+  if (buffer.size() - written.bytes < body_size) return 0;
+
+  Writer writer(buffer.data() + written.bytes);
+  writer.add(code.view());
+  writer.add(" ");
+  writer.add(phrase);
+  writer.add(colon);
+  writer.add(error.reason);
+  writer.add("\n");
+  return written.bytes + body_size;
+}
+
+ChunkHead::ChunkHead(uint64_t size) : bytes_{}, start_(bytes_.size() - kChunkEnd.size()) {
+  SH_ASSERT(size > 0);
+  bytes_[start_] = '\r';
+  bytes_[start_ + 1] = '\n';
+  for (; size > 0; size >>= 4U) bytes_[--start_] = "0123456789abcdef"[size & 0xfU];
+}
+
+ChunkHead chunk_head(uint64_t size) {
+  return ChunkHead(size);
+}
+
+}  // namespace sockherd::http
