@@ -1,0 +1,1 @@
+"""The test suites, a package so that all of them share tests.support."""

@@ -1,0 +1,1 @@
+"""Load benchmarks against other servers."""

@@ -1,0 +1,1 @@
+"""The real programs, started the way systemd starts them."""

@@ -1,0 +1,1 @@
+"""What the integration, system and bench suites share."""

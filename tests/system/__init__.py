@@ -1,0 +1,1 @@
+"""The system test: a booted Debian with real systemd."""

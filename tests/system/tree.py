@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""A Debian 12 tree for the system test: built once with debootstrap, then cached.
+
+A run never writes to the cached tree: it gets an overlay of it (or a copy, where the kernel has no
+overlayfs) in a temporary directory. The cache is keyed by what is in the tree, so a changed package
+list builds a new one.
+
+    tree.py            builds the tree if it is missing and prints its path
+"""
+import contextlib
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SUITE = "bookworm"
+MIRROR = os.environ.get("SOCKHERD_DEBIAN_MIRROR", "http://deb.debian.org/debian")
+REVISION = "1"  # raise it when the way the tree is made changes
+PACKAGES = [
+    "systemd", "systemd-sysv", "dbus", "python3", "curl", "iproute2", "procps", "prometheus",
+    # What our programs link against; Tree.missing_libraries() tells when this list falls behind.
+    "libfmt9", "libprometheus-cpp-core1.0", "libcpp-httplib0.11", "libsystemd0", "zlib1g", "libssl3",
+]
+
+
+class TreeError(Exception):
+    """The tree cannot be made; the text says what to do about it."""
+
+
+def cache_directory():
+    """Where trees are kept, following XDG; /var/cache because only root can build one."""
+    return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "/var/cache") / "sockherd"
+
+
+def cached_path():
+    """The path of the tree that belongs to this package list."""
+    key = hashlib.sha256("\n".join([SUITE, REVISION, *sorted(PACKAGES)]).encode()).hexdigest()[:12]
+    return cache_directory() / f"debian-12-{key}"
+
+
+def require_root():
+    """The system test boots a container; without root it must fail, never be skipped."""
+    if os.geteuid() != 0:
+        raise TreeError("the system test needs root (debootstrap, overlayfs, systemd-nspawn): "
+                        "run it with sudo, or leave it out with `ctest -LE system`")
+    for tool, package in (("debootstrap", "debootstrap"), ("systemd-nspawn", "systemd-container")):
+        if not shutil.which(tool):
+            raise TreeError(f"{tool} is missing: apt install {package}")
+
+
+def debootstrap(target):
+    """Fills `target`; the log goes to a file beside it, whose end is shown on failure."""
+    log = target.with_suffix(".log")
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE,
+               str(target), MIRROR]
+    with log.open("wb") as out:
+        status = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT).returncode
+    if status != 0:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise TreeError(f"debootstrap failed ({log}):\n{tail}")
+
+
+def prepare(tree):
+    """What a tree needs to boot quickly and quietly in a container, with no services of its own."""
+    (tree / "etc/machine-id").write_text("")
+    (tree / "etc/hostname").write_text("sockherd-test\n")
+    units = tree / "etc/systemd/system"
+    for unit in ("prometheus.service", "prometheus-node-exporter.service", "apt-daily.timer",
+                 "apt-daily-upgrade.timer", "systemd-networkd-wait-online.service",
+                 "e2scrub_reap.service", "fstrim.timer"):
+        (units / unit).unlink(missing_ok=True)
+        (units / unit).symlink_to("/dev/null")
+    shutil.rmtree(tree / "var/cache/apt/archives", ignore_errors=True)
+
+
+def ensure_cached():
+    """The cached tree, built if need be. Two runs at once build it once."""
+    require_root()
+    path = cached_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.parent / "tree.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            print(f"building {path} with debootstrap, once (about 3 minutes)", file=sys.stderr,
+                  flush=True)
+            partial = path.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            debootstrap(partial)
+            prepare(partial)
+            partial.rename(path)
+    return path
+
+
+@contextlib.contextmanager
+def throwaway(cached):
+    """A writable tree that looks like `cached`, removed at the end."""
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="sockherd-sys-", dir="/var/tmp"))
+    tree = scratch / "tree"
+    for name in ("tree", "upper", "work"):
+        (scratch / name).mkdir()
+    overlay = subprocess.run(
+        ["mount", "-t", "overlay", "overlay", "-o",
+         f"lowerdir={cached},upperdir={scratch}/upper,workdir={scratch}/work", str(tree)],
+        stderr=subprocess.DEVNULL).returncode == 0
+    try:
+        if not overlay:  # no overlayfs here, or the file system cannot carry one
+            tree.rmdir()
+            subprocess.run(["cp", "-a", "--reflink=auto", str(cached), str(tree)], check=True)
+        yield tree
+    finally:
+        if overlay:
+            subprocess.run(["umount", "--lazy", str(tree)], check=True)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def missing_libraries(tree, program):
+    """The shared libraries of `program` (a path in the tree) that the tree does not have."""
+    listing = subprocess.run(["chroot", str(tree), "ldd", program], text=True, capture_output=True)
+    return [line.split()[0] for line in listing.stdout.splitlines() if "not found" in line]
+
+
+if __name__ == "__main__":
+    try:
+        print(ensure_cached())
+    except TreeError as error:
+        sys.exit(f"tree.py: {error}")
