@@ -1,0 +1,103 @@
+"""Boots a tree with systemd-nspawn, runs one command in it as a service, and brings its result out."""
+import pathlib
+import shutil
+import signal
+import subprocess
+
+from tests.support.paths import ROOT
+
+HOME = "opt/sockherd-test"  # in the tree: our tests, the hammer, and what they leave behind
+BOOT_SECONDS = 600
+
+UNIT = """\
+[Unit]
+Description=The system test of sockherd
+After=multi-user.target
+SuccessAction=poweroff-force
+FailureAction=poweroff-force
+
+[Service]
+Type=oneshot
+WorkingDirectory=/{home}
+Environment=PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 SOCKHERD_BIN_DIR=/{home}/bin {environment}
+ExecStart=/bin/sh -c '{command}; echo $? >/{home}/status'
+StandardOutput=file:/{home}/output
+StandardError=inherit
+TimeoutStartSec=infinity
+"""
+
+
+class ContainerError(Exception):
+    """The container did not get as far as the result of the test."""
+
+
+def run_in(tree, command, check=True):
+    """Runs a command in the tree without booting it (for systemd-sysusers and the like)."""
+    return subprocess.run(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
+                           "--private-network", "--pipe", "-D", str(tree), *command],
+                          check=check, text=True, capture_output=True)
+
+
+def install_build(tree, build_dir):
+    """`cmake --install` of a build into the tree, as a package would do it, and its user."""
+    subprocess.run(["cmake", "--install", str(build_dir), "--prefix", "/usr"],
+                   env={"DESTDIR": str(tree), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+                   check=True, stdout=subprocess.DEVNULL)
+    result = run_in(tree, ["systemd-sysusers"], check=False)
+    if result.returncode != 0:
+        raise ContainerError(f"systemd-sysusers: {result.stderr}")
+
+
+def install_tests(tree, hammer):
+    """Our tests and the hammer, under one folder that no package uses."""
+    home = tree / HOME
+    shutil.copytree(ROOT / "tests", home / "tests",
+                    ignore=shutil.ignore_patterns("__pycache__", "*.cc", "*.h", "unit", "fuzz"))
+    (home / "bin").mkdir()
+    shutil.copy2(hammer, home / "bin")
+
+
+def install_service(tree, command, environment=""):
+    """The service that runs `command` after boot and ends the container when that is through."""
+    unit = tree / "etc/systemd/system/sockherd-test.service"
+    unit.write_text(UNIT.format(home=HOME, command=command, environment=environment))
+    wants = tree / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir(parents=True, exist_ok=True)
+    (wants / unit.name).symlink_to(f"/etc/systemd/system/{unit.name}")
+
+
+def end(process):
+    """Ends a container that did not end by itself: SIGTERM is what nspawn shuts down at."""
+    for step in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is None:
+            process.send_signal(step)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def boot(tree):
+    """Boots, waits until the service has run, and returns (its exit status, its output)."""
+    home = pathlib.Path(tree) / HOME
+    home.mkdir(parents=True, exist_ok=True)
+    console = home / "console"
+    with console.open("wb") as out:
+        process = subprocess.Popen(
+            ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network",
+             "--console=pipe", "--boot", "-D", str(tree), "systemd.unit=multi-user.target",
+             "systemd.show_status=no"],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            process.wait(timeout=BOOT_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            end(process)
+    output = home / "output"
+    text = output.read_text(errors="replace") if output.exists() else ""
+    status = home / "status"
+    if not status.exists():
+        raise ContainerError(f"the test did not end; console:\n{console.read_text(errors='replace')}"
+                             f"\noutput so far:\n{text}")
+    return int(status.read_text()), text
