@@ -144,10 +144,10 @@ void split_query(std::string_view path_and_query, RequestHead& head) {
 // other scheme is served here. An empty host is an error (RFC 9110 section 4.2.1).
 bool split_absolute(RequestHead& head) {
   const std::string_view target = head.target;
-  const size_t colon = target.find(':');
+  const size_t colon = target.find("://");
+  if (colon == std::string_view::npos) return false;
   const std::string_view scheme = target.substr(0, colon);
   if (!equals_ignore_case(scheme, "http") && !equals_ignore_case(scheme, "https")) return false;
-  if (target.substr(colon, 3) != "://") return false;
   const std::string_view rest = target.substr(colon + 3);
   const size_t authority_size = std::min(rest.find_first_of("/?"), rest.size());
   head.host = rest.substr(0, authority_size);

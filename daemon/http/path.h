@@ -1,0 +1,44 @@
+// The path of a request as a plain path: escapes decoded, dot segments removed (RFC 3986 sections
+// 2.1 and 5.2.4). For serving files, and for choosing the route: decide on the plain path, or
+// "/public/%2e%2e/private" gets around the decision.
+//
+// Promised of every plain path that is returned:
+//  - it begins with "/", has no "." or ".." segment, and no empty one ("//" is taken for "/", as
+//    the kernel does; so what is behind the first "/" is never an absolute path);
+//  - it holds no NUL, no other control and no "\"; other bytes stand as they were meant, also those
+//    from 0x80 on, which are not checked to be UTF-8;
+//  - it ends with "/" exactly when the encoded path did, or ended with a dot segment.
+// Not promised: that symbolic links stay below a directory. That is openat2's RESOLVE_BENEATH.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace sockherd::http {
+
+enum class PathFault : uint8_t {
+  None,
+  NotAbsolute,   // does not begin with "/"
+  BadEscape,     // "%" without two hexadecimal digits
+  EncodedNul,    // "%00": would cut the name short behind the check
+  EncodedSlash,  // "%2F": a segment with a slash in it is no file name, and no separator either
+  Backslash,     // raw or "%5C": URL parsers of browsers take it for a slash
+  Control,       // other control characters, which are no bytes of honest names
+  AboveRoot,     // more ".." than there are segments; RFC 3986 would stay at the root
+  NoRoom         // the buffer is smaller than the encoded path
+};
+
+struct PlainPath {
+  PathFault fault = PathFault::None;
+  std::string_view path;  // in the buffer; empty on a fault
+};
+
+// encoded: as RequestHead::path has it, without the query. buffer: at least as long; may not
+// overlap.
+PlainPath plain_path(std::string_view encoded, std::span<char> buffer);
+
+// For log and error body, static.
+const char* describe(PathFault fault);
+
+}  // namespace sockherd::http
