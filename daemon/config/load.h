@@ -11,20 +11,9 @@
 #include <vector>
 
 #include "daemon/config/config.h"
+#include "daemon/config/fault.h"
 
 namespace sockherd::config {
-
-// One fault: where, and what to do about it. line and column count from 1; 0 where the fault has no
-// place in a file (an override, a missing table).
-struct Fault {
-  std::string source;  // the file's name, "--set" or "environment"
-  uint32_t line = 0;
-  uint32_t column = 0;
-  std::string what;  // names the value and the remedy
-
-  // "sockherd.toml:12:3: pool.web.workers: ..." (no ":0:0" where there is no place)
-  std::string text() const;
-};
 
 // An option set outside of the file: `key` is its dotted path ("pool.web.workers"), `value` a TOML
 // value, or plain text for string options ("4", "auto", "[\"web\"]"). Later ones win; flags come
@@ -35,9 +24,17 @@ struct Override {
   std::string value;
 };
 
+// One option with the value that is in force, and where that came from.
+struct Setting {
+  std::string path;    // "pool.web.workers"
+  std::string value;   // as TOML: "\"auto\""
+  std::string origin;  // "sockherd.toml:12:3", "environment", "--set" or "default"
+};
+
 struct Loaded {
-  std::optional<Config> config;  // empty when there are faults
-  std::vector<Fault> faults;     // sorted by place
+  std::optional<Config> config;   // empty when there are faults
+  std::vector<Fault> faults;      // sorted by place
+  std::vector<Setting> settings;  // of every section that is there, in its order
 };
 
 Loaded load(std::string_view text, std::string_view file,

@@ -1,0 +1,179 @@
+#include "daemon/config/check.h"
+
+#include <algorithm>
+#include <map>
+
+#include "daemon/config/address.h"
+#include "daemon/config/assign.h"
+#include "daemon/config/units.h"
+
+namespace sockherd::config {
+namespace {
+
+std::string indexed(const std::string& path, size_t index) {
+  return path + "[" + std::to_string(index) + "]";
+}
+
+std::string listener_path(const Listener& listener) {
+  return "listener." + listener.name;
+}
+std::string pool_path(const Pool& pool) {
+  return "pool." + pool.name;
+}
+
+std::vector<std::string_view> listener_names(const Config& config) {
+  std::vector<std::string_view> names;
+  for (const Listener& listener : config.listeners) names.push_back(listener.name);
+  return names;
+}
+
+// Who has an address already: canonical address → path of the option that has it.
+using Addresses = std::map<std::string, std::string>;
+
+void check_address(const std::string& text, const std::string& path, Addresses& taken,
+                   Report& report) {
+  const Result<std::string> address = canonical_address(text);
+  if (!address.ok()) return;
+  const auto [other, is_new] = taken.emplace(address.value(), path);
+  if (!is_new)
+    report.add(path, address.value() + " is the address of " + other->second +
+                         " already; choose another one");
+}
+
+void check_addresses(const Config& config, Report& report) {
+  Addresses taken;
+  for (const Listener& listener : config.listeners)
+    if (!listener.address.empty())
+      check_address(listener.address, listener_path(listener) + ".address", taken, report);
+  if (!config.admin.enabled) return;
+  for (size_t i = 0; i < config.admin.address.size(); ++i)
+    check_address(config.admin.address[i], indexed("admin.address", i), taken, report);
+}
+
+// Each listener of a pool is there and has no other pool. Says whether all are known.
+void check_pool_listeners(const Config& config, const Pool& pool,
+                          std::map<std::string, std::string>& pool_of, Report& report) {
+  const std::string path = pool_path(pool) + ".listeners";
+  if (pool.listeners.empty() && !report.has_fault(path))
+    report.add(path,
+               "the pool has no listener and would serve nothing; name one, such as "
+               "listeners = [\"" +
+                   (config.listeners.empty() ? "web" : config.listeners[0].name) + "\"]");
+  for (size_t i = 0; i < pool.listeners.size(); ++i) {
+    const std::string& name = pool.listeners[i];
+    const std::string item = indexed(path, i);
+    if (report.has_fault(item)) continue;
+    if (config.find_listener(name) == nullptr) {
+      report.add(item, "there is no listener " + quote(name) +
+                           did_you_mean(name, listener_names(config)) + "; add [listener." + name +
+                           "] or name another one");
+      continue;
+    }
+    const auto [other, is_new] = pool_of.emplace(name, pool.name);
+    if (!is_new)
+      report.add(item, "listener " + quote(name) + " is served by pool " + quote(other->second) +
+                           " already; a listener has one pool, so remove it from one of them");
+  }
+}
+
+void check_listeners_are_served(const Config& config,
+                                const std::map<std::string, std::string>& pool_of, Report& report) {
+  // A mistyped name in a pool is told there; the listener it meant is not at fault too.
+  for (const Pool& pool : config.pools)
+    if (report.has_fault(pool_path(pool) + ".listeners")) return;
+  for (const Listener& listener : config.listeners)
+    if (!pool_of.contains(listener.name))
+      report.add(listener_path(listener),
+                 "no pool serves this listener; add " + quote(listener.name) +
+                     " to the listeners of a pool, or remove [" + listener_path(listener) + "]");
+}
+
+void check_target(const Pool& pool, Report& report) {
+  const std::string path = pool_path(pool);
+  if (report.has_fault(path + ".routes") || report.has_fault(path + ".command")) return;
+  if (pool.command.empty() && pool.routes.empty())
+    report.add(path,
+               "the pool has nothing to run; set routes = [{ path = \"/\", module = "
+               "\"demo\" }] for the built-in engine, or command = [\"PROGRAM\"] for any other");
+  if (!pool.command.empty() && !pool.routes.empty())
+    report.add(path + ".routes",
+               "routes are for the built-in engine and this pool has a command; "
+               "remove one of the two");
+}
+
+void check_route(const Route& route, const std::string& path, Report& report) {
+  if (!route.path.starts_with('/') && !report.has_fault(path + ".path"))
+    report.add(path + ".path", route.path.empty()
+                                   ? "the path is missing; write path = \"/\" for everything"
+                                   : "must begin with \"/\": write " + quote("/" + route.path));
+  if (route.path.find_first_of("?#") != std::string::npos)
+    report.add(path + ".path", "a path has no \"?\" or \"#\"; routes look at the path only");
+  if (route.index.find('/') != std::string::npos)
+    report.add(path + ".index", "is a file name within the directory; remove the \"/\"");
+  const int targets = !route.files.empty() + !route.module.empty();
+  if (report.has_fault(path + ".files") || report.has_fault(path + ".module")) return;
+  if (targets == 0)
+    report.add(path, "the route has no target; add files = \"/DIRECTORY\" or module = \"demo\"");
+  if (targets > 1) report.add(path, "the route has both files and module; remove one of the two");
+}
+
+void check_routes(const Pool& pool, Report& report) {
+  const std::string path = pool_path(pool) + ".routes";
+  std::map<std::string, size_t> seen;
+  for (size_t i = 0; i < pool.routes.size(); ++i) {
+    check_route(pool.routes[i], indexed(path, i), report);
+    const auto [other, is_new] = seen.emplace(pool.routes[i].path, i);
+    if (!is_new && !report.has_fault(indexed(path, i)))
+      report.add(indexed(path, i) + ".path", quote(pool.routes[i].path) + " is the path of " +
+                                                 indexed("routes", other->second) +
+                                                 " already; remove one of the two");
+  }
+}
+
+void check_numbers(const Pool& pool, Report& report) {
+  const std::string path = pool_path(pool);
+  if (pool.workers > pool.max_workers && !report.has_fault(path + ".max_workers"))
+    report.add(path + ".workers", std::to_string(pool.workers) + " is more than max_workers = " +
+                                      std::to_string(pool.max_workers) +
+                                      "; lower it, or raise max_workers");
+  if (pool.restart_delay > pool.restart_delay_max && !report.has_fault(path + ".restart_delay_max"))
+    report.add(path + ".restart_delay", quote(format_duration(pool.restart_delay)) +
+                                            " is more than restart_delay_max = " +
+                                            quote(format_duration(pool.restart_delay_max)) +
+                                            "; lower it, or raise restart_delay_max");
+}
+
+}  // namespace
+
+void check(const Config& config, Report& report) {
+  if (report.is_incomplete()) return;
+  std::map<std::string, std::string> pool_of;
+  for (const Pool& pool : config.pools) {
+    check_pool_listeners(config, pool, pool_of, report);
+    check_target(pool, report);
+    check_routes(pool, report);
+    check_numbers(pool, report);
+  }
+  if (config.pools.empty()) {
+    report.add("",
+               "there is no pool, so nothing would be served; `sockherdctl config init` prints "
+               "an example with every option");
+    return;
+  }
+  check_listeners_are_served(config, pool_of, report);
+  check_addresses(config, report);
+}
+
+std::string name_fault(std::string_view name) {
+  constexpr std::string_view kCharacters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+  constexpr size_t kLongest = 64;
+  if (name.empty() || name.size() > kLongest ||
+      name.find_first_not_of(kCharacters) != std::string_view::npos)
+    return "a name has 1 to 64 letters, digits, \"_\" and \"-\"";
+  if (name.starts_with("sockherd"))
+    return "names that start with \"sockherd\" are reserved; choose another one";
+  return "";
+}
+
+}  // namespace sockherd::config

@@ -1,0 +1,459 @@
+#include "daemon/config/options.h"
+
+#include <cstdio>
+
+#include "daemon/config/units.h"
+
+namespace sockherd::config {
+namespace {
+
+template <typename Struct, typename Member>
+Struct struct_of(Member Struct::*);
+
+// Binds a row to its member: at<&Pool::start_timeout>.
+template <auto kMember>
+Field at(const Object& object) {
+  using Struct = decltype(struct_of(kMember));
+  return &((*std::get_if<Struct*>(&object))->*kMember);
+}
+
+template <auto kMember>
+Field limit(const Object& object) {
+  return &((*std::get_if<Pool*>(&object))->limits.*kMember);
+}
+
+constexpr int64_t kSecond = 1000;
+constexpr int64_t kHour = 3600 * kSecond;
+constexpr int64_t kDay = 24 * kHour;
+constexpr int64_t kKiB = 1024;
+constexpr int64_t kMiB = 1024 * kKiB;
+constexpr int64_t kGiB = 1024 * kMiB;
+constexpr int64_t kMostWorkers = 1024;
+
+constexpr SectionInfo kSections[] = {
+    {Section::Daemon, "daemon", "[daemon]", "The supervisor itself."},
+    {Section::Listener, "listener", "[listener.NAME]",
+     "A named address, taken over from systemd by that name (FileDescriptorName=) or bound by "
+     "sockherd."},
+    {Section::Pool, "pool", "[pool.NAME]",
+     "Interchangeable workers of one program that serve one or more listeners."},
+    {Section::Route, "routes", "routes = [{ ... }]",
+     "What the built-in engine answers for the paths under one prefix; the longest prefix wins."},
+    {Section::Admin, "admin", "[admin]", "The admin HTTP server: metrics, dashboard and control."},
+};
+
+constexpr Option kOptions[] = {
+    // --- [daemon] ---
+    {.section = Section::Daemon,
+     .name = "runtime_directory",
+     .type = Type::Path,
+     .fallback = "\"\"",
+     .help = "Where the control socket and the state of this run live; empty stands for "
+             "$RUNTIME_DIRECTORY, or /run/sockherd without it.",
+     .field = at<&Daemon::runtime_directory>},
+    {.section = Section::Daemon,
+     .name = "log_level",
+     .type = Type::Choice,
+     .fallback = "\"info\"",
+     .choices = "error, warning, notice, info, debug",
+     .help = "The least important lines that are still logged.",
+     .field = at<&Daemon::log_level>},
+
+    // --- [listener.NAME] ---
+    {.section = Section::Listener,
+     .name = "address",
+     .type = Type::Address,
+     .fallback = "\"\"",
+     .help = "The address to bind where systemd passes no socket of this name: "
+             "\"127.0.0.1:80\", \"[::]:8080\" or \"unix:/run/web.sock\"; empty stands for a socket "
+             "from systemd only.",
+     .sample = "\"[::]:8080\"",
+     .field = at<&Listener::address>},
+    {.section = Section::Listener,
+     .name = "backlog",
+     .type = Type::Integer,
+     .fallback = "4096",
+     .min = 1,
+     .max = 65535,
+     .unit = "connections",
+     .help = "How many connections may wait in each socket's queue; the kernel lowers it to "
+             "net.core.somaxconn.",
+     .field = at<&Listener::backlog>},
+    {.section = Section::Listener,
+     .name = "mode",
+     .type = Type::AccessMode,
+     .fallback = "\"0660\"",
+     .min = 0,
+     .max = 0777,
+     .help = "Access bits of a Unix socket that sockherd binds.",
+     .field = at<&Listener::mode>},
+
+    // --- [pool.NAME] ---
+    {.section = Section::Pool,
+     .name = "listeners",
+     .type = Type::TextList,
+     .fallback = "[]",
+     .help = "The names of the listeners that this pool serves; a listener has one pool.",
+     .sample = "[\"web\"]",
+     .field = at<&Pool::listeners>},
+    {.section = Section::Pool,
+     .name = "workers",
+     .type = Type::Workers,
+     .fallback = "\"auto\"",
+     .min = 1,
+     .max = kMostWorkers,
+     .unit = "workers",
+     .help = "How many workers to keep; \"auto\" is one for each CPU that the service may use.",
+     .field = at<&Pool::workers>},
+    {.section = Section::Pool,
+     .name = "max_workers",
+     .type = Type::Integer,
+     .fallback = "256",
+     .min = 1,
+     .max = kMostWorkers,
+     .unit = "workers",
+     .help = "The most workers that the pool can be scaled to at run time.",
+     .field = at<&Pool::max_workers>},
+    {.section = Section::Pool,
+     .name = "command",
+     .type = Type::TextList,
+     .fallback = "[]",
+     .help =
+         "The program that each worker runs, with its arguments: it accepts on file descriptor 3 "
+         "(LISTEN_FDS); without it the built-in engine serves the routes.",
+     .field = at<&Pool::command>},
+    {.section = Section::Pool,
+     .name = "environment",
+     .type = Type::Environment,
+     .fallback = "[]",
+     .help = "Further environment variables of the workers, each \"NAME=value\".",
+     .field = at<&Pool::environment>},
+    {.section = Section::Pool,
+     .name = "routes",
+     .type = Type::Routes,
+     .fallback = "[]",
+     .help = "What the built-in engine answers: a list of tables, each with a path and one "
+             "target.",
+     .sample = "[\n  { path = \"/\", module = \"demo\" },\n]",
+     .field = at<&Pool::routes>},
+    {.section = Section::Pool,
+     .name = "start_timeout",
+     .type = Type::Duration,
+     .fallback = "\"30s\"",
+     .min = 1,
+     .max = kDay,
+     .help = "How long a new worker may take to say that it is ready before it is ended.",
+     .field = at<&Pool::start_timeout>},
+    {.section = Section::Pool,
+     .name = "drain_timeout",
+     .type = Type::Duration,
+     .fallback = "\"30s\"",
+     .min = 1,
+     .max = kDay,
+     .help = "How long a worker that shall end may go on with its open connections before it is "
+             "killed.",
+     .field = at<&Pool::drain_timeout>},
+    {.section = Section::Pool,
+     .name = "restart_delay",
+     .type = Type::Duration,
+     .fallback = "\"100ms\"",
+     .min = 1,
+     .max = kHour,
+     .help = "How long to wait before a crashed worker is started again; doubles with each "
+             "further crash.",
+     .field = at<&Pool::restart_delay>},
+    {.section = Section::Pool,
+     .name = "restart_delay_max",
+     .type = Type::Duration,
+     .fallback = "\"30s\"",
+     .min = 1,
+     .max = kDay,
+     .help = "The longest wait before a crashed worker is started again.",
+     .field = at<&Pool::restart_delay_max>},
+    {.section = Section::Pool,
+     .name = "stable_after",
+     .type = Type::Duration,
+     .fallback = "\"10s\"",
+     .min = 1,
+     .max = kDay,
+     .help = "How long a worker must have been ready for its earlier crashes to be forgotten.",
+     .field = at<&Pool::stable_after>},
+    {.section = Section::Pool,
+     .name = "max_connections",
+     .type = Type::Integer,
+     .fallback = "0",
+     .min = 0,
+     .max = 16'777'216,
+     .unit = "connections",
+     .help = "Connections that a built-in worker holds at once, further ones are answered 503; 0 "
+             "stands for what the limit of file descriptors allows.",
+     .field = limit<&Limits::max_connections>},
+    {.section = Section::Pool,
+     .name = "max_header_size",
+     .type = Type::Size,
+     .fallback = "\"16KiB\"",
+     .min = kKiB,
+     .max = kMiB,
+     .help = "The longest request line and header fields together; longer ones are answered 431.",
+     .field = limit<&Limits::max_header_size>},
+    {.section = Section::Pool,
+     .name = "max_target_size",
+     .type = Type::Size,
+     .fallback = "\"8KiB\"",
+     .min = 64,
+     .max = kMiB,
+     .help = "The longest request target (path and query); longer ones are answered 414.",
+     .field = limit<&Limits::max_target_size>},
+    {.section = Section::Pool,
+     .name = "max_header_fields",
+     .type = Type::Integer,
+     .fallback = "100",
+     .min = 1,
+     .max = 128,
+     .unit = "fields",
+     .help = "The most header fields of a request; more are answered 431.",
+     .field = limit<&Limits::max_header_fields>},
+    {.section = Section::Pool,
+     .name = "max_body_size",
+     .type = Type::Size,
+     .fallback = "\"1MiB\"",
+     .min = 0,
+     .max = 1024 * kGiB,
+     .help = "The longest request body; longer ones are answered 413.",
+     .field = limit<&Limits::max_body_size>},
+    {.section = Section::Pool,
+     .name = "header_timeout",
+     .type = Type::Duration,
+     .fallback = "\"15s\"",
+     .min = 1,
+     .max = kHour,
+     .help = "From the first byte of a request to the end of its header fields; then 408.",
+     .field = limit<&Limits::header_timeout>},
+    {.section = Section::Pool,
+     .name = "body_timeout",
+     .type = Type::Duration,
+     .fallback = "\"30s\"",
+     .min = 1,
+     .max = kHour,
+     .help = "How long a request body may make no progress; then 408.",
+     .field = limit<&Limits::body_timeout>},
+    {.section = Section::Pool,
+     .name = "write_timeout",
+     .type = Type::Duration,
+     .fallback = "\"60s\"",
+     .min = 1,
+     .max = kHour,
+     .help = "How long a client may read nothing of its response before the connection is closed.",
+     .field = limit<&Limits::write_timeout>},
+    {.section = Section::Pool,
+     .name = "keepalive_timeout",
+     .type = Type::Duration,
+     .fallback = "\"75s\"",
+     .min = 1,
+     .max = kHour,
+     .help = "How long a connection may be idle between two requests.",
+     .field = limit<&Limits::keepalive_timeout>},
+
+    // --- routes ---
+    {.section = Section::Route,
+     .name = "path",
+     .type = Type::Text,
+     .fallback = "\"\"",
+     .help = "The prefix that this route answers; begins with \"/\" and matches whole segments.",
+     .field = at<&Route::path>},
+    {.section = Section::Route,
+     .name = "files",
+     .type = Type::Path,
+     .fallback = "\"\"",
+     .help = "Target: the directory whose files are served.",
+     .field = at<&Route::files>},
+    {.section = Section::Route,
+     .name = "index",
+     .type = Type::Text,
+     .fallback = "\"index.html\"",
+     .help = "The file that is served for a directory.",
+     .field = at<&Route::index>},
+    {.section = Section::Route,
+     .name = "module",
+     .type = Type::Choice,
+     .fallback = "\"\"",
+     .choices = "demo",
+     .help = "Target: a module of the built-in engine; \"demo\" shows what it can do.",
+     .field = at<&Route::module>},
+
+    // --- [admin] ---
+    {.section = Section::Admin,
+     .name = "enabled",
+     .type = Type::Boolean,
+     .fallback = "true",
+     .help = "Whether the admin server runs at all.",
+     .field = at<&Admin::enabled>},
+    {.section = Section::Admin,
+     .name = "address",
+     .type = Type::AddressList,
+     .fallback = "[\"unix:/run/sockherd/admin.sock\", \"127.0.0.1:9753\"]",
+     .help = "Where the admin server listens; an empty list switches it off.",
+     .field = at<&Admin::address>},
+    {.section = Section::Admin,
+     .name = "hosts",
+     .type = Type::TextList,
+     .fallback = "[]",
+     .help = "Further values of the Host field that are accepted over TCP, beside the addresses "
+             "above; anything else is refused, against DNS rebinding.",
+     .field = at<&Admin::hosts>},
+    {.section = Section::Admin,
+     .name = "user",
+     .type = Type::Text,
+     .fallback = "\"nobody\"",
+     .help = "The user that the admin server runs as when the supervisor is root.",
+     .field = at<&Admin::user>},
+};
+
+std::string format_list(const std::vector<std::string>& list) {
+  std::string text = "[";
+  for (const std::string& item : list) {
+    if (text.size() > 1) text += ", ";
+    text += quote(item);
+  }
+  return text + "]";
+}
+
+std::string format_integer(const Option& option, int64_t number) {
+  if (option.type == Type::Integer) return std::to_string(number);
+  if (option.type != Type::Workers) return quote(format_number(option, number));
+  return number == 0 ? "\"auto\"" : std::to_string(number);
+}
+
+}  // namespace
+
+std::span<const Option> options() {
+  return kOptions;
+}
+std::span<const SectionInfo> sections() {
+  return kSections;
+}
+
+const SectionInfo& info(Section section) {
+  return kSections[static_cast<size_t>(section)];
+}
+
+std::vector<const Option*> options_of(Section section) {
+  std::vector<const Option*> rows;
+  for (const Option& option : kOptions)
+    if (option.section == section) rows.push_back(&option);
+  return rows;
+}
+
+const Option* find_option(Section section, std::string_view name) {
+  for (const Option& option : kOptions)
+    if (option.section == section && option.name == name) return &option;
+  return nullptr;
+}
+
+std::string_view expectation(Type type) {
+  switch (type) {
+    case Type::Text:
+    case Type::Choice:
+      return "a string";
+    case Type::Path:
+      return "an absolute path, such as \"/srv/www\"";
+    case Type::Integer:
+      return "a whole number";
+    case Type::Boolean:
+      return "true or false";
+    case Type::Duration:
+      return "a duration such as \"30s\", \"500ms\" or \"2m\", or a number of seconds";
+    case Type::Size:
+      return "a size such as \"16KiB\" or \"1MiB\", or a number of bytes";
+    case Type::Workers:
+      return "\"auto\" or a whole number";
+    case Type::AccessMode:
+      return "an access mode such as \"0660\"";
+    case Type::Address:
+      return "an address such as \"[::]:8080\" or \"unix:/run/web.sock\"";
+    case Type::AddressList:
+      return "a list of addresses, such as [\"127.0.0.1:9753\"]";
+    case Type::TextList:
+      return "a list of strings, such as [\"web\"]";
+    case Type::Environment:
+      return "a list of strings \"NAME=value\"";
+    case Type::Routes:
+      return "a list of tables, such as [{ path = \"/\", module = \"demo\" }]";
+  }
+  return "";
+}
+
+std::string_view type_name(Type type) {
+  switch (type) {
+    case Type::Text:
+      return "string";
+    case Type::Choice:
+      return "choice";
+    case Type::Path:
+      return "path";
+    case Type::Integer:
+      return "integer";
+    case Type::Boolean:
+      return "boolean";
+    case Type::Duration:
+      return "duration";
+    case Type::Size:
+      return "size";
+    case Type::Workers:
+      return "workers";
+    case Type::AccessMode:
+      return "access mode";
+    case Type::Address:
+      return "address";
+    case Type::AddressList:
+      return "list of addresses";
+    case Type::TextList:
+    case Type::Environment:
+      return "list of strings";
+    case Type::Routes:
+      return "list of tables";
+  }
+  return "";
+}
+
+std::string format_number(const Option& option, int64_t number) {
+  if (option.type == Type::Duration) return format_duration(Milliseconds(number));
+  if (option.type == Type::Size) return format_size(number);
+  if (option.type == Type::AccessMode) return format_access_mode(number);
+  return std::to_string(number);
+}
+
+std::string format_bounds(const Option& option) {
+  if (option.min == option.max) return "";
+  return format_number(option, option.min) + " to " + format_number(option, option.max);
+}
+
+std::string format_value(const Option& option, const Object& object) {
+  const Field field = option.field(object);
+  if (const auto* text = std::get_if<std::string*>(&field)) return quote(**text);
+  if (const auto* number = std::get_if<int64_t*>(&field)) return format_integer(option, **number);
+  if (const auto* flag = std::get_if<bool*>(&field)) return **flag ? "true" : "false";
+  if (const auto* time = std::get_if<Milliseconds*>(&field)) return quote(format_duration(**time));
+  if (const auto* list = std::get_if<std::vector<std::string>*>(&field)) return format_list(**list);
+  const auto* routes = std::get_if<std::vector<Route>*>(&field);
+  return std::to_string((*routes)->size());
+}
+
+std::string quote(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      char escaped[8];
+      std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(c));
+      quoted += escaped;
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "\"";
+}
+
+}  // namespace sockherd::config

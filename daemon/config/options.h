@@ -1,0 +1,89 @@
+// THE option table: every setting with its section, type, unit, default, bounds and help.
+//
+// Parsing, defaults, bounds, the sample file, `sockherdctl config show` and the check of the man
+// page all come from it. A new option is a member in config.h, a row in options.cc and an entry in
+// man/sockherd.toml.5. Pure.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "daemon/config/config.h"
+
+namespace sockherd::config {
+
+enum class Section : uint8_t { Daemon, Listener, Pool, Route, Admin };
+
+struct SectionInfo {
+  Section section;
+  std::string_view name;     // the key at the top, "pool"; for routes that of the pool's option
+  std::string_view heading;  // as in the manual: "[pool.NAME]"
+  std::string_view help;     // one sentence
+};
+
+enum class Type : uint8_t {
+  Text,
+  Choice,   // one of Option::choices
+  Path,     // absolute
+  Integer,  // within min..max
+  Boolean,
+  Duration,    // milliseconds within min..max
+  Size,        // bytes within min..max
+  Workers,     // "auto", or an integer within min..max
+  AccessMode,  // octal text
+  Address,     // see address.h
+  AddressList,
+  TextList,
+  Environment,  // list of "NAME=value"
+  Routes,       // list of tables of Section::Route
+};
+
+// Where a value goes. An unset text is empty, "auto" workers are 0, routes have rows of their own.
+using Field = std::variant<std::string*, int64_t*, bool*, Milliseconds*, std::vector<std::string>*,
+                           std::vector<Route>*>;
+// The struct that a section of the file fills.
+using Object = std::variant<Daemon*, Listener*, Pool*, Route*, Admin*>;
+
+struct Option {
+  Section section;
+  std::string_view name;
+  Type type;
+  std::string_view fallback;  // the default, as TOML
+  int64_t min = 0;
+  int64_t max = 0;
+  std::string_view unit;     // of Integer: "connections"; "" where the type says it
+  std::string_view choices;  // of Choice: "a, b, c"
+  std::string_view help;     // one sentence
+  std::string_view sample;   // what the sample file sets, as TOML; "" = commented out
+  Field (*field)(const Object&);
+};
+
+std::span<const Option> options();
+std::span<const SectionInfo> sections();
+const SectionInfo& info(Section section);
+
+// The rows of one section, in the order of the manual.
+std::vector<const Option*> options_of(Section section);
+const Option* find_option(Section section, std::string_view name);
+
+// "a whole number", "a duration such as \"30s\", ...": what the type wants, in messages.
+std::string_view expectation(Type type);
+// "integer", "duration", ...: the type in one word, for the manual and for programs.
+std::string_view type_name(Type type);
+
+// A number of this option in its own notation: 30000 → "30s", 16384 → "16KiB".
+std::string format_number(const Option& option, int64_t number);
+// "1 to 1024", "1ms to 1d", "" where there are no bounds.
+std::string format_bounds(const Option& option);
+// The value that `object` has for this option, as TOML: "\"30s\"", "4096", "[\"web\"]". Routes have
+// rows of their own and give their number.
+std::string format_value(const Option& option, const Object& object);
+
+// `text` as a TOML basic string, with quotes; control characters are escaped.
+std::string quote(std::string_view text);
+
+}  // namespace sockherd::config
