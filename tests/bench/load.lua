@@ -1,0 +1,20 @@
+-- For wrk: requests pipelined DEPTH deep, with extra header fields, and a report as one JSON line.
+local depth, close = tonumber(os.getenv("BENCH_DEPTH") or "1"), os.getenv("BENCH_CLOSE") == "1"
+local batch
+
+function init(args)
+  if close then wrk.headers["Connection"] = "close" end
+  local requests = {}
+  for i = 1, depth do requests[i] = wrk.format() end
+  batch = table.concat(requests)
+end
+
+function request() return batch end
+
+function done(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format(
+    '\nBENCH {"requests":%d,"seconds":%.6f,"p50_ms":%.3f,"p99_ms":%.3f,"errors":%d}\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
+    latency:percentile(99) / 1e3, e.connect + e.read + e.write + e.status + e.timeout))
+end

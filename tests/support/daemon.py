@@ -1,0 +1,254 @@
+"""Starts the real sockherd the way systemd does, and asks it questions.
+
+    with Daemon(config, sockets={"web": [tcp_listener()]}) as daemon:
+        daemon.ready()
+        daemon.address("web")
+
+Each daemon has a directory of its own under /tmp with a short name (a socket path holds 107 bytes),
+so suites may run at the same time. Leaving the context ends everything that was started.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+from tests.support import processes
+from tests.support.http import request
+from tests.support.notify import NotifySocket
+from tests.support.paths import program
+from tests.support.wait import until
+
+ACTIVATE = str(pathlib.Path(__file__).with_name("activate.py"))
+
+# One pool of the built-in engine on a listener "web".
+BASIC = """
+[listener.web]
+address = ""
+[pool.web]
+listeners = ["web"]
+workers = {workers}
+routes = [{{ path = "/", module = "demo" }}]
+{pool}
+{more}
+"""
+
+
+def basic_config(workers=2, pool="", more=""):
+    """The configuration most tests start from; the admin server comes by activation."""
+    return BASIC.format(workers=workers, pool=pool, more=more)
+
+
+def tcp_listener(host="127.0.0.1", port=0, reuse_port=True, backlog=4096):
+    """A listening socket as a socket unit makes it (ReusePort=yes)."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if reuse_port:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((host, port))
+    listener.listen(backlog)
+    return listener
+
+
+def unix_listener(path):
+    """A listening AF_UNIX stream socket."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen(128)
+    return listener
+
+
+def reserved_port(host="127.0.0.1"):
+    """(holder, port) that only SO_REUSEPORT sockets of our uid can bind: never taken by others."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    holder = socket.socket(family, socket.SOCK_STREAM)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    holder.bind((host, 0))
+    return holder, holder.getsockname()[1]
+
+
+def address_of(listener):
+    """The address of a socket as the configuration writes it."""
+    name = listener.getsockname()
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{name}"
+    host = f"[{name[0]}]" if listener.family == socket.AF_INET6 else name[0]
+    return f"{host}:{name[1]}"
+
+
+class Daemon:
+    """One supervisor with all that belongs to it."""
+
+    def __init__(self, config, sockets=None, arguments=(), environment=None, admin=True,
+                 watchdog_usec=None, prefix=()):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sh-", dir="/tmp"))
+        self.runtime = self.directory / "run"
+        self.runtime.mkdir()
+        self.config = self.directory / "sockherd.toml"
+        self.config.write_text(config)
+        self.log_file = self.directory / "log"
+        self.notify = NotifySocket(str(self.directory / "notify"))
+        self.sockets = dict({"web": [tcp_listener()]} if sockets is None else sockets)
+        if admin:  # the admin server listens on both kinds of socket
+            self.sockets["admin"] = [unix_listener(self.directory / "admin"), tcp_listener()]
+        self.arguments = list(arguments)
+        self.prefix = list(prefix)
+        self.environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NOTIFY_SOCKET": self.notify.path,
+            "RUNTIME_DIRECTORY": str(self.runtime)}
+        if watchdog_usec:
+            self.environment["WATCHDOG_USEC"] = str(watchdog_usec)
+        self.environment.update(environment or {})
+        self.process = None
+
+    # ---- life ----
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+    def start(self):
+        """Forks and execs; does not wait for anything."""
+        named = [(name, one) for name, many in self.sockets.items() for one in many]
+        environment = dict(self.environment)
+        if named:
+            environment["LISTEN_FDS"] = str(len(named))
+            environment["LISTEN_FDNAMES"] = ":".join(name for name, _ in named)
+        numbers = [one.fileno() for _, one in named]
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self.prefix, sys.executable, "-I", "-S", ACTIVATE,
+                 ",".join(map(str, numbers)) or "-",
+                 program("sockherd"), "--config", str(self.config), *self.arguments],
+                env=environment, pass_fds=numbers, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True)
+
+    def end(self):
+        """Ends the supervisor, kills what it left behind, closes and removes everything."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        for pid in processes.session_of(self.process.pid) if self.process else []:
+            os.kill(pid, signal.SIGKILL)
+        for listener in (one for many in self.sockets.values() for one in many):
+            listener.close()
+        self.notify.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def ready(self):
+        """Waits for READY=1; fails at once, with the log, when the daemon exits instead."""
+        until(lambda: self.notify.find("READY", "1") or self.process.poll() is not None,
+              "READY=1", explain=self.log)
+        if not self.notify.find("READY", "1"):
+            raise AssertionError(f"exited with {self.process.returncode}:\n{self.log()}")
+        return self
+
+    def exit_status(self, deadline=30.0):
+        """Waits until the supervisor has ended."""
+        until(lambda: self.process.poll() is not None, "the end of sockherd", deadline,
+              explain=self.log)
+        return self.process.returncode
+
+    @property
+    def pid(self):
+        """Of the supervisor."""
+        return self.process.pid
+
+    def signal(self, number):
+        """Sends a signal to the supervisor alone."""
+        self.process.send_signal(number)
+
+    def log(self):
+        """All it has written to standard error."""
+        return self.log_file.read_text(errors="replace")
+
+    def wait_log(self, text, since=0):
+        """Waits until `text` is in the log."""
+        until(lambda: text in self.log()[since:], f"{text!r} in the log", explain=self.log)
+
+    # ---- addresses and answers ----
+
+    def address(self, name, index=0):
+        """Where a passed socket listens."""
+        return address_of(self.sockets[name][index])
+
+    def get(self, path, name="web", **options):
+        """GET on a listener."""
+        return request(self.address(name), "GET", path, **options)
+
+    def admin(self, method, path, body=None, headers=None, index=0):
+        """One request to the admin API. index 0: Unix socket, 1: TCP. A dict is sent as JSON."""
+        headers = dict(headers or {})
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
+        return request(self.address("admin", index), method, path, body, headers)
+
+    def workers(self, pool="web"):
+        """The workers of a pool, as the admin API lists them."""
+        answer = self.admin("GET", f"/v1/pools/{pool}/workers").json()
+        return answer["workers"] if isinstance(answer, dict) else answer
+
+    def ready_workers(self, pool="web"):
+        """Those that serve."""
+        return [worker for worker in self.workers(pool) if worker["state"] == "ready"]
+
+    def wait_workers(self, count, pool="web"):
+        """Waits until exactly `count` workers are there and all of them serve."""
+        def settled():
+            workers = self.workers(pool)
+            serving = [worker for worker in workers if worker["state"] == "ready"]
+            return serving if len(serving) == len(workers) == count else None
+        return until(settled, f"{count} ready workers of {pool}",
+                     explain=lambda: f"{self.workers(pool)}\n{self.log()}")
+
+    def whoami(self, name="web"):
+        """Which worker answers a new connection."""
+        return self.get("/whoami", name).json()
+
+    def wait_all_answer(self, count, name="web"):
+        """Asks until `count` different workers have answered; returns {slot: pid}."""
+        seen = {}
+
+        def ask():
+            answer = self.whoami(name)
+            seen[answer["slot"]] = answer["pid"]
+            return seen if len(seen) >= count else None
+        return until(ask, f"{count} workers answer", explain=lambda: repr(seen))
+
+    # ---- steering ----
+
+    def scale(self, count, pool="web"):
+        """PUT desired; the answer."""
+        return self.admin("PUT", f"/v1/pools/{pool}/desired", {"workers": count})
+
+    def reload(self):
+        """POST /v1/reload, waits for the result."""
+        return self.admin("POST", "/v1/reload", {})
+
+    def rewrite(self, config):
+        """Changes the configuration file, as editors do: a new file in place of the old one."""
+        new = self.config.with_suffix(".new")
+        new.write_text(config)
+        new.replace(self.config)
+
+    def ctl(self, *arguments, check=None):
+        """Runs sockherdctl against this daemon; `check`: the exit status it must have."""
+        done = subprocess.run(
+            [program("sockherdctl"), *arguments], text=True, capture_output=True, timeout=60,
+            env={"PATH": "/usr/bin:/bin", "RUNTIME_DIRECTORY": str(self.runtime)})
+        if check is not None and done.returncode != check:
+            raise AssertionError(f"sockherdctl {arguments}: {done}\n{self.log()}")
+        return done

@@ -1,0 +1,62 @@
+"""What /proc knows about processes."""
+import os
+import pathlib
+
+PROC = pathlib.Path("/proc")
+
+
+def stat_fields(pid):
+    """The fields of /proc/PID/stat from the third one (state) on, or None if it is gone."""
+    try:
+        return (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def is_alive(pid):
+    """Neither gone nor a zombie."""
+    fields = stat_fields(pid)
+    return fields is not None and fields[0] not in "ZX"
+
+
+def pids():
+    """All processes."""
+    return [int(entry) for entry in os.listdir(PROC) if entry.isdigit()]
+
+
+def session_of(leader):
+    """The living processes of a session."""
+    return [pid for pid in pids() if (fields := stat_fields(pid)) and int(fields[3]) == leader
+            and fields[0] not in "ZX"]
+
+
+def children(pid):
+    """The living children of a process."""
+    return [child for child in pids() if (fields := stat_fields(child)) and int(fields[1]) == pid
+            and fields[0] not in "ZX"]
+
+
+def descriptors(pid):
+    """{number: what it points to} of the open descriptors; inode numbers left out."""
+    folder = PROC / str(pid) / "fd"
+    found = {}
+    for entry in os.listdir(folder):
+        try:
+            found[int(entry)] = os.readlink(folder / entry)
+        except FileNotFoundError:
+            pass  # closed while we looked
+    return found
+
+
+def cpu_seconds(pid):
+    """User and system time used by a process and its reaped children."""
+    fields = stat_fields(pid)
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+
+def name(pid):
+    """The command name, or None if the process is gone."""
+    try:
+        return (PROC / str(pid) / "comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
