@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "daemon/base/result.h"
@@ -23,6 +24,9 @@ namespace sockherd::bus {
 struct CallError {
   std::string name;
   std::string message;
+
+  bool is_timeout() const { return name == SD_BUS_ERROR_TIMEOUT; }
+  bool is_disconnected() const { return name == SD_BUS_ERROR_DISCONNECTED; }
 };
 
 // What a call brought back: the reply to read from, or the error. `reply` lives as long as the
@@ -45,7 +49,8 @@ Result<Outcome> read_outcome(sd_bus_message* message);
 class Client {
  public:
   // Connects to the control socket at `path`.
-  // Errors: ENOENT or ECONNREFUSED (not running), EACCES (not in its group).
+  // Errors: ENOENT or ECONNREFUSED (not running), EACCES (not in its group), EAGAIN (does not take
+  // connections).
   static Result<Client> connect(const std::string& path);
 
   // Speaks over `socket`, one end of a socketpair whose other end the supervisor serves.
@@ -61,11 +66,14 @@ class Client {
   using Arguments = std::vector<Argument>;
 
   // Calls `method` and calls back from the loop, exactly once: with the reply, an error, or a
-  // time-out.
+  // time-out. Where the call cannot even be queued (connection lost), it calls back at once; where
+  // the Client is destroyed first, never.
   void call_async(const char* method, const Arguments& arguments, std::chrono::milliseconds timeout,
                   Callback done);
 
-  // Calls `method`, waits, and hands the reply (or error) to `done` before it returns.
+  // Calls `method`, waits, and hands the reply (or error) to `done` before it returns. The time-out
+  // also covers a supervisor that accepts the connection and then says nothing. Not from within a
+  // callback.
   void call(const char* method, const Arguments& arguments, std::chrono::milliseconds timeout,
             const Callback& done);
 
@@ -73,10 +81,13 @@ class Client {
   bool is_connected() const;
 
  private:
-  struct Unref {
-    void operator()(sd_bus* bus) const { sd_bus_flush_close_unref(bus); }
+  struct Unref {  // without flush, which would wait for a peer that does not read
+    void operator()(sd_bus* bus) const { sd_bus_close_unref(bus); }
   };
   explicit Client(sd_bus* bus) : bus_(bus) {}
+  Result<sd_bus_slot*> send(const char* method, const Arguments& arguments,
+                            std::chrono::milliseconds timeout, Callback done);
+
   std::unique_ptr<sd_bus, Unref> bus_;
 };
 
