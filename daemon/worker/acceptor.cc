@@ -1,0 +1,157 @@
+#include "daemon/worker/acceptor.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "daemon/worker/connection.h"
+#include "daemon/worker/io.h"
+
+namespace sockherd::worker {
+namespace {
+
+using stats::Count;
+
+constexpr unsigned kBudget = 64;
+constexpr unsigned kSharedBudget = 4;  // leaves some to the others that were not woken
+constexpr unsigned kMostAtFinish = 8192;
+
+// Refused connections that may linger beside max_connections; more are closed at once.
+constexpr size_t kRefusedAtOnce = 64;
+constexpr Duration kPause = std::chrono::milliseconds(100);
+
+UniqueFd open_spare() {
+  return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+// Best effort for a connection that there is no room for: reads what is there, so that closing does
+// not reset it before the client has read the answer.
+void refuse_and_close(UniqueFd fd) {
+  constexpr std::string_view kAnswer =
+      "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
+      "Connection: close\r\n\r\n";
+  std::array<char, 4096> discarded;
+  receive(fd.get(), discarded);
+  send(fd.get(), kAnswer);
+  shut_down_sending(fd.get());
+}
+
+Result<int> socket_option(int fd, int option, const char* name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  if (::getsockopt(fd, SOL_SOCKET, option, &value, &size) != 0) return errno_error(name);
+  return value;
+}
+
+}  // namespace
+
+Acceptor::Acceptor(Service& service, UniqueFd listener, Events events, unsigned budget)
+    : service_(service),
+      listener_(std::move(listener)),
+      spare_(open_spare()),
+      events_(events),
+      budget_(budget) {}
+
+Result<std::unique_ptr<Acceptor>> Acceptor::create(Service& service, UniqueFd listener) {
+  const int fd = listener.get();
+  if (TRY(socket_option(fd, SO_ACCEPTCONN, "SO_ACCEPTCONN")) == 0) {
+    return Error{EINVAL, "is a socket that does not listen"};
+  }
+  const bool is_shared = TRY(socket_option(fd, SO_DOMAIN, "SO_DOMAIN")) == AF_UNIX;
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) return errno_error("O_NONBLOCK");
+  if (!is_shared) {  // accepted sockets inherit it; an answer is one send, so nothing is to be held
+    const int on = 1;
+    if (::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
+      return errno_error("TCP_NODELAY");
+    }
+  }
+  const Events events = event::kReadable | (is_shared ? event::kOneOfMany : 0);
+  std::unique_ptr<Acceptor> acceptor(
+      new Acceptor(service, std::move(listener), events, is_shared ? kSharedBudget : kBudget));
+  TRY(acceptor->resume());
+  return acceptor;
+}
+
+Result<void> Acceptor::resume() {
+  watch_ = TRY(service_.loop.watch(listener_.get(), events_, *this));
+  return {};
+}
+
+void Acceptor::on_ready(Events /*events*/) {
+  for (unsigned i = 0; i < budget_; ++i) {
+    if (accept_one() != Outcome::Accepted) return;
+  }
+}
+
+void Acceptor::on_due(Instant /*now*/) {
+  if (!resume().ok()) pause();
+}
+
+Acceptor::Outcome Acceptor::pause() {
+  watch_.end();
+  service_.loop.timers().arm(*this, service_.loop.now() + kPause);
+  return Outcome::Paused;
+}
+
+Acceptor::Outcome Acceptor::accept_one() {
+  UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (fd) {
+    take(std::move(fd));
+    return Outcome::Accepted;
+  }
+  if (errno == EAGAIN) return Outcome::Empty;
+  service_.counters.add(Count::AcceptErrors);
+  switch (errno) {
+    case EMFILE:
+    case ENFILE:
+      return accept_with_spare();
+    case ENOBUFS:
+    case ENOMEM:
+    case EINVAL:  // somebody has shut the listener down
+      return pause();
+    default:  // an error of the connection that was to be accepted: accept(2), "Error handling"
+      return Outcome::Accepted;
+  }
+}
+
+Acceptor::Outcome Acceptor::accept_with_spare() {
+  if (!spare_) spare_ = open_spare();
+  if (!spare_) return pause();
+  spare_.reset();
+  UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (fd) {
+    service_.counters.add(Count::ConnectionsRefused);
+    refuse_and_close(std::move(fd));
+  }
+  spare_ = open_spare();
+  return spare_ ? Outcome::Accepted : pause();
+}
+
+void Acceptor::take(UniqueFd fd) {
+  const size_t open = service_.connections.size();
+  if (open < service_.limits.max_connections) {
+    Connection::start(service_, std::move(fd));
+  } else if (open < service_.limits.max_connections + kRefusedAtOnce) {
+    Connection::refuse(service_, std::move(fd));
+  } else {
+    service_.counters.add(Count::ConnectionsRefused);
+    refuse_and_close(std::move(fd));
+  }
+}
+
+void Acceptor::finish() {
+  for (unsigned i = 0; i < kMostAtFinish; ++i) {
+    if (service_.connections.size() >= service_.limits.max_connections) break;
+    if (accept_one() != Outcome::Accepted) break;
+  }
+  cancel();
+  watch_.end();
+  listener_.reset();
+}
+
+}  // namespace sockherd::worker

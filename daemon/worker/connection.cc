@@ -1,0 +1,534 @@
+#include "daemon/worker/connection.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "daemon/base/assert.h"
+#include "daemon/http/path.h"
+
+namespace sockherd::worker {
+namespace {
+
+using stats::Count;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Reads of a full buffer before others have their turn.
+constexpr unsigned kReadsPerTurn = 16;
+
+// An idle connection is ended by a drain when it has been idle for this long, and not all in the
+// same instant: a client that is about to send has mostly done so by then.
+constexpr Duration kDrainIdle = milliseconds(500);
+constexpr Duration kDrainSpread = milliseconds(250);
+
+// Lingering close (RFC 9112 section 9.6): closing a socket with unread bytes resets it, and the
+// reset overtakes the answer.
+constexpr Duration kLingerIdle = seconds(2);
+constexpr Duration kLingerLongest = seconds(30);
+
+constexpr Instant kNever{Duration::max()};
+
+// An answer head of ours that repeats the target (Location), and all else of it.
+constexpr size_t kAnswerBytes = 4096;
+
+bool has_content(int status) {
+  return status >= 200 && status != 204 && status != 304;
+}
+
+Count count_of_class(int status) {
+  constexpr std::array kClasses = {Count::Responses1xx, Count::Responses2xx, Count::Responses3xx,
+                                   Count::Responses4xx, Count::Responses5xx};
+  return kClasses[static_cast<size_t>(std::clamp(status / 100, 1, 5) - 1)];
+}
+
+}  // namespace
+
+Connection::Connection(Service& service, UniqueFd fd)
+    : service_(service),
+      fd_(std::move(fd)),
+      in_(service.buffers),
+      out_(service.buffers),
+      received_at_(service.loop.now()),
+      sent_at_(received_at_),
+      began_(received_at_) {
+  service_.counters.add(Count::ConnectionsAccepted);
+}
+
+Connection::~Connection() {
+  job_.reset();
+  watch_.end_by_close();
+  service_.counters.add(Count::ConnectionsClosed);
+}
+
+void Connection::start(Service& service, UniqueFd fd) {
+  auto created = std::make_unique<Connection>(service, std::move(fd));
+  Connection& connection = *created;
+  service.connections.add(std::move(created));
+  connection.serve();
+  connection.settle();
+}
+
+void Connection::refuse(Service& service, UniqueFd fd) {
+  service.counters.add(Count::ConnectionsRefused);
+  auto created = std::make_unique<Connection>(service, std::move(fd));
+  Connection& connection = *created;
+  service.connections.add(std::move(created));
+  connection.receive_more();
+  connection.in_.clear();
+  constexpr std::array kFields = {http::Field{"Retry-After", "1"}};
+  connection.refused_ = true;
+  connection.put_error(503, "this worker serves as many connections as it may", kFields);
+  connection.finish_turn();
+  connection.settle();
+}
+
+void Connection::on_ready(Events events) {
+  if ((events & event::kBroken) != 0) {  // reset, or both directions are closed: nobody listens
+    close();
+    settle();
+    return;
+  }
+  if ((events & event::kPeerClosed) != 0) peer_closed_ = true;
+  if ((events & (event::kReadable | event::kPeerClosed)) != 0) may_read_ = true;
+  if ((events & event::kWritable) != 0) blocked_ = false;
+  serve();
+  settle();
+}
+
+// One turn: sends what waited, then reads and handles requests as long as there are any.
+void Connection::serve() {
+  busy_ = true;
+  if (phase_ == Phase::Linger) discard_input();
+  if (!blocked_ && !out_.is_empty()) flush();
+  for (unsigned reads = 0;; ++reads) {
+    handle_input();
+    if (!is_reading() || !may_read_ || reads == kReadsPerTurn) break;
+    in_.compact();
+    if (!receive_more()) break;
+  }
+  busy_ = false;
+  finish_turn();
+}
+
+// What every turn ends with: all answers in one send, the deadline, no buffer that is not needed.
+void Connection::finish_turn() {
+  if (phase_ != Phase::Closed && !blocked_ && !out_.is_empty()) flush();
+  if (phase_ != Phase::Closed && out_.is_empty()) end_after_answers();
+  if (phase_ == Phase::Closed || !watch_socket()) return;
+  in_.release_if_empty();
+  set_deadline(deadline_for_phase());
+  const bool has_more = may_read_ && (is_reading() || phase_ == Phase::Linger);
+  if (has_more) watch_.call_again(0);
+}
+
+// Must be the last thing of every entry: the connection may be gone after it.
+void Connection::settle() {
+  if (phase_ == Phase::Closed) service_.connections.remove(*this);
+}
+
+// Registered late: a client that sends one request and closes never is.
+bool Connection::watch_socket() {
+  if (watch_) return true;
+  Events events = event::kReadable | event::kPeerClosed | event::kEdge;
+  if (watches_room_) events |= event::kWritable;
+  auto watch = service_.loop.watch(fd_.get(), events, *this);
+  if (!watch) {  // out of memory, or of fs.epoll.max_user_watches
+    close();
+    return false;
+  }
+  watch_ = std::move(watch).value();
+  return true;
+}
+
+// --- Requests
+
+bool Connection::is_reading() const {
+  return (phase_ == Phase::Head || phase_ == Phase::Body) && !last_answer_ && !blocked_ && !ended_;
+}
+
+bool Connection::is_idle() const {
+  return phase_ == Phase::Head && in_.is_empty() && out_.is_empty();
+}
+
+// Returns whether bytes came.
+bool Connection::receive_more() {
+  const std::span<char> room = in_.room();
+  if (room.empty()) return false;
+  const bool was_empty = in_.is_empty();
+  const IoOutcome outcome = receive(fd_.get(), room);
+  // A read that did not fill the buffer has emptied the socket: the next bytes come with an event
+  // of their own. Only the end of the stream may stand behind it, which peer_closed_ has told.
+  may_read_ = outcome.bytes == room.size() || (outcome.bytes > 0 && peer_closed_);
+  switch (outcome.state) {
+    case IoState::Done:
+      in_.commit(outcome.bytes);
+      received_at_ = service_.loop.now();
+      if (was_empty && phase_ == Phase::Head) began_ = received_at_;
+      service_.counters.add(Count::BytesReceived, outcome.bytes);
+      return true;
+    case IoState::Blocked:
+      return false;
+    case IoState::Ended:
+      ended_ = true;
+      return false;
+    case IoState::Failed:
+      close();
+      return false;
+  }
+  return false;
+}
+
+void Connection::handle_input() {
+  for (;;) {
+    switch (phase_) {
+      case Phase::Head:
+        if (begin_request() == Progress::Stuck) return;
+        break;
+      case Phase::Body:
+        if (take_body() == Progress::Stuck) return;
+        break;
+      case Phase::Answer:
+        if (!answered_) return;
+        end_request();
+        break;
+      case Phase::Linger:
+      case Phase::Closed:
+        return;
+    }
+  }
+}
+
+bool Connection::has_room_for_answer() {
+  const size_t needed = kAnswerBytes + service_.limits.head.max_target_bytes;
+  if (!out_.has_content() && out_.room_bytes() >= needed) return true;
+  flush();
+  return phase_ != Phase::Closed && out_.is_empty();
+}
+
+Connection::Progress Connection::begin_request() {
+  if (in_.is_empty() || last_answer_ || blocked_ || !has_room_for_answer()) return Progress::Stuck;
+  http::RequestHead& head = service_.head;
+  const http::ParseResult result =
+      http::parse_request_head(in_.bytes(), service_.limits.head, head, scanned_);
+  if (result.state == http::ParseState::Incomplete) {
+    in_.compact();
+    return Progress::Stuck;
+  }
+  scanned_ = 0;
+  is_head_ = head.method == http::Method::Head;
+  if (result.state == http::ParseState::Refused) {
+    refuse_request(result.status, result.reason);
+    return Progress::Stuck;
+  }
+  in_.consume(result.consumed);
+  service_.counters.add(Count::Requests);
+  is_fresh_ = false;
+  keep_alive_ = head.keep_alive;
+  minor_version_ = head.minor_version;
+  answered_ = false;
+  phase_ = Phase::Answer;
+  if (head.body != http::BodyKind::None && !body_is_acceptable(head)) return Progress::Stuck;
+  dispatch(head);
+  return phase_ == Phase::Closed ? Progress::Stuck : Progress::Made;
+}
+
+// Prepares for the body. What of it is in the buffer already is checked before anybody acts on the
+// request.
+bool Connection::body_is_acceptable(const http::RequestHead& head) {
+  const uint64_t most = service_.limits.max_body_bytes;
+  if (head.body == http::BodyKind::Length && head.content_length > most) {
+    refuse_request(413, "the body is longer than this server takes");
+    return false;
+  }
+  phase_ = Phase::Body;
+  body_ = http::BodyReader(head.body, head.content_length, most);
+  continue_pending_ = head.expect_continue && in_.is_empty();
+  http::BodyReader probe = body_;
+  std::string_view rest = in_.bytes();
+  for (;;) {
+    const http::BodyReader::Step step = probe.read(rest);
+    if (step.state == http::ParseState::Refused) {
+      refuse_request(step.status, step.reason);
+      return false;
+    }
+    if (step.state == http::ParseState::Complete || step.consumed == 0) return true;
+    rest.remove_prefix(step.consumed);
+  }
+}
+
+void Connection::dispatch(const http::RequestHead& head) {
+  if (head.method == http::Method::Unknown || head.method == http::Method::Connect) {
+    refuse_request(501, "this method is not implemented");
+    return;
+  }
+  if (head.form == http::TargetForm::Asterisk) {
+    constexpr std::array kFields = {http::Field{"Allow", "GET, HEAD, POST, OPTIONS"}};
+    answer({.status = 204, .fields = kFields});
+    return;
+  }
+  const http::PlainPath plain = http::plain_path(head.path, service_.path);
+  if (plain.fault != http::PathFault::None) {
+    answer_error(400, http::describe(plain.fault), {});
+    return;
+  }
+  Handler* handler = service_.router.find(plain.path);
+  if (handler == nullptr) {
+    answer_error(404, "", {});
+    return;
+  }
+  job_ = handler->handle({.head = head, .path = plain.path}, *this);
+  SH_ASSERT(job_ != nullptr || answered_);
+  if (phase_ == Phase::Body && !answered_) ask_for_body();
+}
+
+void Connection::ask_for_body() {
+  if (!std::exchange(continue_pending_, false)) return;
+  out_.bytes().append(http::kContinue);
+  service_.counters.add(Count::Responses1xx);
+}
+
+Connection::Progress Connection::take_body() {
+  if (last_answer_) return Progress::Stuck;
+  while (!body_.is_complete()) {
+    const http::BodyReader::Step step = body_.read(in_.bytes());
+    in_.consume(step.consumed);
+    if (step.state == http::ParseState::Refused) {
+      refuse_request(step.status, step.reason);
+      return Progress::Stuck;
+    }
+    if (!step.data.empty() && job_ != nullptr && !answered_) job_->on_body(step.data);
+    if (step.state == http::ParseState::Incomplete && step.consumed == 0) {
+      in_.compact();
+      return Progress::Stuck;
+    }
+  }
+  phase_ = Phase::Answer;
+  if (job_ != nullptr && !answered_) job_->on_body_end();
+  return Progress::Made;
+}
+
+void Connection::end_request() {
+  job_.reset();
+  phase_ = Phase::Head;
+  began_ = received_at_;  // of what stands behind it in the buffer
+}
+
+// --- Answers
+
+// A drain may only end a connection whose client has not sent a further request already.
+bool Connection::has_request_waiting() {
+  if (phase_ != Phase::Answer) return false;
+  return !in_.is_empty() || in_.room().empty() || receive_more();
+}
+
+http::ConnectionOption Connection::decide_persistence(Persistence wanted) {
+  bool keep = keep_alive_ && wanted == Persistence::Keep && !refused_ && !continue_pending_;
+  if (keep && service_.phase == ServicePhase::Draining) keep = has_request_waiting();
+  last_answer_ = !keep;
+  if (!keep) return http::ConnectionOption::Close;
+  return minor_version_ == 0 ? http::ConnectionOption::KeepAlive : http::ConnectionOption::None;
+}
+
+void Connection::answer(Answer answer) {
+  SH_ASSERT(!answered_);
+  put_answer(answer);
+  answer_is_put();
+}
+
+void Connection::answer_error(int status, std::string_view reason,
+                              std::span<const http::Field> fields) {
+  SH_ASSERT(!answered_);
+  put_error(status, reason, fields);
+  answer_is_put();
+}
+
+// An answer that comes from within serve() leaves with the others of its batch.
+void Connection::answer_is_put() {
+  answered_ = true;
+  if (busy_) return;
+  serve();
+  settle();
+}
+
+void Connection::put_answer(Answer& answer) {
+  const http::ConnectionOption option = decide_persistence(answer.persistence);
+  const http::ResponseHead head{
+      .status = answer.status,
+      .date = service_.date(),
+      .content_type = answer.content_type,
+      .body = has_content(answer.status) ? http::BodyKind::Length : http::BodyKind::None,
+      .content_length = content_bytes(answer.content),
+      .connection = option,
+      .fields = answer.fields};
+  const http::HeadWritten written = http::write_response_head(head, out_.bytes().room());
+  if (written.outcome != http::WriteOutcome::Written) {
+    put_error(500, "", {});
+    return;
+  }
+  out_.bytes().commit(written.bytes);
+  note_answer(answer.status);
+  if (is_head_ || !has_content(answer.status)) return;
+  if (!out_.put(std::move(answer.content))) close();  // the length was said, and cannot be kept
+}
+
+void Connection::put_error(int status, std::string_view reason,
+                           std::span<const http::Field> fields) {
+  const http::ConnectionOption option = decide_persistence(Persistence::Keep);
+  const http::ErrorResponse error{.status = status,
+                                  .reason = reason,
+                                  .date = service_.date(),
+                                  .connection = option,
+                                  .method = is_head_ ? http::Method::Head : http::Method::Get,
+                                  .fields = fields};
+  const size_t bytes = http::write_error_response(error, out_.bytes().room());
+  SH_ASSERT(bytes > 0);  // our own fields, and has_room_for_answer()
+  out_.bytes().commit(bytes);
+  note_answer(status);
+}
+
+void Connection::note_answer(int status) {
+  service_.counters.add(count_of_class(status));
+  if (unsent_++ == 0) oldest_unsent_ = began_;
+}
+
+// Answers what is wrong with the stream itself; the connection ends after it.
+void Connection::refuse_request(int status, std::string_view reason) {
+  if (status == 400) service_.counters.add(Count::BadRequests);
+  if (status == 413) service_.counters.add(Count::BodyTooLarge);
+  if (status == 414) service_.counters.add(Count::TargetTooLong);
+  if (status == 431) service_.counters.add(Count::HeadTooLarge);
+  const bool was_answered = phase_ == Phase::Body && answered_;
+  refused_ = true;
+  last_answer_ = true;
+  job_.reset();
+  if (!was_answered) put_error(status, reason, {});
+  answered_ = true;
+}
+
+void Connection::flush() {
+  const IoOutcome outcome = out_.flush(fd_.get());
+  service_.counters.add(Count::BytesSent, outcome.bytes);
+  if (outcome.bytes > 0) sent_at_ = service_.loop.now();
+  blocked_ = outcome.state == IoState::Blocked;
+  if (outcome.state == IoState::Done) {
+    observe_latency();
+  } else if (blocked_) {
+    watch_for_room();
+  } else {
+    close();
+  }
+}
+
+// Added when it is needed first, and left: edge-triggered, it costs nothing until the socket is
+// full again.
+void Connection::watch_for_room() {
+  if (std::exchange(watches_room_, true)) return;
+  const Events events = event::kReadable | event::kPeerClosed | event::kWritable | event::kEdge;
+  if (watch_) watch_.change(events);
+}
+
+// One reading of the clock for all answers of one send.
+void Connection::observe_latency() {
+  if (unsent_ == 0) return;
+  const Instant now = service_.loop.read_clock();
+  const auto observe = [this, now](Instant since) {
+    service_.counters.observe_latency_ns(static_cast<uint64_t>((now - since).count()));
+  };
+  observe(oldest_unsent_);
+  for (uint32_t i = 1; i < unsent_; ++i) observe(received_at_);
+  unsent_ = 0;
+  sent_at_ = now;
+}
+
+// --- The end
+
+void Connection::end_after_answers() {
+  if (last_answer_ && phase_ != Phase::Linger) {
+    const bool may_send_more = keep_alive_ || refused_ || phase_ == Phase::Body;
+    if (ended_ || !may_send_more) return close();
+    shut_down_sending(fd_.get());
+    job_.reset();
+    in_.clear();
+    phase_ = Phase::Linger;
+    began_ = received_at_ = service_.loop.now();
+    may_read_ = true;
+    discard_input();
+  }
+  const bool awaits_input = phase_ == Phase::Head || phase_ == Phase::Body;
+  if (ended_ && awaits_input) close();
+}
+
+void Connection::discard_input() {
+  for (unsigned reads = 0; may_read_ && reads < kReadsPerTurn; ++reads) {
+    const bool more = receive_more();
+    in_.clear();
+    if (ended_) close();
+    if (!more) return;
+  }
+}
+
+void Connection::set_deadline(Instant at) {
+  deadline_ = at;
+  if (at == kNever || (is_armed() && armed_for_ <= at))
+    return;  // fires too early, finds out, and is armed anew
+  armed_for_ = at;
+  service_.loop.timers().arm(*this, at);
+}
+
+Instant Connection::deadline_for_phase() const {
+  const Limits& limits = service_.limits;
+  if (phase_ == Phase::Linger) {
+    return std::min(received_at_ + kLingerIdle, began_ + kLingerLongest);
+  }
+  if (blocked_) return sent_at_ + limits.write_timeout;
+  if (phase_ == Phase::Body) return received_at_ + limits.body_timeout;
+  if (phase_ == Phase::Answer) return kNever;  // the job has its own
+  if (is_fresh_ || !in_.is_empty()) return began_ + limits.header_timeout;
+  const Instant idle_since = std::max(received_at_, sent_at_);
+  if (service_.phase == ServicePhase::Draining) return std::max(idle_since + kDrainIdle, began_);
+  return idle_since + limits.keepalive_timeout;
+}
+
+void Connection::on_due(Instant now) {
+  if (now < deadline_) {
+    set_deadline(deadline_);
+    return;
+  }
+  on_timeout(now);
+  settle();
+}
+
+void Connection::on_timeout(Instant now) {
+  if (phase_ == Phase::Linger) return close();
+  if (blocked_) {
+    service_.counters.add(Count::WriteTimeouts);
+    return close();
+  }
+  if (phase_ == Phase::Answer) return;
+  if (is_idle()) return on_idle_timeout();
+  const bool in_body = phase_ == Phase::Body;
+  // Bytes that came in this very moment are progress; of a head they are not.
+  if (in_body && receive_more()) return serve();
+  if (phase_ == Phase::Closed) return;
+  service_.counters.add(in_body ? Count::BodyTimeouts : Count::HeaderTimeouts);
+  received_at_ = now;
+  refuse_request(408, in_body ? "the body took too long" : "the head took too long");
+  finish_turn();
+}
+
+// A request that arrived in this very moment is still served.
+void Connection::on_idle_timeout() {
+  if (receive_more()) return serve();
+  if (service_.phase == ServicePhase::Serving) service_.counters.add(Count::KeepaliveTimeouts);
+  close();
+}
+
+void Connection::drain(double spread) {
+  if (phase_ != Phase::Head || !in_.is_empty() || is_fresh_) return;
+  const auto wait = std::chrono::duration_cast<Duration>(kDrainSpread * spread);
+  began_ = service_.loop.now() + wait;
+  if (out_.is_empty()) set_deadline(deadline_for_phase());
+}
+
+}  // namespace sockherd::worker

@@ -1,0 +1,84 @@
+// The seam between the engine and what answers: a handler for each route, an exchange for each
+// request, and a job where the answer takes longer than the call.
+//
+// handle() answers at once, or returns a Job that will answer later: when the body is there, a
+// timer has fired, another server has said something. The connection owns the job and destroys it
+// when the request is over, also when the client has hung up before; so a job holds what it waits
+// for as members, and nothing can call it afterwards.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "daemon/base/unique_fd.h"
+#include "daemon/http/request.h"
+#include "daemon/worker/loop.h"
+
+namespace sockherd::worker {
+
+// A part of an open file. Whoever makes it has looked at the size.
+struct FilePart {
+  UniqueFd fd;
+  uint64_t offset = 0;
+  uint64_t length = 0;
+};
+
+// The content of an answer. A string_view is for bytes that outlive every connection: literals, and
+// what a handler keeps as long as it lives.
+using Content = std::variant<std::string_view, std::string, FilePart>;
+
+enum class Persistence : uint8_t { Keep, Close };
+
+struct Answer {
+  int status = 200;
+  std::string_view content_type{};
+  std::span<const http::Field> fields{};  // further ones: Location, Allow, ETag, ...
+  Content content{};
+  Persistence persistence = Persistence::Keep;  // Close: the connection ends after this answer
+};
+
+class Exchange {
+ public:
+  // Exactly once for each request, and the last thing that a handler or job does in a call:
+  // afterwards the head is void and the job may be gone. What `answer` points to, except content,
+  // need not outlive the call. HEAD is seen to here: answer it like GET.
+  virtual void answer(Answer answer) = 0;
+
+  // The same with a line of text that says what the status means; `reason` is one of ours.
+  virtual void answer_error(int status, std::string_view reason,
+                            std::span<const http::Field> fields) = 0;
+
+  virtual Loop& loop() = 0;
+
+ protected:
+  ~Exchange() = default;
+};
+
+class Job {
+ public:
+  virtual ~Job() = default;
+
+  // The body, piece by piece as it arrives, without its framing; then its end. Neither is called
+  // any more once the job has answered: the rest is read and dropped.
+  virtual void on_body(std::string_view /*piece*/) {}
+  virtual void on_body_end() {}
+};
+
+struct Request {
+  const http::RequestHead& head;  // void after the call
+  std::string_view path;          // decoded and without dot segments; void after the call
+};
+
+class Handler {
+ public:
+  virtual ~Handler() = default;
+
+  // Null when it has answered. Then, or if there is none, the body is read and dropped.
+  virtual std::unique_ptr<Job> handle(const Request& request, Exchange& exchange) = 0;
+};
+
+}  // namespace sockherd::worker

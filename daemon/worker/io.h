@@ -1,0 +1,41 @@
+// The kernel calls of a connection, all of them: receive, send, send a file.
+//
+// Non-blocking. What is expected of a network (nothing there yet, the peer is gone) is an outcome,
+// not an error. A loop on io_uring replaces these and loop.cc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace sockherd::worker {
+
+enum class IoState : uint8_t {
+  Done,     // `bytes` were moved; may be fewer than asked for
+  Blocked,  // nothing there to read, or no room to write
+  Ended,    // receive: the peer sends no more; send_file: the file is shorter than it was
+  Failed,   // the connection is broken
+};
+
+struct IoOutcome {
+  IoState state = IoState::Done;
+  size_t bytes = 0;
+};
+
+IoOutcome receive(int fd, std::span<char> room);
+
+enum class Follows : uint8_t { Nothing, More };  // More: hold back a partial segment (MSG_MORE)
+
+IoOutcome send(int fd, std::string_view bytes, Follows follows = Follows::Nothing);
+
+// Both in one call, `first` before `second`.
+IoOutcome send_two(int fd, std::string_view first, std::string_view second);
+
+// Sends `count` bytes of `file` from `offset`, without a copy through user space.
+IoOutcome send_file(int fd, int file, uint64_t offset, uint64_t count);
+
+// The peer reads the end after what was sent; we can still read.
+void shut_down_sending(int fd);
+
+}  // namespace sockherd::worker

@@ -1,0 +1,167 @@
+#include "daemon/worker/launch.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "daemon/base/parse.h"
+#include "daemon/base/version.h"
+#include "daemon/config/load.h"
+#include "daemon/stats/segment.h"
+
+namespace sockherd::worker {
+namespace {
+
+constexpr std::string_view kConfigFd = "sockherd.config";
+constexpr std::string_view kStatsFd = "sockherd.stats";
+
+constexpr std::string_view kHelp =
+    "usage: sockherd-worker [--set KEY=VALUE]...\n"
+    "\n"
+    "The built-in HTTP engine of sockherd, started by sockherd once for each slot.\n"
+    "\n"
+    "  --set KEY=VALUE  override an option, such as pool.web.header_timeout=5s\n"
+    "  -h, --help       show this help\n"
+    "      --version    show the version\n"
+    "\n"
+    "Descriptors (LISTEN_FDS, LISTEN_FDNAMES; sd_listen_fds(3)):\n"
+    "  sockherd.config  a memory file with the configuration, TOML\n"
+    "  sockherd.stats   the statistics segment of the pool; without it, none are shared\n"
+    "  any other name   a listening socket\n"
+    "\n"
+    "Environment:\n"
+    "  SOCKHERD_POOL    the pool to serve\n"
+    "  SOCKHERD_SLOT, SOCKHERD_GENERATION, SOCKHERD_SEAT\n"
+    "                   numbers that the supervisor gives, 0 by default\n"
+    "  NOTIFY_SOCKET    where to say READY=1 and STOPPING=1\n"
+    "\n"
+    "Signals: SIGTERM drains and ends; a second one, or SIGINT, ends at once.\n"
+    "Exit status: 0 drained, 1 failure, 2 usage or environment, 6 configuration.\n";
+
+Error usage(std::string_view what) {
+  return {kExitUsage, std::string(what) + "; see sockherd-worker --help"};
+}
+
+// In this file an Error's code is the exit status.
+Result<std::vector<config::Override>> parse_overrides(std::span<char* const> arguments) {
+  std::vector<config::Override> overrides;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    std::string_view argument = arguments[i];
+    if (argument == "--set") {
+      if (++i == arguments.size()) return usage("--set needs KEY=VALUE");
+      argument = arguments[i];
+    } else if (argument.starts_with("--set=")) {
+      argument.remove_prefix(std::string_view("--set=").size());
+    } else {
+      return usage("unknown argument \"" + std::string(argument) + "\"");
+    }
+    const size_t equals = argument.find('=');
+    if (equals == std::string_view::npos) return usage("--set needs KEY=VALUE");
+    overrides.push_back({.source = "--set",
+                         .key = std::string(argument.substr(0, equals)),
+                         .value = std::string(argument.substr(equals + 1))});
+  }
+  return overrides;
+}
+
+Result<uint32_t> number_from_environment(const char* name) {
+  const char* text = std::getenv(name);
+  if (text == nullptr) return uint32_t{0};
+  const auto number = parse_number<uint32_t>(text);
+  if (!number) return usage(std::string(name) + "=" + text + " is not a number");
+  return *number;
+}
+
+Result<Identity> identity_from_environment() {
+  const char* pool = std::getenv("SOCKHERD_POOL");
+  if (pool == nullptr || *pool == '\0') return usage("SOCKHERD_POOL is not set");
+  Identity identity;
+  identity.pool = pool;
+  identity.slot = TRY(number_from_environment("SOCKHERD_SLOT"));
+  identity.generation = TRY(number_from_environment("SOCKHERD_GENERATION"));
+  identity.pid = ::getpid();
+  return identity;
+}
+
+// Takes the descriptor of that name out of `passed`; an empty one if there is none.
+UniqueFd take(std::vector<sys::PassedFd>& passed, std::string_view name) {
+  for (auto it = passed.begin(); it != passed.end(); ++it) {
+    if (it->name != name) continue;
+    UniqueFd fd = std::move(it->fd);
+    passed.erase(it);
+    return fd;
+  }
+  return {};
+}
+
+Result<config::Pool> load_pool(int fd, const std::vector<config::Override>& overrides,
+                               const std::string& name) {
+  Result<std::string> text = sys::read_memory_file(fd);
+  if (!text.ok()) return Error{kExitUsage, "read sockherd.config: " + text.error().what};
+  config::Loaded loaded = config::load(*text, "sockherd.toml", overrides);
+  if (!loaded.config) {
+    std::string faults;
+    for (const config::Fault& fault : loaded.faults) {
+      if (!faults.empty()) faults += "; ";
+      faults += fault.text();
+    }
+    return Error{kExitConfiguration, faults};
+  }
+  const config::Pool* pool = loaded.config->find_pool(name);
+  if (pool == nullptr) {
+    return Error{kExitConfiguration, "sockherd.toml has no pool \"" + name + "\" (SOCKHERD_POOL)"};
+  }
+  if (pool->routes.empty()) {
+    return Error{kExitConfiguration, "pool." + name + " has no routes for the built-in engine"};
+  }
+  return *pool;
+}
+
+Result<CounterPage> open_statistics(UniqueFd fd) {
+  if (!fd) return CounterPage();
+  const uint32_t seat = TRY(number_from_environment("SOCKHERD_SEAT"));
+  Result<sys::Mapping> mapping = sys::Mapping::create(fd.get(), sys::Access::ReadWrite);
+  if (!mapping.ok()) return Error{kExitUsage, "map sockherd.stats: " + mapping.error().what};
+  Result<stats::Segment> segment = stats::Segment::attach(mapping->bytes());
+  if (!segment.ok()) return Error{kExitUsage, "sockherd.stats: " + segment.error().what};
+  if (seat >= segment->seats()) {
+    return usage("SOCKHERD_SEAT=" + std::to_string(seat) + " is not in sockherd.stats");
+  }
+  stats::Page& page = segment->seat(seat);
+  return CounterPage(std::move(mapping).value(), page);
+}
+
+Result<Launch> open_launch(std::span<char* const> arguments) {
+  const std::vector<config::Override> overrides = TRY(parse_overrides(arguments));
+  Result<std::vector<sys::PassedFd>> taken = sys::take_passed_fds();
+  if (!taken.ok()) return Error{kExitUsage, taken.error().what};
+  std::vector<sys::PassedFd> passed = std::move(taken).value();
+  Launch launch;
+  launch.identity = TRY(identity_from_environment());
+  const UniqueFd configuration = take(passed, kConfigFd);
+  if (!configuration) return usage("no descriptor named sockherd.config was passed");
+  launch.pool = TRY(load_pool(configuration.get(), overrides, launch.identity.pool));
+  launch.statistics = TRY(open_statistics(take(passed, kStatsFd)));
+  if (passed.empty()) return usage("no listening socket was passed");
+  launch.listeners = std::move(passed);
+  return launch;
+}
+
+}  // namespace
+
+std::variant<Launch, Refusal> take_launch(std::span<char* const> arguments) {
+  for (const std::string_view argument : arguments) {
+    if (argument == "--help" || argument == "-h") return Refusal{0, std::string(kHelp)};
+    if (argument == "--version") {
+      return Refusal{0, std::string("sockherd-worker ") + kVersion + "\n"};
+    }
+  }
+  Result<Launch> launch = open_launch(arguments);
+  if (launch.ok()) return std::move(launch).value();
+  return Refusal{launch.error().code, "sockherd-worker: " + launch.error().what + "\n"};
+}
+
+}  // namespace sockherd::worker

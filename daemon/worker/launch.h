@@ -1,0 +1,54 @@
+// Launch: what a worker was started with: arguments, environment and passed descriptors, checked.
+//
+// The other half is the supervisor, which starts workers with exactly this.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "daemon/config/config.h"
+#include "daemon/stats/page.h"
+#include "daemon/sys/activation.h"
+#include "daemon/sys/shared_memory.h"
+#include "daemon/worker/identity.h"
+
+namespace sockherd::worker {
+
+inline constexpr int kExitUsage = 2;          // arguments, environment or descriptors
+inline constexpr int kExitConfiguration = 6;  // EXIT_NOTCONFIGURED of systemd.exec(5)
+
+// Where this worker counts: its seat in the pool's segment, or, without one, a page of its own.
+class CounterPage {
+ public:
+  CounterPage() : own_(std::make_unique<stats::Page>()), page_(own_.get()) {}
+  CounterPage(sys::Mapping mapping, stats::Page& page)
+      : mapping_(std::move(mapping)), page_(&page) {}
+
+  stats::Counters& counters() { return page_->counters; }
+
+ private:
+  sys::Mapping mapping_;
+  std::unique_ptr<stats::Page> own_;
+  stats::Page* page_;
+};
+
+struct Launch {
+  Identity identity;
+  config::Pool pool;
+  std::vector<sys::PassedFd> listeners;
+  CounterPage statistics;
+};
+
+// Why the process ends before it has begun: what to print, and the exit status. Status 0 is
+// --help and --version, whose text goes to standard output.
+struct Refusal {
+  int exit_status = 0;
+  std::string text;
+};
+
+std::variant<Launch, Refusal> take_launch(std::span<char* const> arguments);
+
+}  // namespace sockherd::worker

@@ -1,0 +1,37 @@
+#include "daemon/worker/limits.h"
+
+#include <algorithm>
+
+namespace sockherd::worker {
+namespace {
+
+// Listeners, the loop, statistics, and files being sent.
+constexpr size_t kReservedDescriptors = 64;
+
+}  // namespace
+
+Limits Limits::create(const config::Limits& from, size_t descriptors) {
+  const size_t room =
+      descriptors > 2 * kReservedDescriptors ? descriptors - kReservedDescriptors : descriptors / 2;
+  const auto wanted = static_cast<size_t>(from.max_connections);
+  Limits limits;
+  limits.head.max_bytes = static_cast<size_t>(from.max_header_size);
+  limits.head.max_target_bytes = static_cast<size_t>(from.max_target_size);
+  limits.head.max_fields = static_cast<size_t>(from.max_header_fields);
+  limits.max_connections = wanted == 0 ? room : std::min(wanted, room);
+  limits.max_body_bytes = static_cast<uint64_t>(from.max_body_size);
+  limits.header_timeout = from.header_timeout;
+  limits.body_timeout = from.body_timeout;
+  limits.write_timeout = from.write_timeout;
+  limits.keepalive_timeout = from.keepalive_timeout;
+  return limits;
+}
+
+size_t Limits::block_bytes() const {
+  constexpr size_t kLeast = 32 * 1024;
+  constexpr size_t kPage = 4096;
+  const size_t wanted = std::max(kLeast, head.max_bytes + head.max_target_bytes + 2 * kPage);
+  return (wanted + kPage - 1) / kPage * kPage;
+}
+
+}  // namespace sockherd::worker

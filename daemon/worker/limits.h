@@ -1,0 +1,29 @@
+// Limits of a worker in the types that the engine works with.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "daemon/base/instant.h"
+#include "daemon/config/config.h"
+#include "daemon/http/request.h"
+
+namespace sockherd::worker {
+
+struct Limits {
+  http::HeadLimits head;
+  size_t max_connections = 1024;
+  uint64_t max_body_bytes = 1 << 20;
+  Duration header_timeout = std::chrono::seconds(10);
+  Duration body_timeout = std::chrono::seconds(10);
+  Duration write_timeout = std::chrono::seconds(10);
+  Duration keepalive_timeout = std::chrono::seconds(60);
+
+  // max_connections = 0 becomes what `descriptors` leave after a reserve for everything else.
+  static Limits create(const config::Limits& from, size_t descriptors);
+
+  // What a block of the buffer pool must hold: a whole head, or the head of any answer of ours.
+  size_t block_bytes() const;
+};
+
+}  // namespace sockherd::worker

@@ -1,0 +1,70 @@
+// Service: what all connections of one loop share, and the connections themselves.
+//
+// Owned by the worker (worker.h), outlives every connection. Nothing in it is locked: one loop is
+// one thread.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "daemon/http/date.h"
+#include "daemon/http/request.h"
+#include "daemon/stats/page.h"
+#include "daemon/worker/buffer.h"
+#include "daemon/worker/limits.h"
+#include "daemon/worker/loop.h"
+#include "daemon/worker/router.h"
+
+namespace sockherd::worker {
+
+class Connection;
+
+// The owner of the open connections; finds and removes one in constant time.
+class ConnectionSet {
+ public:
+  ConnectionSet();
+  ConnectionSet(const ConnectionSet&) = delete;
+  ConnectionSet& operator=(const ConnectionSet&) = delete;
+  ~ConnectionSet();
+
+  size_t size() const { return connections_.size(); }
+  void add(std::unique_ptr<Connection> connection);
+  void remove(Connection& connection);  // destroys it
+
+  // The connection with the highest place first, so that `visit` may remove the one it is given.
+  template <typename Visit>
+  void for_each(Visit visit) {
+    for (size_t i = connections_.size(); i > 0; --i) visit(*connections_[i - 1]);
+  }
+
+ private:
+  std::vector<std::unique_ptr<Connection>> connections_;
+};
+
+enum class ServicePhase : uint8_t { Serving, Draining };
+
+struct Service {
+  Service(Loop& on, const Router& routes, stats::Counters& counts, const Limits& bounds);
+
+  // The Date field of an answer given now.
+  std::string_view date();
+
+  Loop& loop;
+  const Router& router;
+  stats::Counters& counters;
+  const Limits limits;
+  ServicePhase phase = ServicePhase::Serving;
+  BufferPool buffers;
+  http::RequestHead head;  // of the request being handled: 4 KiB that no connection has to hold
+  std::vector<char> path;  // of that request, decoded
+  ConnectionSet connections;
+
+ private:
+  http::DateCache dates_;
+  int64_t unix_seconds_ = 0;
+  Instant next_second_;
+};
+
+}  // namespace sockherd::worker

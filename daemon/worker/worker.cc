@@ -1,0 +1,132 @@
+#include "daemon/worker/worker.h"
+
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include <csignal>
+#include <string>
+#include <utility>
+
+#include "daemon/base/log.h"
+#include "daemon/sys/notify.h"
+#include "daemon/worker/connection.h"
+#include "daemon/worker/demo.h"
+
+namespace sockherd::worker {
+namespace {
+
+constexpr int kExitFailure = 1;
+
+Result<UniqueFd> open_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  std::signal(SIGPIPE, SIG_IGN);  // sendfile(2) has no MSG_NOSIGNAL
+  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return errno_error("sigprocmask");
+  UniqueFd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!fd) return errno_error("signalfd");
+  return fd;
+}
+
+// Raises the soft limit to the hard one and returns it.
+size_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  const rlim_t soft = limit.rlim_cur;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return soft;
+  return limit.rlim_cur;
+}
+
+Result<Router> make_router(const config::Pool& pool, const Identity& identity) {
+  Router router;
+  for (const config::Route& route : pool.routes) {
+    if (route.module == "demo") {
+      router.add(route.path, std::make_unique<Demo>(route.path, identity));
+    } else {
+      return Error{kExitConfiguration, "route " + route.path + ": has no target"};
+    }
+  }
+  return router;
+}
+
+void tell_manager(const std::string& state) {
+  const Result<void> told = sys::notify(state);
+  if (!told.ok()) log::warn("notify-failed", {{"error", told.error().what}});
+}
+
+}  // namespace
+
+Worker::Worker(Launch launch, std::unique_ptr<Loop> loop, Router router, UniqueFd signals,
+               const Limits& limits)
+    : statistics_(std::move(launch.statistics)),
+      drain_timeout_(launch.pool.drain_timeout),
+      loop_(std::move(loop)),
+      router_(std::move(router)),
+      signals_(std::move(signals)),
+      service_(*loop_, router_, statistics_.counters(), limits) {}
+
+Result<std::unique_ptr<Worker>> Worker::create(Launch launch) {
+  Router router = TRY(make_router(launch.pool, launch.identity));
+  Result<UniqueFd> signals = open_signals();
+  if (!signals.ok()) return Error{kExitFailure, signals.error().what};
+  Result<std::unique_ptr<Loop>> loop = Loop::create();
+  if (!loop.ok()) return Error{kExitFailure, loop.error().what};
+  const Limits limits = Limits::create(launch.pool.limits, raise_descriptor_limit());
+  std::vector<sys::PassedFd> listeners = std::move(launch.listeners);
+  std::unique_ptr<Worker> worker(new Worker(std::move(launch), std::move(loop).value(),
+                                            std::move(router), std::move(signals).value(), limits));
+  Result<Watch> watch = worker->loop_->watch(worker->signals_.get(), event::kReadable, *worker);
+  if (!watch.ok()) return Error{kExitFailure, watch.error().what};
+  worker->signal_watch_ = std::move(watch).value();
+  for (sys::PassedFd& listener : listeners) {
+    auto acceptor = Acceptor::create(worker->service_, std::move(listener.fd));
+    if (!acceptor.ok()) {
+      return Error{kExitUsage, "listener " + listener.name + ": " + acceptor.error().what};
+    }
+    worker->acceptors_.push_back(std::move(acceptor).value());
+  }
+  return worker;
+}
+
+void Worker::run() {
+  tell_manager("READY=1\nSTATUS=serving");
+  while (!is_done()) {
+    loop_->turn(give_up_at_);
+    service_.counters.add(stats::Count::LoopIterations);
+  }
+}
+
+bool Worker::is_done() const {
+  if (ends_now_) return true;
+  if (service_.phase == ServicePhase::Serving) return false;
+  return service_.connections.size() == 0 || loop_->now() >= give_up_at_;
+}
+
+void Worker::on_ready(Events /*events*/) {
+  signalfd_siginfo signal{};
+  while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
+    if (signal.ssi_signo == SIGINT || service_.phase == ServicePhase::Draining) {
+      ends_now_ = true;
+    } else {
+      start_drain();
+    }
+  }
+}
+
+void Worker::start_drain() {
+  tell_manager("STOPPING=1\nSTATUS=draining");
+  service_.phase =
+      ServicePhase::Draining;  // before accepting: what comes now is answered and closed
+  give_up_at_ = loop_->now() + drain_timeout_;
+  for (const auto& acceptor : acceptors_) acceptor->finish();
+  const auto count = static_cast<double>(service_.connections.size());
+  double place = 0;
+  service_.connections.for_each([&place, count](Connection& connection) {
+    connection.drain(place / count);
+    place += 1;
+  });
+}
+
+}  // namespace sockherd::worker

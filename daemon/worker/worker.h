@@ -1,0 +1,51 @@
+// Worker: the engine put together: loop, routes, listeners, signals; serving, then draining.
+//
+// Serving ends with SIGTERM. Then the worker takes what waits in its queues, lets go of its
+// listeners, answers what is in flight and what its clients have sent already, and ends when no
+// connection is left or drain_timeout is over. A second SIGTERM, or SIGINT, ends it at once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "daemon/base/result.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/worker/acceptor.h"
+#include "daemon/worker/launch.h"
+#include "daemon/worker/loop.h"
+#include "daemon/worker/router.h"
+#include "daemon/worker/service.h"
+
+namespace sockherd::worker {
+
+class Worker final : private Watcher {
+ public:
+  // Blocks SIGTERM and SIGINT for this process, and ignores SIGPIPE.
+  // Errors: a descriptor that is no listening socket, a directory that cannot be opened; their code
+  // is the exit status.
+  static Result<std::unique_ptr<Worker>> create(Launch launch);
+
+  // Says READY=1, serves and drains. Returns when the process may end.
+  void run();
+
+ private:
+  Worker(Launch launch, std::unique_ptr<Loop> loop, Router router, UniqueFd signals,
+         const Limits& limits);
+  void on_ready(Events events) override;
+  void start_drain();
+  bool is_done() const;
+
+  CounterPage statistics_;
+  Duration drain_timeout_;
+  std::unique_ptr<Loop> loop_;
+  Router router_;
+  UniqueFd signals_;
+  Watch signal_watch_;
+  Service service_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  Instant give_up_at_{Duration::max()};  // of the drain
+  bool ends_now_ = false;
+};
+
+}  // namespace sockherd::worker
