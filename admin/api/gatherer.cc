@@ -1,0 +1,112 @@
+#include "admin/api/gatherer.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+
+namespace sockherd::api {
+namespace {
+
+constexpr std::chrono::seconds kTimeout{5};
+
+// Reads one aa{sv} into `list`.
+auto into(std::vector<bus::Dictionary>& list) {
+  return [&list](sd_bus_message* message) -> Result<void> {
+    list = TRY(bus::read_dictionaries(message));
+    return {};
+  };
+}
+
+// The message keeps its descriptor, so ours is a duplicate.
+Result<UniqueFd> read_fd(sd_bus_message* message) {
+  int borrowed = -1;
+  const int read = sd_bus_message_read(message, "h", &borrowed);
+  if (read < 0) return errno_error("read descriptor", -read);
+  UniqueFd fd(::fcntl(borrowed, F_DUPFD_CLOEXEC, 0));
+  if (!fd) return errno_error("duplicate descriptor");
+  return fd;
+}
+
+}  // namespace
+
+Gatherer::Gatherer(bus::Client& client, std::function<metrics::AdminCounts()> own_counts)
+    : client_(client), own_counts_(std::move(own_counts)) {}
+
+void Gatherer::gather(Done done) {
+  waiting_.push_back(std::move(done));
+  if (!round_runs_) start_round();
+}
+
+void Gatherer::start_round() {
+  round_runs_ = true;
+  started_ = monotonic_now();
+  served_ = std::exchange(waiting_, {});
+  snapshot_ = {};
+  error_.reset();
+  ask_lists();
+}
+
+void Gatherer::ask(const char* method, const bus::Client::Arguments& arguments, Read read) {
+  ++outstanding_;
+  client_.call_async(
+      method, arguments, kTimeout,
+      [this, read = std::move(read)](const bus::Reply& reply) { on_reply(reply, read); });
+}
+
+void Gatherer::on_reply(const bus::Reply& reply, const Read& read) {
+  if (!reply.ok()) {
+    error_ = reply.error;
+  } else if (const auto outcome = read(reply.message); !outcome.ok()) {
+    error_ = bus::CallError{SD_BUS_ERROR_INVALID_ARGS, outcome.error().what};
+  }
+  if (--outstanding_ == 0) std::exchange(next_step_, {})();
+}
+
+void Gatherer::ask_lists() {
+  next_step_ = [this] { ask_statistics(); };
+  ++outstanding_;  // held until all are asked, in case one calls back at once
+  ask("GetStatus", {}, [this](sd_bus_message* message) -> Result<void> {
+    snapshot_.status = TRY(bus::read_dictionary(message));
+    return {};
+  });
+  ask("ListPools", {}, into(snapshot_.pools));
+  ask("ListWorkers", {std::string()}, into(snapshot_.workers));
+  ask("ListListeners", {}, into(snapshot_.listeners));
+  if (--outstanding_ == 0) std::exchange(next_step_, {})();
+}
+
+void Gatherer::ask_statistics() {
+  if (error_) return finish_round();
+  next_step_ = [this] { finish_round(); };
+  ++outstanding_;
+  pages_.retain(snapshot_.pools);
+  for (const bus::Dictionary& pool : pages_.missing(snapshot_.pools)) {
+    ask("OpenStatistics", {pool.text("name")}, [this, pool](sd_bus_message* message) {
+      auto fd = read_fd(message);
+      return fd.ok() ? pages_.adopt(pool, std::move(fd).value()) : std::move(fd).error();
+    });
+  }
+  if (--outstanding_ == 0) std::exchange(next_step_, {})();
+}
+
+void Gatherer::finish_round() {
+  Gathered gathered = error_.value_or(bus::CallError{});
+  if (!error_) {
+    snapshot_.traffic = pages_.read();
+    snapshot_.processes = {
+        process_reader_.read("supervisor", static_cast<pid_t>(snapshot_.status.integer("pid"))),
+        process_reader_.read("admin", ::getpid())};
+    snapshot_.admin = own_counts_();
+    snapshot_.gather_seconds = std::chrono::duration<double>(monotonic_now() - started_).count();
+    gathered = std::move(snapshot_);
+  }
+  round_runs_ = false;
+  for (const Done& done : std::exchange(served_, {})) done(gathered);
+  if (!waiting_.empty() && !round_runs_) start_round();
+}
+
+}  // namespace sockherd::api

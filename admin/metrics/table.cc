@@ -1,0 +1,235 @@
+#include "admin/metrics/table.h"
+
+#include <algorithm>
+#include <array>
+
+#include "daemon/stats/histogram.h"
+
+namespace sockherd::metrics {
+namespace {
+
+using stats::Count;
+
+constexpr Part kStates[] = {
+    {"starting", "starting"}, {"ready", "ready"}, {"draining", "draining"}, {"backoff", "backoff"}};
+constexpr Part kExits[] = {{"requested", "exits_requested"},
+                           {"exit", "exits_exit"},
+                           {"signal", "exits_signal"},
+                           {"start_timeout", "exits_start_timeout"},
+                           {"drain_timeout", "exits_drain_timeout"},
+                           {"start_failed", "exits_start_failed"}};
+constexpr Part kCodes[] = {{"1xx", "", Count::Responses1xx},
+                           {"2xx", "", Count::Responses2xx},
+                           {"3xx", "", Count::Responses3xx},
+                           {"4xx", "", Count::Responses4xx},
+                           {"5xx", "", Count::Responses5xx}};
+constexpr Part kRejections[] = {{"bad_request", "", Count::BadRequests},
+                                {"head_too_large", "", Count::HeadTooLarge},
+                                {"target_too_long", "", Count::TargetTooLong},
+                                {"body_too_large", "", Count::BodyTooLarge}};
+constexpr Part kTimeouts[] = {{"header", "", Count::HeaderTimeouts},
+                              {"body", "", Count::BodyTimeouts},
+                              {"write", "", Count::WriteTimeouts},
+                              {"keepalive", "", Count::KeepaliveTimeouts}};
+// The key says which process counted, the value of the second label.
+constexpr Part kLogs[] = {
+    {"warning", "supervisor"}, {"error", "supervisor"}, {"warning", "admin"}, {"error", "admin"}};
+constexpr Part kAdminCodes[] = {{"2xx", ""}, {"3xx", ""}, {"4xx", ""}, {"5xx", ""}};
+constexpr Part kRefusals[] = {
+    {"host", ""}, {"origin", ""}, {"fetch_site", ""}, {"upgrade", ""}, {"content_type", ""}};
+
+constexpr std::array kTable = {
+    Metric{"sockherd_build_info", Type::Gauge, "", "version,compiler",
+           "Version of sockherd, as labels of a constant 1.", Source::Build},
+    Metric{"sockherd_start_time_seconds", Type::Gauge, "seconds", "",
+           "Unix time when the supervisor first started.", Source::Status, "start_time_seconds"},
+    Metric{"sockherd_ready", Type::Gauge, "", "",
+           "1 while every pool has the ready workers it needs, else 0.", Source::Status, "ready"},
+    Metric{"sockherd_config_generation", Type::Gauge, "", "",
+           "Number of the configuration in force.", Source::Status, "generation"},
+    Metric{"sockherd_config_last_reload_successful", Type::Gauge, "", "",
+           "1 if the last reload succeeded, 0 if it changed nothing.", Source::Status,
+           "last_reload_ok"},
+    Metric{"sockherd_config_last_reload_success_timestamp_seconds", Type::Gauge, "seconds", "",
+           "Unix time of the last successful reload, 0 if there was none.", Source::Status,
+           "last_reload_time_seconds"},
+    Metric{"sockherd_config_last_reload_duration_seconds", Type::Gauge, "seconds", "",
+           "How long the last reload took, from the request to the last worker.", Source::Status,
+           "last_reload_seconds"},
+    Metric{"sockherd_reloads_total", Type::Counter, "", "", "Reloads asked for.", Source::Status,
+           "reloads"},
+    Metric{"sockherd_reload_failures_total", Type::Counter, "", "",
+           "Reloads that were refused or rolled back.", Source::Status, "reload_failures"},
+
+    Metric{"sockherd_workers", Type::Gauge, "", "pool,state", "Workers by state.",
+           Source::PoolParts, "", Count::Requests, kStates},
+    Metric{"sockherd_workers_desired", Type::Gauge, "", "pool", "Workers that a pool should have.",
+           Source::Pool, "desired"},
+    Metric{"sockherd_workers_limit", Type::Gauge, "", "pool",
+           "Most workers that a pool may be scaled to.", Source::Pool, "max"},
+    Metric{"sockherd_worker_starts_total", Type::Counter, "", "pool", "Workers started.",
+           Source::Pool, "starts"},
+    Metric{"sockherd_worker_exits_total", Type::Counter, "", "pool,reason",
+           "Workers ended, by why.", Source::PoolParts, "", Count::Requests, kExits},
+    Metric{"sockherd_worker_generation", Type::Gauge, "", "pool,slot",
+           "Configuration that the worker of a slot was started with, 0 without a worker.",
+           Source::Worker, "generation"},
+    Metric{"sockherd_worker_connections", Type::Gauge, "", "pool,slot", "Connections open now.",
+           Source::SlotOpen},
+    Metric{"sockherd_worker_connections_accepted_total", Type::Counter, "", "pool,slot",
+           "Connections accepted.", Source::SlotCount, "", Count::ConnectionsAccepted},
+    Metric{"sockherd_worker_connections_refused_total", Type::Counter, "", "pool",
+           "Connections answered with 503 because a worker had its most connections.",
+           Source::PoolCount, "", Count::ConnectionsRefused},
+    Metric{"sockherd_worker_accept_errors_total", Type::Counter, "", "pool",
+           "Calls of accept that failed.", Source::PoolCount, "", Count::AcceptErrors},
+    Metric{"sockherd_worker_loop_iterations_total", Type::Counter, "", "pool,slot",
+           "Turns of the event loop: the heartbeat of a worker.", Source::SlotCount, "",
+           Count::LoopIterations},
+
+    Metric{"sockherd_listener_accept_queue_length", Type::Gauge, "", "listener,slot",
+           "Connections that wait in the kernel to be accepted.", Source::Listener, "accept_queue"},
+    Metric{"sockherd_listener_accept_queue_limit", Type::Gauge, "", "listener,slot",
+           "Connections that may wait before the kernel drops new ones.", Source::Listener,
+           "accept_queue_limit"},
+
+    Metric{"sockherd_http_requests_total", Type::Counter, "", "pool,slot",
+           "Requests whose head was complete and valid.", Source::SlotCount, "", Count::Requests},
+    Metric{"sockherd_http_responses_total", Type::Counter, "", "pool,code",
+           "Responses, by class of status code.", Source::PoolCountParts, "", Count::Requests,
+           kCodes},
+    Metric{"sockherd_http_request_duration_seconds", Type::Histogram, "seconds", "pool",
+           "Time from the first byte of a request to the last byte of its response.",
+           Source::PoolLatency},
+    Metric{"sockherd_http_received_bytes_total", Type::Counter, "bytes", "pool",
+           "Bytes received from clients.", Source::PoolCount, "", Count::BytesReceived},
+    Metric{"sockherd_http_sent_bytes_total", Type::Counter, "bytes", "pool",
+           "Bytes sent to clients.", Source::PoolCount, "", Count::BytesSent},
+    Metric{"sockherd_http_rejected_requests_total", Type::Counter, "", "pool,reason",
+           "Requests refused because they were malformed or over a limit.", Source::PoolCountParts,
+           "", Count::Requests, kRejections},
+    Metric{"sockherd_http_timeouts_total", Type::Counter, "", "pool,phase",
+           "Connections ended because a client was too slow, by what was waited for.",
+           Source::PoolCountParts, "", Count::Requests, kTimeouts},
+
+    Metric{"sockherd_log_messages_total", Type::Counter, "", "level,process",
+           "Log lines written, by level.", Source::Log, "", Count::Requests, kLogs},
+    Metric{"sockherd_admin_restarts_total", Type::Counter, "", "",
+           "Times the admin process was started anew after its end.", Source::Status,
+           "admin_restarts"},
+    Metric{"sockherd_admin_requests_total", Type::Counter, "", "code",
+           "Requests to the admin server, by class of status code.", Source::AdminResponses, "",
+           Count::Requests, kAdminCodes},
+    Metric{"sockherd_admin_requests_refused_total", Type::Counter, "", "reason",
+           "Requests to the admin server that its access rules refused.", Source::AdminRefused, "",
+           Count::Requests, kRefusals},
+    Metric{"sockherd_admin_connections", Type::Gauge, "", "",
+           "Connections to the admin server open now.", Source::AdminOpen},
+    Metric{"sockherd_admin_connections_refused_total", Type::Counter, "", "",
+           "Connections to the admin server answered with 503: too many.", Source::AdminTurnedAway},
+
+    Metric{"process_cpu_seconds_total", Type::Counter, "seconds", "process",
+           "CPU time used, user and system.", Source::Process, "cpu_seconds"},
+    Metric{"process_start_time_seconds", Type::Gauge, "seconds", "process",
+           "Unix time when the process started.", Source::Process, "start_time_seconds"},
+    Metric{"process_resident_memory_bytes", Type::Gauge, "bytes", "process", "Memory in RAM.",
+           Source::Process, "resident_memory_bytes"},
+    Metric{"process_virtual_memory_bytes", Type::Gauge, "bytes", "process", "Address space in use.",
+           Source::Process, "virtual_memory_bytes"},
+    Metric{"process_threads", Type::Gauge, "", "process", "Threads.", Source::Process, "threads"},
+    Metric{"process_open_fds", Type::Gauge, "", "process", "Open file descriptors.",
+           Source::Process, "open_fds"},
+    Metric{"process_max_fds", Type::Gauge, "", "process", "Most file descriptors that may be open.",
+           Source::Process, "max_fds"},
+
+    Metric{"sockherd_scrape_duration_seconds", Type::Gauge, "seconds", "",
+           "Time that gathering this scrape took.", Source::Scrape},
+};
+
+constexpr std::array<uint64_t, 14> kLatencyBoundsNs = {
+    500'000,       1'000'000,     2'500'000,     5'000'000,     10'000'000,
+    25'000'000,    50'000'000,    100'000'000,   250'000'000,   500'000'000,
+    1'000'000'000, 2'500'000'000, 5'000'000'000, 10'000'000'000};
+
+constexpr bool are_bounds_of_histogram() {
+  constexpr auto kAll = stats::Histogram::bounds();
+  return std::all_of(kLatencyBoundsNs.begin(), kLatencyBoundsNs.end(), [&](uint64_t bound) {
+    return std::find(kAll.begin(), kAll.end(), bound) != kAll.end();
+  });
+}
+static_assert(are_bounds_of_histogram(), "a bucket would be an estimate");
+
+void append_row(std::string& out, const Metric& metric) {
+  const std::string_view columns[] = {metric.name, type_name(metric.type), metric.unit,
+                                      metric.labels, source_name(metric.source)};
+  for (const std::string_view column : columns) {
+    out += column.empty() ? "-" : column;
+    out += '\t';
+  }
+  out += metric.help;
+  out += '\n';
+}
+
+}  // namespace
+
+std::span<const Metric> table() {
+  return kTable;
+}
+
+std::span<const uint64_t> latency_bounds_ns() {
+  return kLatencyBoundsNs;
+}
+
+std::string_view type_name(Type type) {
+  switch (type) {
+    case Type::Counter:
+      return "counter";
+    case Type::Gauge:
+      return "gauge";
+    case Type::Histogram:
+      return "histogram";
+  }
+  return "untyped";
+}
+
+std::string_view source_name(Source source) {
+  switch (source) {
+    case Source::Build:
+      return "build";
+    case Source::Scrape:
+      return "scrape";
+    case Source::Status:
+      return "GetStatus";
+    case Source::Pool:
+    case Source::PoolParts:
+      return "ListPools";
+    case Source::Worker:
+      return "ListWorkers";
+    case Source::Listener:
+      return "ListListeners";
+    case Source::SlotCount:
+    case Source::SlotOpen:
+    case Source::PoolCount:
+    case Source::PoolCountParts:
+    case Source::PoolLatency:
+      return "pages";
+    case Source::Process:
+      return "proc";
+    case Source::Log:
+      return "GetStatus, admin";
+    case Source::AdminResponses:
+    case Source::AdminRefused:
+    case Source::AdminOpen:
+    case Source::AdminTurnedAway:
+      return "admin";
+  }
+  return "";
+}
+
+std::string describe_table() {
+  std::string out;
+  for (const Metric& metric : kTable) append_row(out, metric);
+  return out;
+}
+
+}  // namespace sockherd::metrics
