@@ -23,20 +23,20 @@ bool is_ipv4_address(std::string_view text) {
   return at == text.size();
 }
 
-// The end of the name that begins the text: reg-name, with whole escapes only.
+// Where an escape ("%41") stands at the front.
+bool begins_with_escape(std::string_view text) {
+  return text.size() > 2 && text[0] == '%' && is_in(kHexDigit, text[1]) &&
+         is_in(kHexDigit, text[2]);
+}
+
+// The size of the name that begins the text: reg-name, with whole escapes only.
 size_t reg_name_size(std::string_view text) {
-  size_t at = 0;
-  while (at < text.size()) {
-    if (is_in(kRegNameByte, text[at])) {
-      ++at;
-    } else if (text[at] == '%' && text.size() - at > 2 && is_in(kHexDigit, text[at + 1]) &&
-               is_in(kHexDigit, text[at + 2])) {
-      at += 3;
-    } else {
-      break;
-    }
+  const char* end = text.data() + text.size();
+  const char* at = skip(kRegNameByte, text.data(), end);
+  while (at != end && begins_with_escape({at, static_cast<size_t>(end - at)})) {
+    at = skip(kRegNameByte, at + 3, end);
   }
-  return at;
+  return static_cast<size_t>(at - text.data());
 }
 
 // The size of the host that begins the text; 0 when there is none.
