@@ -11,6 +11,8 @@
 #include "daemon/sys/notify.h"
 #include "daemon/worker/connection.h"
 #include "daemon/worker/demo.h"
+#include "daemon/worker/directory.h"
+#include "daemon/worker/files.h"
 
 namespace sockherd::worker {
 namespace {
@@ -44,9 +46,14 @@ Result<Router> make_router(const config::Pool& pool, const Identity& identity) {
   for (const config::Route& route : pool.routes) {
     if (route.module == "demo") {
       router.add(route.path, std::make_unique<Demo>(route.path, identity));
-    } else {
-      return Error{kExitConfiguration, "route " + route.path + ": has no target"};
+      continue;
     }
+    Result<Directory> directory = Directory::open(route.files);
+    if (!directory.ok()) {
+      return Error{kExitConfiguration, "route " + route.path + ": " + directory.error().what};
+    }
+    router.add(route.path,
+               std::make_unique<Files>(route.path, std::move(directory).value(), route.index));
   }
   return router;
 }
