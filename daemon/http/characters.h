@@ -13,14 +13,14 @@
 
 namespace sockherd::http {
 
-enum CharacterClass : uint8_t {
-  kTokenByte = 1,      // tchar
-  kFieldByte = 2,      // HTAB, SP, VCHAR, obs-text: what a field value is made of
-  kTargetByte = 4,     // what we let stand in a request target
-  kRegNameByte = 8,    // unreserved and sub-delims: the name of a host, without "%"
-  kHexDigit = 16,      //
-  kEntityTagByte = 32  // etagc, RFC 9110 section 8.8.3
-};
+using CharacterClass = uint8_t;  // a bit
+
+inline constexpr CharacterClass kTokenByte = 1;       // tchar
+inline constexpr CharacterClass kFieldByte = 2;       // HTAB, SP, VCHAR, obs-text
+inline constexpr CharacterClass kTargetByte = 4;      // what we let stand in a request target
+inline constexpr CharacterClass kRegNameByte = 8;     // unreserved and sub-delims, without "%"
+inline constexpr CharacterClass kHexDigit = 16;       // HEXDIG, of either case
+inline constexpr CharacterClass kEntityTagByte = 32;  // etagc, RFC 9110 section 8.8.3
 
 namespace detail {
 

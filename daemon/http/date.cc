@@ -72,7 +72,7 @@ class Reader {
 
   unsigned month() {
     for (unsigned month = 1; month <= 12; ++month) {
-      if (!rest_.starts_with(kMonths.substr((month - 1) * 3, 3))) continue;
+      if (!rest_.starts_with(kMonths.substr(size_t{month - 1} * 3, 3))) continue;
       rest_.remove_prefix(3);
       return month;
     }
@@ -166,8 +166,8 @@ std::optional<int64_t> seconds_of(const Civil& civil, Weekday weekday) {
   const std::chrono::sys_days days(date);
   const bool right_day = std::chrono::weekday(days).c_encoding() == civil.weekday;
   if (weekday == Weekday::Checked && !right_day) return std::nullopt;
-  return int64_t{days.time_since_epoch().count()} * 86400 + civil.hour * 3600 + civil.minute * 60 +
-         civil.second;
+  const int64_t minutes = int64_t{civil.hour} * 60 + civil.minute;
+  return int64_t{days.time_since_epoch().count()} * 86400 + minutes * 60 + civil.second;
 }
 
 // The latest year with these two digits whose date is at most 50 years after now.

@@ -35,8 +35,8 @@ enum class Method : uint8_t {
 std::string_view method_name(Method method);
 
 struct HeadLimits {
-  size_t max_bytes = 16 * 1024;  // request line and fields, including the empty line
-  size_t max_target_bytes = 8 * 1024;
+  size_t max_bytes = size_t{16} * 1024;  // request line and fields, including the empty line
+  size_t max_target_bytes = size_t{8} * 1024;
   size_t max_fields = 100;  // at most RequestHead::kMaxFields
 };
 

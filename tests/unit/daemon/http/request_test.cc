@@ -529,6 +529,19 @@ TEST(Request, ReadsPipelinedHeadsOneAfterTheOther) {
   EXPECT_EQ(head.field_count, 1U);
 }
 
+TEST(Request, LooksAgainOnlyAtTheUnfinishedLine) {
+  const std::string bytes = "GET / HTTP/1.1\r\nHost: a\r\nAccept: b";
+  RequestHead head;
+  size_t scanned = 0;
+  ASSERT_EQ(parse_request_head(bytes, {}, head, scanned).state, ParseState::Incomplete);
+  EXPECT_EQ(scanned, bytes.find("Accept"));
+  const std::string more = bytes + "\r\nC: d";
+  ASSERT_EQ(parse_request_head(more, {}, head, scanned).state, ParseState::Incomplete);
+  EXPECT_EQ(scanned, more.find("C: d"));
+  ASSERT_EQ(parse_request_head(more + "\r\n\r\n", {}, head, scanned).state, ParseState::Complete);
+  EXPECT_EQ(head.field("accept"), "b");
+}
+
 TEST(Request, ForgetsTheFormerHead) {
   const std::string bytes =
       "POST http://b/x?y HTTP/1.0\r\nConnection: close\r\nContent-Length: 7\r\n\r\n";
