@@ -1,0 +1,93 @@
+"""What systemd is told, and when: sd_notify(3), asserted datagram by datagram."""
+import signal
+import time
+import unittest
+
+from tests.support.case import DaemonCase
+from tests.support.daemon import basic_config
+from tests.support.wait import until
+
+
+class Notify(DaemonCase):
+    """The main process speaks to systemd, and nobody else."""
+
+    def test_ready_when_every_worker_is(self):
+        """READY=1 once, with a STATUS, from the main process, and the workers answer by then."""
+        daemon = self.ready(basic_config(workers=3))
+        self.assertEqual(len(daemon.ready_workers()), 3)
+        message = daemon.notify.find("READY")
+        self.assertEqual(message.pid, daemon.pid)
+        self.assertTrue(daemon.notify.values("STATUS"))
+        self.assertEqual(daemon.notify.values("READY"), ["1"])
+
+    def test_workers_do_not_reach_systemd(self):
+        """They have a NOTIFY_SOCKET of their own."""
+        daemon = self.ready(basic_config(workers=3))
+        daemon.reload()
+        self.assertEqual({message.pid for message in daemon.notify.messages}, {daemon.pid})
+
+    def test_reload(self):
+        """RELOADING=1 with MONOTONIC_USEC in one datagram at once, READY=1 at the end."""
+        daemon = self.ready()
+        mark = daemon.notify.mark()
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        daemon.signal(signal.SIGHUP)
+        message = daemon.notify.wait_for("RELOADING", "1", since=mark, explain=daemon.log)
+        self.assertGreaterEqual(int(message["MONOTONIC_USEC"]), before)
+        self.assertLessEqual(int(message["MONOTONIC_USEC"]),
+                             time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
+        daemon.notify.wait_for("READY", "1", since=mark, explain=daemon.log)
+
+    def test_failed_reload_ends_with_ready_too(self):
+        """Otherwise systemd would wait for it; the STATUS says that it failed."""
+        daemon = self.ready()
+        daemon.rewrite("nonsense = [")
+        mark = daemon.notify.mark()
+        daemon.signal(signal.SIGHUP)
+        daemon.notify.wait_for("RELOADING", "1", since=mark)
+        daemon.notify.wait_for("READY", "1", since=mark)
+
+    def test_stopping(self):
+        """STOPPING=1 right after SIGTERM, before the end."""
+        daemon = self.ready()
+        mark = daemon.notify.mark()
+        daemon.signal(signal.SIGTERM)
+        daemon.notify.wait_for("STOPPING", "1", since=mark)
+        self.assertEqual(daemon.exit_status(), 0)
+
+    def test_watchdog(self):
+        """At least twice in each WATCHDOG_USEC, also while nothing happens; none without it."""
+        daemon = self.ready(watchdog_usec=400_000)
+        mark = daemon.notify.mark()
+        pings = until(lambda: (found := [message for message in daemon.notify.messages[mark:]
+                                         if message.get("WATCHDOG") == "1"])[5:] and found,
+                      "six watchdog pings")
+        average = (pings[-1].at - pings[0].at) / (len(pings) - 1)
+        self.assertLess(average, 0.4, "slower than systemd's patience")
+        self.assertEqual(self.ready().notify.values("WATCHDOG"), [])
+
+    def test_status_follows_the_workers(self):
+        """`systemctl status` shows how many serve."""
+        daemon = self.ready(basic_config(workers=2))
+        mark = daemon.notify.mark()
+        daemon.scale(3)
+        until(lambda: any("3" in message.get("STATUS", "")
+                          for message in daemon.notify.messages[mark:]),
+              "a STATUS with the number of workers",
+              explain=lambda: repr(daemon.notify.values("STATUS")))
+
+    def test_without_a_manager(self):
+        """No NOTIFY_SOCKET: serves all the same."""
+        daemon = self.launch(environment={"NOTIFY_SOCKET": ""})
+        until(lambda: daemon.process.poll() is not None or self.answers(daemon), "an answer",
+              explain=daemon.log)
+        self.assertIsNone(daemon.process.poll(), daemon.log())
+
+    @staticmethod
+    def answers(daemon):
+        """Whether the admin server is up."""
+        return daemon.admin("GET", "/readyz").status == 200
+
+
+if __name__ == "__main__":
+    unittest.main()

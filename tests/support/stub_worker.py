@@ -1,0 +1,87 @@
+"""A worker in another language: accepts on descriptor 3, speaks sd_notify, drains at SIGTERM.
+
+    stub_worker.py [--crash-slot N --while FILE] [--never-ready]
+
+--crash-slot: exits with status 3 at start in that slot, as long as FILE exists.
+Answers every request with JSON of who it is, like /whoami of the built-in engine.
+"""
+import argparse
+import json
+import os
+import select
+import signal
+import socket
+import sys
+
+
+def notify(text):
+    """sd_notify(3)."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if path:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.sendto(text.encode(), path)
+
+
+def answer(connection):
+    """One request, one answer, then the connection ends."""
+    connection.settimeout(5)
+    seen = b""
+    while b"\r\n\r\n" not in seen:
+        got = connection.recv(65536)
+        if not got:
+            return
+        seen += got
+    body = json.dumps({"pool": os.environ.get("SOCKHERD_POOL"), "pid": os.getpid(),
+                       "slot": int(os.environ.get("SOCKHERD_SLOT", -1)),
+                       "generation": int(os.environ.get("SOCKHERD_GENERATION", -1)),
+                       "marker": os.environ.get("MARKER"),
+                       "names": os.environ.get("LISTEN_FDNAMES")}).encode()
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                       b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body))
+
+
+def serve(listeners):
+    """Until SIGTERM; whatever was accepted by then is answered."""
+    ended, wake = socket.socketpair()
+    wake.setblocking(False)
+    signal.set_wakeup_fd(wake.fileno())
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    notify("READY=1\nSTATUS=serving")
+    while True:
+        readable, _, _ = select.select([*listeners, ended], [], [])
+        if ended in readable:
+            notify("STOPPING=1")
+            return
+        for listener in readable:
+            try:
+                connection, _ = listener.accept()
+            except BlockingIOError:
+                continue
+            with connection:
+                try:
+                    answer(connection)
+                except OSError:
+                    pass  # the client went away
+
+
+def main():
+    """Checks what it was passed, as sd_listen_fds(3) does."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--crash-slot")
+    parser.add_argument("--while", dest="flag")
+    parser.add_argument("--never-ready", action="store_true")
+    options = parser.parse_args()
+    if options.crash_slot == os.environ.get("SOCKHERD_SLOT") and os.path.exists(options.flag or ""):
+        sys.exit(3)
+    if options.never_ready:
+        signal.pause()
+    if int(os.environ["LISTEN_PID"]) != os.getpid():
+        sys.exit("LISTEN_PID is not ours")
+    listeners = [socket.socket(fileno=3 + i) for i in range(int(os.environ["LISTEN_FDS"]))]
+    for listener in listeners:
+        listener.setblocking(False)
+    serve(listeners)
+
+
+if __name__ == "__main__":
+    main()
