@@ -1,0 +1,73 @@
+#include "daemon/supervisor/generation.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "daemon/sys/resources.h"
+#include "daemon/sys/shared_memory.h"
+
+namespace sockherd::supervisor {
+namespace {
+
+Result<std::string> read_file(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!fd) return errno_error("open");
+  std::string text;
+  std::array<char, 16384> buffer{};
+  while (true) {
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0) return errno_error("read");
+    if (got == 0) return text;
+    text.append(buffer.data(), static_cast<size_t>(got));
+  }
+}
+
+std::string remedy(int code) {
+  if (code == ENOENT) return "; write one with: sockherdctl config init FILE";
+  if (code == EACCES) return "; the user that sockherd runs as must be able to read it";
+  return "";
+}
+
+}  // namespace
+
+LoadedGeneration load_generation(const ConfigSource& source, uint32_t number) {
+  LoadedGeneration loaded;
+  auto text = read_file(source.file);
+  if (!text) {
+    loaded.faults.push_back(source.file + ": " + text.error().what + remedy(text.error().code));
+    return loaded;
+  }
+  config::Loaded parsed = config::load(text.value(), source.file, source.overrides);
+  for (const config::Fault& fault : parsed.faults) loaded.faults.push_back(fault.text());
+  if (!parsed.config) return loaded;
+  auto sealed = sys::create_sealed_file("sockherd-config", text.value());
+  if (!sealed) {
+    loaded.faults.push_back(sealed.error().what);
+    return loaded;
+  }
+  loaded.generation = Generation{number, std::move(*parsed.config), std::move(sealed).value()};
+  return loaded;
+}
+
+fleet::Spec fleet_spec(const Generation& generation) {
+  fleet::Spec spec{.generation = generation.number};
+  for (const config::Pool& pool : generation.config.pools) {
+    const auto wanted =
+        pool.workers_auto ? sys::usable_cpus() : static_cast<uint32_t>(pool.workers);
+    const auto max_workers = static_cast<uint32_t>(pool.max_workers);
+    spec.pools.push_back({.name = pool.name,
+                          .workers = std::min(wanted, max_workers),
+                          .max_workers = max_workers,
+                          .start_timeout = pool.start_timeout,
+                          .drain_timeout = pool.drain_timeout,
+                          .restart_delay = pool.restart_delay,
+                          .restart_delay_max = pool.restart_delay_max,
+                          .stable_after = pool.stable_after});
+  }
+  return spec;
+}
+
+}  // namespace sockherd::supervisor

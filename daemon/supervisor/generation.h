@@ -1,0 +1,39 @@
+// Generation: one configuration that workers run with, and its text as they get it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "daemon/base/result.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/config/load.h"
+#include "daemon/fleet/event.h"
+
+namespace sockherd::supervisor {
+
+struct Generation {
+  uint32_t number = 0;
+  config::Config config;
+  UniqueFd text;  // sealed memory file; workers parse the very text that was validated
+};
+
+// Where a configuration comes from.
+struct ConfigSource {
+  std::string file;
+  std::vector<config::Override> overrides;  // environment first, then flags
+};
+
+// A generation, or every fault of the text, one line each.
+struct LoadedGeneration {
+  std::optional<Generation> generation;
+  std::vector<std::string> faults;
+};
+
+// Reads, validates and seals the configuration. Blocks on the file system only.
+LoadedGeneration load_generation(const ConfigSource& source, uint32_t number);
+
+// What the fleet must know of it; workers = "auto" becomes a number here.
+fleet::Spec fleet_spec(const Generation& generation);
+
+}  // namespace sockherd::supervisor

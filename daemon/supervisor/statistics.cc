@@ -1,0 +1,49 @@
+#include "daemon/supervisor/statistics.h"
+
+namespace sockherd::supervisor {
+namespace {
+
+// As many as the option table allows, so that no reload ever needs a larger segment. Memory that
+// nobody counts in is never touched and costs nothing.
+constexpr uint32_t kSlots = 1024;
+constexpr uint32_t kSeats = 2304;  // present and next generation of every slot, and some that drain
+
+}  // namespace
+
+Result<Statistics::Pool*> Statistics::pool(const std::string& name) {
+  if (const auto found = pools_.find(name); found != pools_.end()) return &found->second;
+  Pool made;
+  made.fd = TRY(sys::create_memory_file("sockherd-stats-" + name,
+                                        stats::Segment::size_bytes(kSlots, kSeats)));
+  made.mapping = TRY(sys::Mapping::create(made.fd.get(), sys::Access::ReadWrite));
+  made.segment = stats::Segment::format(made.mapping.bytes(), kSlots, kSeats);
+  return &(pools_[name] = std::move(made));
+}
+
+Result<int> Statistics::segment_fd(const std::string& name) {
+  return TRY(pool(name))->fd.get();
+}
+
+Result<UniqueFd> Statistics::open_read_only(const std::string& name) const {
+  const auto found = pools_.find(name);
+  if (found == pools_.end()) return Error{ENOENT, "no pool " + name};
+  return sys::reopen_read_only(found->second.fd.get());
+}
+
+Result<uint32_t> Statistics::take_seat(const std::string& name, uint32_t slot,
+                                       uint32_t generation) {
+  Pool* p = TRY(pool(name));
+  const auto seat = p->segment->take_seat(slot, generation);
+  if (!seat) return Error{EAGAIN, "pool " + name + ": too many workers are still draining"};
+  return *seat;
+}
+
+void Statistics::set_pid(const std::string& name, uint32_t seat, pid_t pid) {
+  pools_.at(name).segment->set_seat_pid(seat, pid);
+}
+
+void Statistics::fold(const std::string& name, uint32_t seat) {
+  pools_.at(name).segment->fold_seat(seat);
+}
+
+}  // namespace sockherd::supervisor

@@ -1,0 +1,39 @@
+// Statistics: the statistics segments of all pools; the supervisor's side of stats/segment.h.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "daemon/base/result.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/stats/segment.h"
+#include "daemon/sys/shared_memory.h"
+
+namespace sockherd::supervisor {
+
+class Statistics {
+ public:
+  // The memory file of a pool's segment, made on first use; borrowed.
+  Result<int> segment_fd(const std::string& pool);
+
+  // A read-only descriptor of it, for whoever only watches. Errors: no such pool.
+  Result<UniqueFd> open_read_only(const std::string& pool) const;
+
+  // A seat for a new worker. Errors: all taken, which means hundreds of workers that still drain.
+  Result<uint32_t> take_seat(const std::string& pool, uint32_t slot, uint32_t generation);
+  void set_pid(const std::string& pool, uint32_t seat, pid_t pid);
+  void fold(const std::string& pool, uint32_t seat);
+
+ private:
+  struct Pool {
+    UniqueFd fd;
+    sys::Mapping mapping;
+    std::optional<stats::Segment> segment;
+  };
+  Result<Pool*> pool(const std::string& name);
+
+  std::map<std::string, Pool> pools_;
+};
+
+}  // namespace sockherd::supervisor

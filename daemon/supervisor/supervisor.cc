@@ -1,0 +1,475 @@
+#include "daemon/supervisor/supervisor.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <ctime>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/version.h"
+#include "daemon/bus/interface.h"
+#include "daemon/supervisor/control_server.h"
+#include "daemon/supervisor/journal.h"
+#include "daemon/supervisor/programs.h"
+#include "daemon/sys/listen_socket.h"
+#include "daemon/sys/resources.h"
+
+namespace sockherd::supervisor {
+namespace {
+
+constexpr int kAdminBacklog = 128;
+constexpr mode_t kAdminMode = 0660;
+
+double unix_time() {
+  timespec ts{};
+  ::clock_gettime(CLOCK_REALTIME, &ts);
+  return static_cast<double>(ts.tv_sec) + static_cast<double>(ts.tv_nsec) / 1e9;
+}
+
+std::string runtime_directory(const config::Daemon& daemon) {
+  if (!daemon.runtime_directory.empty()) return daemon.runtime_directory;
+  // systemd lists several directories with colons; the first one is ours.
+  if (const char* set = std::getenv("RUNTIME_DIRECTORY"); set != nullptr && *set != '\0') {
+    const std::string all = set;
+    return all.substr(0, all.find(':'));
+  }
+  return "/run/sockherd";
+}
+
+Result<void> make_directory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return {};
+  Error error = errno_error("create the runtime directory " + path);
+  error.what += "; set RuntimeDirectory= in the unit, or daemon.runtime_directory";
+  return error;
+}
+
+log::Level log_level(const std::string& name) {
+  if (name == "error") return log::Level::Error;
+  if (name == "warning") return log::Level::Warning;
+  if (name == "notice") return log::Level::Notice;
+  return name == "debug" ? log::Level::Debug : log::Level::Info;
+}
+
+Refused refused(fleet::Refusal refusal, const fleet::Fleet& fleet, const std::string& pool) {
+  switch (refusal) {
+    case fleet::Refusal::NoSuchPool: {
+      std::string known;
+      for (const auto& [name, p] : fleet.pools()) known += " " + name;
+      return {bus::kErrorNoSuchPool, "there is no pool " + pool + "; there are:" + known};
+    }
+    case fleet::Refusal::NoSuchSlot:
+      return {bus::kErrorNoSuchSlot,
+              "pool " + pool + " has the slots 0 to " +
+                  std::to_string(fleet.pools().find(pool)->second.desired - 1)};
+    case fleet::Refusal::OutOfRange:
+      return {bus::kErrorOutOfRange,
+              "pool " + pool + " can have 1 to " +
+                  std::to_string(fleet.pools().find(pool)->second.spec.max_workers) +
+                  " workers (max_workers)"};
+    case fleet::Refusal::Busy:
+      return {bus::kErrorBusy, "another reload or restart is running; try again when it has ended"};
+    case fleet::Refusal::Stopping:
+      return {bus::kErrorStopping, "sockherd is stopping"};
+    case fleet::Refusal::None:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
+StartResult<std::unique_ptr<Supervisor>> Supervisor::create(Setup setup) {
+  LoadedGeneration first = load_generation(setup.config, 1);
+  if (!first.generation) {
+    std::string all;
+    for (const std::string& fault : first.faults) all += (all.empty() ? "" : "\n") + fault;
+    return StartError{ExitStatus::Configuration, all};
+  }
+  const config::Daemon& daemon = first.generation->config.daemon;
+  log::set_level(log_level(daemon.log_level));
+  const std::string directory = runtime_directory(daemon);
+  if (auto made = make_directory(directory); !made) return start_error(made.error());
+  auto worker = find_program("sockherd-worker");
+  if (!worker) return start_error(worker.error());
+  const auto limit = sys::raise_descriptor_limit();
+  if (!limit) return start_error(limit.error());
+  sd_event* loop = nullptr;
+  if (const int made = ::sd_event_default(&loop); made < 0) {
+    return start_error(errno_error("sd_event_default", -made));
+  }
+  WorkerSetup workers{.program = worker.value(),
+                      .runtime_directory = directory,
+                      .overrides = setup.config.overrides,
+                      .environment = setup.environment,
+                      .nofile_soft = limit.value().soft};
+  std::vector<sys::PassedFd> passed = std::move(setup.passed);
+  std::unique_ptr<Supervisor> supervisor(
+      new Supervisor(loop, std::move(setup), std::move(workers), directory));
+  auto started = supervisor->start(std::move(passed), std::move(*first.generation));
+  if (auto* error = std::get_if<StartError>(&started)) return std::move(*error);
+  return supervisor;
+}
+
+Supervisor::Supervisor(sd_event* loop, Setup setup, WorkerSetup workers, std::string directory)
+    : loop_(loop),
+      config_(std::move(setup.config)),
+      runtime_directory_(std::move(directory)),
+      environment_(std::move(setup.environment)),
+      started_at_(monotonic_now()),
+      started_time_(unix_time()),
+      fleet_(static_cast<uint32_t>(::getpid())),
+      hands_(loop, std::move(workers), [this](fleet::Event event) { post(std::move(event)); }) {}
+
+Supervisor::~Supervisor() = default;
+
+StartResult<void> Supervisor::start(std::vector<sys::PassedFd> passed, Generation first) {
+  const fleet::Spec spec = fleet_spec(first);
+  next_generation_ = first.number + 1;
+  if (auto adopted = hands_.listeners().adopt(std::move(passed), first.config); !adopted) {
+    return StartError{ExitStatus::Configuration, adopted.error().what};
+  }
+  if (auto prepared = prepare(first, spec); !prepared) return start_error(prepared.error());
+  hands_.set_current(first.number);
+  hands_.add_generation(std::move(first));
+  auto control = ControlServer::create(loop_, runtime_directory_ + "/control", *this);
+  if (!control) return start_error(control.error());
+  control_ = std::move(control).value();
+  auto timer = Watch::timer(loop_, [this] { post(fleet::Tick{}); });
+  if (!timer) return start_error(timer.error());
+  timer_ = std::move(timer).value();
+  if (auto watched = watch_signals(); !watched) return start_error(watched.error());
+  if (auto started = start_admin(); !started) return start_error(started.error());
+  if (const int set = ::sd_event_set_watchdog(loop_, 1); set < 0) {
+    return start_error(errno_error("sd_event_set_watchdog", -set));
+  }
+  log::info("starting", {{"version", kVersion}, {"pid", ::getpid()}, {"config", config_.file}});
+  post(fleet::Start{spec});
+  return std::monostate{};
+}
+
+int Supervisor::run() {
+  const int status = ::sd_event_loop(loop_);
+  control_.reset();
+  return status < 0 ? static_cast<int>(ExitStatus::Failure) : status;
+}
+
+// --- events and actions
+// -----------------------------------------------------------------------------
+
+void Supervisor::post(fleet::Event event) {
+  events_.push_back(std::move(event));
+  if (!is_processing_) process_events();
+}
+
+// Events that actions bring about are taken in the same round, one after the other: an action never
+// calls back into the fleet.
+void Supervisor::process_events() {
+  is_processing_ = true;
+  while (!events_.empty()) {
+    const fleet::Event event = std::move(events_.front());
+    events_.pop_front();
+    for (const fleet::Action& action : fleet_.on(event, monotonic_now())) carry_out(action);
+  }
+  is_processing_ = false;
+  after_events();
+}
+
+void Supervisor::carry_out(const fleet::Action& action) {
+  if (const auto* end = std::get_if<fleet::Conclude>(&action)) {
+    on_conclude(*end);
+  } else if (std::holds_alternative<fleet::StartedUp>(action)) {
+    on_started_up();
+  } else if (const auto* failed = std::get_if<fleet::StartFailed>(&action)) {
+    on_start_failed(failed->reason);
+  } else if (std::holds_alternative<fleet::Finished>(action)) {
+    stop_admin(ExitStatus::Ok);
+  } else if (const auto* happened = std::get_if<fleet::Happened>(&action)) {
+    const WorkerProcess* process = hands_.process(happened->id);
+    log_transition(*happened, process != nullptr ? process->pid() : 0);
+  } else {
+    std::visit(
+        [this](const auto& a) {
+          if constexpr (requires { hands_.carry_out(a); }) hands_.carry_out(a);
+        },
+        action);
+  }
+}
+
+void Supervisor::after_events() {
+  if (has_finished_) return;
+  if (const auto deadline = fleet_.next_deadline()) {
+    timer_.arm(*deadline);
+  } else {
+    timer_.disarm();
+  }
+  hands_.forget_unused(fleet_.workers());
+  manager_.status(status_text());
+}
+
+void Supervisor::on_started_up() {
+  manager_.ready();
+  log::info("ready", {{"generation", hands_.current().number}});
+}
+
+void Supervisor::on_start_failed(const std::string& reason) {
+  log::error("start-failed", {{"reason", reason}});
+  manager_.status("start failed: " + reason);
+  stop_admin(ExitStatus::Failure);
+}
+
+// The admin process watches the drain to its end, so it is the last one to go.
+void Supervisor::stop_admin(ExitStatus status) {
+  if (admin_) {
+    admin_->stop([this, status] { finish(status); });
+  } else {
+    finish(status);
+  }
+}
+
+void Supervisor::finish(ExitStatus status) {
+  if (has_finished_) return;
+  has_finished_ = true;
+  log::info("stopped", {{"status", static_cast<int>(status)}});
+  ::sd_event_exit(loop_, static_cast<int>(status));
+}
+
+std::string Supervisor::status_text() const {
+  uint64_t ready = 0;
+  uint64_t desired = 0;
+  for (const auto& [name, pool] : fleet_.pools()) desired += pool.desired;
+  for (const auto& [id, w] : fleet_.workers()) ready += w.phase == fleet::Phase::Ready ? 1 : 0;
+  if (fleet_.is_stopping()) {
+    return "stopping: " + std::to_string(fleet_.workers().size()) + " workers still drain";
+  }
+  std::string text = std::to_string(std::min(ready, desired)) + " of " + std::to_string(desired) +
+                     " workers ready, generation " + std::to_string(hands_.current().number);
+  if (fleet_.is_rolling()) text += ", replacing workers";
+  if (!reloads_.last_ok && !reloads_.last_reasons.empty()) {
+    text += "; last reload failed: " + reloads_.last_reasons.front();
+  }
+  return text;
+}
+
+// --- signals
+// ----------------------------------------------------------------------------------------
+
+Result<void> Supervisor::watch_signals() {
+  const auto watch = [this](int signal, std::function<void()> callback) -> Result<void> {
+    signals_.push_back(TRY(Watch::on_signal(loop_, signal, std::move(callback))));
+    return {};
+  };
+  TRY(watch(SIGTERM, [this] { on_stop_signal(); }));
+  TRY(watch(SIGINT, [this] { on_stop_signal(); }));
+  TRY(watch(SIGHUP, [this] {
+    if (auto no = reload([](const bus::Outcome&) {}))
+      log::warn("reload-refused", {{"why", no->why}});
+  }));
+  TRY(watch(SIGTTIN, [this] { scale_by(1); }));
+  TRY(watch(SIGTTOU, [this] { scale_by(-1); }));
+  return {};
+}
+
+void Supervisor::on_stop_signal() {
+  if (fleet_.is_stopping()) {
+    log::notice("stopping-now");
+    post(fleet::StopNow{});
+    if (fleet_.workers().empty()) finish(ExitStatus::Ok);
+    return;
+  }
+  log::info("stopping");
+  manager_.stopping();
+  post(fleet::Stop{});
+}
+
+// The first pool of the file: what people with one pool mean, and those with more have sockherdctl.
+void Supervisor::scale_by(int step) {
+  const std::string pool = hands_.current().config.pools.front().name;
+  const auto workers = static_cast<int64_t>(fleet_.pools().at(pool).desired) + step;
+  uint32_t before = 0;
+  if (auto no = scale(pool, static_cast<uint32_t>(std::max<int64_t>(workers, 0)), &before)) {
+    log::warn("scale-refused", {{"pool", pool}, {"why", no->why}});
+  }
+}
+
+// --- requests
+// ---------------------------------------------------------------------------------------
+
+std::optional<Refused> Supervisor::scale(const std::string& pool, uint32_t workers,
+                                         uint32_t* before) {
+  const fleet::Scale request{pool, workers};
+  if (const auto no = fleet_.refusal(request); no != fleet::Refusal::None) {
+    return refused(no, fleet_, pool);
+  }
+  *before = fleet_.pools().find(pool)->second.desired;
+  const Generation& generation = hands_.current();
+  fleet::Spec spec = fleet_spec(generation);
+  for (fleet::PoolSpec& p : spec.pools) {
+    if (p.name == pool) p.workers = workers;
+  }
+  auto prepared = check_capacity(generation.config, spec);
+  if (prepared.ok()) {
+    prepared = hands_.prepare_slots(generation.config, *generation.config.find_pool(pool), workers);
+  }
+  if (!prepared) return Refused{bus::kErrorUnavailable, prepared.error().what};
+  post(request);
+  return std::nullopt;
+}
+
+std::optional<Refused> Supervisor::restart(const std::string& pool, std::optional<uint32_t> slot,
+                                           Done done) {
+  fleet::Restart request{.pool = pool, .slot = slot};
+  if (const auto no = fleet_.refusal(request); no != fleet::Refusal::None) {
+    return refused(no, fleet_, pool);
+  }
+  request.ticket = next_ticket_++;
+  tickets_[request.ticket] = {.since = monotonic_now(), .done = std::move(done)};
+  post(std::move(request));
+  return std::nullopt;
+}
+
+std::optional<Refused> Supervisor::reload(Done done) {
+  if (const auto no = fleet_.refusal(fleet::Reload{}); no != fleet::Refusal::None) {
+    return refused(no, fleet_, "");
+  }
+  const Instant since = monotonic_now();
+  manager_.reloading(since);
+  const uint32_t number = next_generation_++;
+  LoadedGeneration loaded = load_generation(config_, number);
+  if (loaded.generation) {
+    fleet::Spec spec = fleet_spec(*loaded.generation);
+    if (auto prepared = prepare(*loaded.generation, spec); prepared.ok()) {
+      const uint64_t ticket = next_ticket_++;
+      tickets_[ticket] = {.since = since, .generation = number, .done = std::move(done)};
+      hands_.add_generation(std::move(*loaded.generation));
+      post(fleet::Reload{ticket, std::move(spec)});
+      return std::nullopt;
+    } else {
+      hands_.listeners().keep_only(hands_.current().config);
+      loaded.faults.push_back(prepared.error().what);
+    }
+  }
+  const double seconds = std::chrono::duration<double>(monotonic_now() - since).count();
+  record_reload(false, seconds, loaded.faults);
+  done({.ok = false, .seconds = seconds, .reasons = loaded.faults});
+  return std::nullopt;
+}
+
+void Supervisor::on_conclude(const fleet::Conclude& end) {
+  const auto found = tickets_.find(end.ticket);
+  if (found == tickets_.end()) return;
+  const Ticket ticket = std::move(found->second);
+  tickets_.erase(found);
+  const double seconds = std::chrono::duration<double>(monotonic_now() - ticket.since).count();
+  std::vector<std::string> reasons = end.reasons;
+  if (ticket.generation) {
+    if (end.ok) adopt_generation(*ticket.generation);
+    record_reload(end.ok, seconds, reasons);
+  } else {
+    log::info(
+        end.ok ? "restart-done" : "restart-failed",
+        {{"seconds", std::to_string(seconds)}, {"reason", reasons.empty() ? "" : reasons[0]}});
+  }
+  ticket.done({.ok = end.ok, .seconds = seconds, .reasons = std::move(reasons)});
+}
+
+void Supervisor::adopt_generation(uint32_t number) {
+  const config::Admin before = hands_.current().config.admin;
+  hands_.set_current(number);
+  log::set_level(log_level(hands_.current().config.daemon.log_level));
+  const config::Admin& now = hands_.current().config.admin;
+  if (before.enabled == now.enabled && before.address == now.address && before.hosts == now.hosts &&
+      before.user == now.user) {
+    return;
+  }
+  if (auto started = start_admin(); !started) {
+    log::error("admin-change-failed", {{"error", started.error().what}});
+  }
+}
+
+void Supervisor::record_reload(bool ok, double seconds, const std::vector<std::string>& reasons) {
+  ++reloads_.total;
+  reloads_.failures += ok ? 0 : 1;
+  reloads_.last_ok = ok;
+  reloads_.last_seconds = seconds;
+  reloads_.last_reasons = reasons;
+  if (ok) reloads_.last_success_time = unix_time();
+  for (const std::string& reason : reasons) log::error("reload-failed", {{"reason", reason}});
+  if (ok) {
+    log::info("reloaded",
+              {{"generation", hands_.current().number}, {"seconds", std::to_string(seconds)}});
+  }
+  manager_.ready();
+  manager_.status(status_text());
+}
+
+// --- resources
+// --------------------------------------------------------------------------------------
+
+Result<void> Supervisor::prepare(const Generation& generation, const fleet::Spec& spec) {
+  TRY(check_capacity(generation.config, spec));
+  for (const fleet::PoolSpec& pool : spec.pools) {
+    const auto running = fleet_.pools().find(pool.name);
+    const uint32_t desired = running == fleet_.pools().end() ? 0 : running->second.desired;
+    const uint32_t slots = std::max(pool.workers, std::min(desired, pool.max_workers));
+    TRY(hands_.prepare_slots(generation.config, *generation.config.find_pool(pool.name), slots));
+  }
+  return {};
+}
+
+// One socket a slot and listener; for each worker a notify socket, a pidfd and a pipe, twice while
+// a reload has both generations alive; and some of our own.
+Result<void> Supervisor::check_capacity(const config::Config& config,
+                                        const fleet::Spec& spec) const {
+  constexpr uint64_t kOwn = 64;
+  constexpr uint64_t kPerWorker = 3 * 2;
+  uint64_t needed = kOwn;
+  for (const fleet::PoolSpec& pool : spec.pools) {
+    const uint64_t listeners = config.find_pool(pool.name)->listeners.size();
+    needed += pool.workers * (listeners + kPerWorker);
+  }
+  const auto limit = TRY(sys::raise_descriptor_limit());
+  if (needed <= limit.hard) return {};
+  return Error{0, "so many workers need " + std::to_string(needed) +
+                      " descriptors, and the limit is " + std::to_string(limit.hard) +
+                      ": lower `workers`, or raise LimitNOFILE= in the unit (ulimit -Hn)"};
+}
+
+Result<void> Supervisor::start_admin() {
+  const config::Admin& admin = hands_.current().config.admin;
+  std::vector<UniqueFd> sockets = TRY(admin_sockets(admin));
+  if (sockets.empty() && !admin_) return {};
+  if (!admin_) {
+    AdminProcess::Setup setup{.program = TRY(find_program("sockherd-admin")),
+                              .runtime_directory = runtime_directory_,
+                              .environment = environment_,
+                              .overrides = config_.overrides};
+    admin_ = std::make_unique<AdminProcess>(loop_, std::move(setup), [this](UniqueFd control) {
+      if (auto served = control_->serve(std::move(control)); !served) {
+        log::error("admin-control-failed", {{"error", served.error().what}});
+      }
+    });
+  }
+  admin_->run(std::move(sockets), admin, hands_.current().text.get());
+  return {};
+}
+
+// The sockets that systemd passed under the name "admin", else those of the configuration.
+Result<std::vector<UniqueFd>> Supervisor::admin_sockets(const config::Admin& admin) {
+  std::vector<UniqueFd> sockets = hands_.listeners().take_admin();
+  if (!admin.enabled) return std::vector<UniqueFd>();
+  if (!sockets.empty()) return sockets;
+  for (const std::string& text : admin.address) {
+    const auto address = TRY(sys::SocketAddress::parse(text));
+    auto socket = sys::bind_listener(address, sys::Sharing::Exclusive, kAdminBacklog, kAdminMode);
+    if (!socket) return std::move(socket).error().in("admin.address");
+    log::info("admin-listens",
+              {{"address", sys::SocketAddress::of_socket(socket.value().get())->text()}});
+    sockets.push_back(std::move(socket).value());
+  }
+  return sockets;
+}
+
+}  // namespace sockherd::supervisor

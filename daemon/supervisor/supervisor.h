@@ -1,0 +1,138 @@
+// Supervisor: the loop around the fleet. Turns signals, requests and exits into events, hands the
+// fleet's actions on, and tells systemd and the askers how it went. Wires; decides only what is
+// about this process itself.
+//
+// Single-threaded on sd-event. It never blocks on a child or a client and never parses a byte that
+// came from the network.
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/bus/client.h"
+#include "daemon/bus/dictionary.h"
+#include "daemon/fleet/fleet.h"
+#include "daemon/supervisor/admin_process.h"
+#include "daemon/supervisor/exit_status.h"
+#include "daemon/supervisor/hands.h"
+#include "daemon/supervisor/service_manager.h"
+#include "daemon/supervisor/watch.h"
+#include "daemon/sys/activation.h"
+
+namespace sockherd::supervisor {
+
+class ControlServer;
+
+// A request that was not taken: the D-Bus error name of bus/interface.h, and why.
+struct Refused {
+  const char* name = "";
+  std::string why;
+};
+
+class Supervisor {
+ public:
+  struct Setup {
+    ConfigSource config;
+    std::vector<sys::PassedFd> passed;  // from systemd
+    std::vector<std::string> environment;
+  };
+
+  // Reads the configuration, takes the sockets and starts the first workers.
+  // Errors: an exit status and one line for people each.
+  static StartResult<std::unique_ptr<Supervisor>> create(Setup setup);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  // Runs until stopped; answers the exit status.
+  int run();
+
+  // --- requests, from the control interface and from signals
+  // ----------------------------------------
+  using Done = std::function<void(const bus::Outcome&)>;
+  std::optional<Refused> scale(const std::string& pool, uint32_t workers, uint32_t* before);
+  std::optional<Refused> reload(Done done);
+  std::optional<Refused> restart(const std::string& pool, std::optional<uint32_t> slot, Done done);
+
+  // --- for report.cc
+  // --------------------------------------------------------------------------------
+  struct ReloadRecord {
+    uint64_t total = 0;
+    uint64_t failures = 0;
+    bool last_ok = true;
+    double last_success_time = 0;  // Unix time
+    double last_seconds = 0;
+    std::vector<std::string> last_reasons;
+  };
+  const fleet::Fleet& fleet() const { return fleet_; }
+  const Hands& hands() const { return hands_; }
+  const ReloadRecord& reloads() const { return reloads_; }
+  const AdminProcess* admin() const { return admin_.get(); }
+  const std::string& config_file() const { return config_.file; }
+  Instant started_at() const { return started_at_; }
+  double started_time() const { return started_time_; }
+
+ private:
+  Supervisor(sd_event* loop, Setup setup, WorkerSetup workers, std::string runtime_directory);
+
+  StartResult<void> start(std::vector<sys::PassedFd> passed, Generation first);
+  Result<void> watch_signals();
+  Result<void> start_admin();
+  Result<std::vector<UniqueFd>> admin_sockets(const config::Admin& admin);
+
+  void post(fleet::Event event);
+  void process_events();
+  void carry_out(const fleet::Action& action);
+  void on_conclude(const fleet::Conclude& end);
+  void on_started_up();
+  void on_start_failed(const std::string& reason);
+  void stop_admin(ExitStatus status);
+  void finish(ExitStatus status);
+  void after_events();
+
+  void on_stop_signal();
+  void scale_by(int step);
+
+  Result<void> prepare(const Generation& generation, const fleet::Spec& spec);
+  Result<void> check_capacity(const config::Config& config, const fleet::Spec& spec) const;
+  void adopt_generation(uint32_t number);
+  void record_reload(bool ok, double seconds, const std::vector<std::string>& reasons);
+  std::string status_text() const;
+
+  struct Ticket {
+    Instant since;
+    std::optional<uint32_t> generation;  // of a reload
+    Done done;
+  };
+
+  sd_event* loop_;
+  ConfigSource config_;
+  std::string runtime_directory_;
+  std::vector<std::string> environment_;
+  Instant started_at_;
+  double started_time_ = 0;
+
+  fleet::Fleet fleet_;
+  Hands hands_;
+  ServiceManager manager_;
+  std::unique_ptr<AdminProcess> admin_;
+  std::unique_ptr<ControlServer> control_;
+  std::deque<fleet::Event> events_;
+  bool is_processing_ = false;
+  Watch timer_;
+  std::vector<Watch> signals_;
+  std::map<uint64_t, Ticket> tickets_;
+  uint64_t next_ticket_ = 1;
+  uint32_t next_generation_ = 1;
+  ReloadRecord reloads_;
+  bool has_finished_ = false;
+};
+
+}  // namespace sockherd::supervisor

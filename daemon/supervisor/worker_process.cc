@@ -1,0 +1,60 @@
+#include "daemon/supervisor/worker_process.h"
+
+#include <csignal>
+#include <cstring>
+
+namespace sockherd::supervisor {
+
+Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(sd_event* loop, fleet::WorkerId id,
+                                                            sys::SpawnRequest request,
+                                                            std::string notify_path,
+                                                            Callbacks callbacks) {
+  sys::NotifySocket socket = TRY(sys::NotifySocket::create(std::move(notify_path)));
+  request.environment.push_back("NOTIFY_SOCKET=" + socket.path());
+  std::unique_ptr<WorkerProcess> worker(
+      new WorkerProcess(id, request.arguments.front(), std::move(socket), std::move(callbacks)));
+  WorkerProcess* self = worker.get();
+  worker->notify_watch_ =
+      TRY(Watch::on_readable(loop, self->notify_.fd(), [self] { self->read_notifications(); }));
+  worker->child_ = TRY(sys::spawn(request));
+  auto watch =
+      Watch::on_exit(loop, self->pid(), [self](const siginfo_t& i) { self->report_exit(i); });
+  if (!watch) {
+    self->send(SIGKILL);  // a worker whose end we can not see must not live
+    return std::move(watch).error();
+  }
+  worker->exit_watch_ = std::move(watch).value();
+  return worker;
+}
+
+void WorkerProcess::send(int signal) const {
+  // The child has not been reaped as long as this object exists, so the pid is still its own.
+  ::kill(child_.pid, signal);
+}
+
+void WorkerProcess::read_notifications() {
+  while (auto said = notify_.receive()) {
+    if (said->status) status_ = *said->status;
+    callbacks_.on_notification(*said);
+  }
+}
+
+void WorkerProcess::report_exit(const siginfo_t& info) {
+  fleet::WorkerExited exited{.id = id_, .code = info.si_status};
+  if (const auto error = sys::read_spawn_failure(child_.failure.get(), program_)) {
+    exited.kind = fleet::ExitKind::NotStarted;
+    exited.code = error->code;
+    exited.detail = error->what;
+  } else if (info.si_code == CLD_EXITED) {
+    exited.kind = fleet::ExitKind::Status;
+    exited.detail = "exit " + std::to_string(info.si_status);
+  } else {
+    exited.kind = fleet::ExitKind::Signal;
+    const char* name = ::sigabbrev_np(info.si_status);
+    exited.detail = "signal " + (name != nullptr ? name : std::to_string(info.si_status));
+  }
+  const auto callback = callbacks_.on_exit;
+  callback(std::move(exited));
+}
+
+}  // namespace sockherd::supervisor

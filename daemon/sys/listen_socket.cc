@@ -1,0 +1,224 @@
+#include "daemon/sys/listen_socket.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <optional>
+
+namespace sockherd::sys {
+namespace {
+
+constexpr int kNetnsCookie = 71;  // SO_NETNS_COOKIE, since Linux 5.14; missing in older headers
+
+Result<void> set_option(int fd, int level, int option, const char* name, int value = 1) {
+  if (::setsockopt(fd, level, option, &value, sizeof value) != 0) return errno_error(name);
+  return {};
+}
+
+int get_option(int fd, int level, int option) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(fd, level, option, &value, &size) == 0 ? value : 0;
+}
+
+uint64_t netns_cookie(int fd) {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  return ::getsockopt(fd, SOL_SOCKET, kNetnsCookie, &cookie, &size) == 0 ? cookie : 0;
+}
+
+// Whose socket listens on this TCP port, from /proc/net/tcp{,6}: "sl local remote st ... uid ...".
+std::optional<uid_t> listener_owner(uint16_t port) {
+  for (const char* table : {"/proc/self/net/tcp", "/proc/self/net/tcp6"}) {
+    std::FILE* file = std::fopen(table, "re");
+    if (file == nullptr) continue;
+    std::array<char, 512> line{};
+    std::optional<uid_t> owner;
+    while (!owner && std::fgets(line.data(), line.size(), file) != nullptr) {
+      unsigned local_port = 0;
+      unsigned state = 0;
+      unsigned uid = 0;
+      // NOLINTNEXTLINE(cert-err34-c): the kernel wrote it
+      if (std::sscanf(line.data(), " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %u",
+                      &local_port, &state, &uid) == 3 &&
+          local_port == port && state == TCP_LISTEN) {
+        owner = uid;
+      }
+    }
+    std::fclose(file);
+    if (owner) return owner;
+  }
+  return std::nullopt;
+}
+
+std::string user_name(uid_t uid) {
+  const passwd* entry = ::getpwuid(uid);
+  return (entry != nullptr ? std::string(entry->pw_name) : "?") + " (uid " + std::to_string(uid) +
+         ")";
+}
+
+Error bind_error(const SocketAddress& address, int code) {
+  Error error = errno_error("bind", code);
+  if (code == EACCES && address.port() != 0 && address.port() < 1024) {
+    error.what += "; a port below 1024 needs CAP_NET_BIND_SERVICE or a systemd socket unit";
+  }
+  if (code != EADDRINUSE || address.is_unix()) return error;
+  const std::optional<uid_t> owner = listener_owner(address.port());
+  if (!owner) return error;
+  error.what += "; user " + user_name(*owner) + " listens there";
+  if (*owner != ::geteuid()) {
+    error.what +=
+        ". The kernel lets only sockets of one user share a port with SO_REUSEPORT (the uid"
+        " rule), and we are " +
+        user_name(::geteuid()) +
+        ": stop the other program, choose another port, or pass the socket with a systemd"
+        " socket unit";
+  } else {
+    error.what += ": stop the other program or choose another port";
+  }
+  return error;
+}
+
+// A Unix socket that nobody accepts on any more is left over from a dead process.
+void remove_stale_socket(const SocketAddress& address) {
+  struct stat st {};
+  const std::string path(address.path());
+  if (::lstat(path.c_str(), &st) != 0 || !S_ISSOCK(st.st_mode)) return;
+  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe || ::connect(probe.get(), address.get(), address.size()) == 0) return;
+  if (errno == ECONNREFUSED) ::unlink(path.c_str());
+}
+
+Result<UniqueFd> bind_unix(const SocketAddress& address, int backlog, mode_t mode) {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return errno_error("socket");
+  remove_stale_socket(address);
+  const std::string path(address.path());
+  // The node must never exist with wider access than wanted, so the mask does it and not a chmod
+  // after.
+  const mode_t old_mask = ::umask(0777 & ~mode);
+  const int bound = ::bind(fd.get(), address.get(), address.size());
+  const int code = errno;
+  ::umask(old_mask);
+  if (bound != 0) return bind_error(address, code);
+  if (::listen(fd.get(), backlog) != 0) return errno_error("listen");
+  return fd;
+}
+
+Result<UniqueFd> bind_tcp(const SocketAddress& address, Sharing sharing, int backlog) {
+  UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return errno_error("socket");
+  // REUSEADDR: connections of a former run in TIME_WAIT must not keep us from the port.
+  TRY(set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR"));
+  if (sharing == Sharing::ReusePort) {
+    TRY(set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT"));
+  }
+  if (::bind(fd.get(), address.get(), address.size()) != 0) return bind_error(address, errno);
+  if (::listen(fd.get(), backlog) != 0) return bind_error(address, errno);
+  return fd;
+}
+
+// Options that decide whether the clone is in the same group, or gets traffic at all (measured: a
+// clone with another V6ONLY or without the device binds without an error and then gets nothing).
+Result<void> copy_options(int from, int to, int family) {
+  TRY(set_option(to, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR"));
+  TRY(set_option(to, SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT"));
+  if (family == AF_INET6) {
+    TRY(set_option(to, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY",
+                   get_option(from, IPPROTO_IPV6, IPV6_V6ONLY)));
+  }
+  if (get_option(from, IPPROTO_IP, IP_FREEBIND) != 0) {
+    TRY(set_option(to, IPPROTO_IP, IP_FREEBIND, "IP_FREEBIND"));
+  }
+  if (const int defer = get_option(from, IPPROTO_TCP, TCP_DEFER_ACCEPT); defer != 0) {
+    TRY(set_option(to, IPPROTO_TCP, TCP_DEFER_ACCEPT, "TCP_DEFER_ACCEPT", defer));
+  }
+  std::array<char, 64> device{};
+  socklen_t size = device.size();
+  if (::getsockopt(from, SOL_SOCKET, SO_BINDTODEVICE, device.data(), &size) == 0 && size > 0 &&
+      device[0] != '\0' &&
+      ::setsockopt(to, SOL_SOCKET, SO_BINDTODEVICE, device.data(), size) != 0) {
+    return errno_error("SO_BINDTODEVICE");
+  }
+  return {};
+}
+
+Result<void> copy_owner(int from, int to) {
+  struct stat original {};
+  struct stat clone {};
+  if (::fstat(from, &original) != 0 || ::fstat(to, &clone) != 0) return errno_error("fstat");
+  if (original.st_uid == clone.st_uid) return {};
+  if (::fchown(to, original.st_uid, static_cast<gid_t>(-1)) == 0) return {};
+  Error error = errno_error("fchown");
+  error.what += "; the socket belongs to " + user_name(original.st_uid) +
+                ", and only sockets of one user share a port (the uid rule): give the service"
+                " CAP_CHOWN, or repeat the ListenStream= line in the socket unit once a worker";
+  return error;
+}
+
+}  // namespace
+
+Result<UniqueFd> bind_listener(const SocketAddress& address, Sharing sharing, int backlog,
+                               mode_t mode) {
+  auto fd =
+      address.is_unix() ? bind_unix(address, backlog, mode) : bind_tcp(address, sharing, backlog);
+  if (!fd) return std::move(fd).error().in("listen on " + address.text());
+  return fd;
+}
+
+Result<UniqueFd> clone_listener(int original) {
+  const SocketAddress address = TRY(SocketAddress::of_socket(original));
+  TRY(set_option(original, SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT"));
+  UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return errno_error("socket");
+  if (netns_cookie(original) != netns_cookie(fd.get())) {
+    return Error{
+        EINVAL,
+        "the socket of " + address.text() +
+            " is in another network namespace, where our clones would get no traffic: remove"
+            " PrivateNetwork=, or repeat the ListenStream= line once a worker"};
+  }
+  TRY(copy_options(original, fd.get(), address.family()));
+  TRY(copy_owner(original, fd.get()));
+  if (::bind(fd.get(), address.get(), address.size()) != 0) return bind_error(address, errno);
+  const AcceptQueue queue = accept_queue(original);
+  const int backlog = queue.limit > 0 ? static_cast<int>(queue.limit) : SOMAXCONN;
+  if (::listen(fd.get(), backlog) != 0) return errno_error("listen");
+  return fd;
+}
+
+Result<void> check_listener(int fd) {
+  const int family = get_option(fd, SOL_SOCKET, SO_DOMAIN);
+  if (get_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM ||
+      (family != AF_INET && family != AF_INET6 && family != AF_UNIX)) {
+    return Error{EINVAL, "not a TCP or Unix stream socket (ListenStream=)"};
+  }
+  if (get_option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 0) {
+    return Error{EINVAL, "not a listening socket (is Accept=yes set in the socket unit?)"};
+  }
+  return {};
+}
+
+Result<void> make_nonblocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0) return errno_error("F_GETFL");
+  if (::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) return errno_error("F_SETFL");
+  return {};
+}
+
+AcceptQueue accept_queue(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
+  return {info.tcpi_unacked, info.tcpi_sacked};
+}
+
+}  // namespace sockherd::sys

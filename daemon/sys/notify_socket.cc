@@ -1,0 +1,69 @@
+#include "daemon/sys/notify_socket.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+
+#include "daemon/base/parse.h"
+#include "daemon/sys/address.h"
+
+namespace sockherd::sys {
+
+Notification parse_notification(std::string_view message) {
+  Notification said;
+  while (!message.empty()) {
+    const size_t end = message.find('\n');
+    const std::string_view line = message.substr(0, end);
+    message.remove_prefix(end == std::string_view::npos ? message.size() : end + 1);
+    if (line == "READY=1") {
+      said.ready = true;
+    } else if (line == "STOPPING=1") {
+      said.stopping = true;
+    } else if (line.starts_with("STATUS=")) {
+      said.status = line.substr(7);
+    } else if (line.starts_with("EXTEND_TIMEOUT_USEC=")) {
+      if (const auto usec = parse_number<int64_t>(line.substr(20)); usec && *usec > 0) {
+        said.extend_timeout = std::chrono::microseconds(*usec);
+      }
+    }
+  }
+  return said;
+}
+
+Result<NotifySocket> NotifySocket::create(std::string path) {
+  const SocketAddress address = TRY(SocketAddress::parse("unix:" + path));
+  UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return errno_error("socket");
+  ::unlink(path.c_str());
+  if (::bind(fd.get(), address.get(), address.size()) != 0) return errno_error("bind " + path);
+  NotifySocket socket(std::move(fd), std::move(path));
+  // A worker may run as another user; the directory around it says who gets this far.
+  if (::chmod(socket.path_.c_str(), 0666) != 0) return errno_error("chmod " + socket.path_);
+  return socket;
+}
+
+NotifySocket::NotifySocket(NotifySocket&& other) noexcept
+    : fd_(std::move(other.fd_)), path_(std::exchange(other.path_, {})) {}
+
+NotifySocket& NotifySocket::operator=(NotifySocket&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(path_, other.path_);
+  return *this;
+}
+
+NotifySocket::~NotifySocket() {
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+std::optional<Notification> NotifySocket::receive() {
+  std::array<char, 4096> buffer{};
+  const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+  if (got < 0) return std::nullopt;
+  return parse_notification({buffer.data(), static_cast<size_t>(got)});
+}
+
+}  // namespace sockherd::sys

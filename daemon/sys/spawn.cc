@@ -1,0 +1,160 @@
+#include "daemon/sys/spawn.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <cstdint>
+#include <cstring>
+
+namespace sockherd::sys {
+namespace {
+
+constexpr int kFirstFd = 3;  // SD_LISTEN_FDS_START
+
+enum class Stage : int32_t { Descriptors, Limit, Identity, Exec };
+
+const char* stage_name(Stage stage) {
+  switch (stage) {
+    case Stage::Descriptors:
+      return "pass the sockets to";
+    case Stage::Limit:
+      return "set the descriptor limit of";
+    case Stage::Identity:
+      return "change the user of";
+    case Stage::Exec:
+      return "exec";
+  }
+  return "";
+}
+
+struct Failure {
+  Stage stage;
+  int32_t code;
+};
+
+// Everything the child needs, laid out before the fork.
+struct Plan {
+  std::vector<char*> arguments;
+  std::vector<char*> environment;
+  std::vector<int> fds;
+  std::string listen_pid = "LISTEN_PID=                    ";
+  std::string listen_fds;
+  std::string listen_names;
+};
+
+Plan make_plan(const SpawnRequest& request) {
+  Plan plan;
+  for (const std::string& a : request.arguments)
+    plan.arguments.push_back(const_cast<char*>(a.c_str()));
+  plan.arguments.push_back(nullptr);
+  for (const std::string& e : request.environment) {
+    plan.environment.push_back(const_cast<char*>(e.c_str()));
+  }
+  plan.listen_fds = "LISTEN_FDS=" + std::to_string(request.fds.size());
+  plan.listen_names = "LISTEN_FDNAMES=";
+  for (const PassFd& pass : request.fds) {
+    if (!plan.fds.empty()) plan.listen_names += ':';
+    plan.listen_names += pass.name;
+    plan.fds.push_back(pass.fd);
+  }
+  return plan;
+}
+
+void finish_environment(Plan& plan) {
+  plan.environment.push_back(plan.listen_pid.data());
+  plan.environment.push_back(plan.listen_fds.data());
+  plan.environment.push_back(plan.listen_names.data());
+  plan.environment.push_back(nullptr);
+}
+
+// --- in the child: system calls only, no allocation, no return to the caller
+// ------------------------
+
+[[noreturn]] void fail(int pipe, Stage stage) {
+  const Failure failure{stage, errno};
+  [[maybe_unused]] const ssize_t written = ::write(pipe, &failure, sizeof failure);
+  ::_exit(127);
+}
+
+void reset_signals() {
+  for (int signal = 1; signal < NSIG; ++signal)
+    ::signal(signal, SIG_DFL);  // fails for KILL and STOP
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// Puts the descriptors at 3, 4, ... in two steps, so that none is overwritten before it is moved.
+void place_fds(std::vector<int>& fds, int& pipe) {
+  const int beyond = kFirstFd + static_cast<int>(fds.size());
+  const int moved_pipe = ::fcntl(pipe, F_DUPFD_CLOEXEC, beyond);
+  if (moved_pipe < 0) fail(pipe, Stage::Descriptors);
+  pipe = moved_pipe;
+  for (int& fd : fds) {
+    fd = ::fcntl(fd, F_DUPFD_CLOEXEC, beyond);
+    if (fd < 0) fail(pipe, Stage::Descriptors);
+  }
+  for (size_t i = 0; i < fds.size(); ++i) {
+    if (::dup2(fds[i], kFirstFd + static_cast<int>(i)) < 0) fail(pipe, Stage::Descriptors);
+  }
+}
+
+void change_identity(const std::optional<Identity>& identity, int pipe) {
+  // Without ambient capabilities a program that is not root has none after exec (capabilities(7)).
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  if (!identity) return;
+  if (::setgroups(1, &identity->gid) != 0 ||
+      ::setresgid(identity->gid, identity->gid, identity->gid) != 0 ||
+      ::setresuid(identity->uid, identity->uid, identity->uid) != 0 ||
+      ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    fail(pipe, Stage::Identity);
+  }
+}
+
+void set_nofile(unsigned long soft, int pipe) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) fail(pipe, Stage::Limit);
+  limit.rlim_cur = soft;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) fail(pipe, Stage::Limit);
+}
+
+[[noreturn]] void run_child(const SpawnRequest& request, Plan& plan, int pipe) {
+  reset_signals();
+  place_fds(plan.fds, pipe);
+  constexpr size_t kPrefix = sizeof "LISTEN_PID=" - 1;
+  char* digits = plan.listen_pid.data() + kPrefix;
+  *std::to_chars(digits, plan.listen_pid.data() + plan.listen_pid.size(), ::getpid()).ptr = '\0';
+  if (request.nofile_soft) set_nofile(*request.nofile_soft, pipe);
+  change_identity(request.identity, pipe);
+  ::execvpe(plan.arguments[0], plan.arguments.data(), plan.environment.data());
+  fail(pipe, Stage::Exec);
+}
+
+}  // namespace
+
+Result<Child> spawn(const SpawnRequest& request) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return errno_error("pipe2");
+  UniqueFd read_end(ends[0]);
+  const UniqueFd write_end(ends[1]);
+  Plan plan = make_plan(request);
+  finish_environment(plan);
+  const pid_t pid = ::fork();
+  if (pid < 0) return errno_error("fork");
+  if (pid == 0) run_child(request, plan, write_end.get());
+  return Child{pid, std::move(read_end)};
+}
+
+std::optional<Error> read_spawn_failure(int failure_fd, const std::string& program) {
+  Failure failure{};
+  if (::read(failure_fd, &failure, sizeof failure) != sizeof failure) return std::nullopt;
+  return errno_error(std::string(stage_name(failure.stage)) + " " + program, failure.code);
+}
+
+}  // namespace sockherd::sys

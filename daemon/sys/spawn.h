@@ -1,0 +1,53 @@
+// Starting child processes: the only place that forks.
+//
+// fork and exec, not posix_spawn, because LISTEN_PID must hold the child's own pid, which only the
+// child knows. The parent has one thread, so between fork and exec the child may do what it likes;
+// it keeps to system calls all the same, and reports a failure as {stage, errno} through a pipe
+// that a successful exec closes. Nothing blocks: the pipe is watched by the loop.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/result.h"
+#include "daemon/base/unique_fd.h"
+
+namespace sockherd::sys {
+
+struct PassFd {
+  int fd = -1;       // borrowed
+  std::string name;  // LISTEN_FDNAMES: without ":"
+};
+
+struct Identity {
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+struct SpawnRequest {
+  std::vector<std::string> arguments;  // arguments[0] is the program: a path, or looked up in PATH
+  std::vector<std::string> environment;      // "NAME=value", the whole of it; LISTEN_* are added
+  std::vector<PassFd> fds;                   // at 3, 4, ... in this order
+  std::optional<Identity> identity;          // become this user, for good (no_new_privs)
+  std::optional<unsigned long> nofile_soft;  // soft limit of descriptors to set
+};
+
+struct Child {
+  pid_t pid = -1;
+  // Readable when the exec has failed; end of file when it went well (see read_spawn_failure).
+  UniqueFd failure;
+};
+
+// Starts the program; the caller reaps the child. Ambient capabilities are dropped, the signal mask
+// and dispositions are the default ones.
+// Errors: fork or pipe only; what fails in the child comes through Child::failure.
+Result<Child> spawn(const SpawnRequest& request);
+
+// What the failure pipe says: nothing (not yet, or never again), or the error, worded like
+// "exec /usr/bin/x: No such file or directory".
+std::optional<Error> read_spawn_failure(int failure_fd, const std::string& program);
+
+}  // namespace sockherd::sys
