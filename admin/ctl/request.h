@@ -1,0 +1,37 @@
+// Request: one command line, understood. What a verb gets to work with, and where it answers.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "admin/ctl/text.h"
+
+namespace sockherd::ctl {
+
+struct Request {
+  std::map<std::string, std::string> arguments;  // by their name in the verb table; only given ones
+  std::set<std::string> flags;                   // the given ones of the verb: "--wait"
+  std::string socket;                            // path of the control socket
+  std::chrono::milliseconds timeout{0};          // for one call
+  bool json = false;
+  Palette palette = Palette::Plain;
+  double unix_time = 0;  // now, for "2h ago"
+
+  bool has(const std::string& flag) const { return flags.contains(flag); }
+  // The argument, or "" where it was left away.
+  std::string argument(const std::string& name) const {
+    const auto at = arguments.find(name);
+    return at == arguments.end() ? "" : at->second;
+  }
+};
+
+// What a verb says: data for standard output, remarks for standard error.
+struct Answer {
+  std::string data;
+  std::string remarks;
+};
+
+}  // namespace sockherd::ctl

@@ -1,0 +1,172 @@
+#include "admin/ctl/verbs.h"
+
+#include "admin/ctl/actions.h"
+#include "admin/ctl/exit_code.h"
+
+namespace sockherd::ctl {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kQuick = std::chrono::seconds(5);
+constexpr milliseconds kPatient = std::chrono::minutes(10);  // workers start and drain meanwhile
+
+constexpr Argument kOptionalPool[] = {{"POOL", "only the workers of this pool", false}};
+constexpr Argument kScale[] = {{"POOL", "the pool"}, {"N", "how many workers it shall have"}};
+constexpr Argument kRestart[] = {{"POOL", "the pool"},
+                                 {"SLOT", "only the worker of this slot", false}};
+constexpr Argument kCheckedFile[] = {
+    {"FILE", "the file, or - for standard input; default /etc/sockherd/sockherd.toml", false}};
+constexpr Argument kNewFile[] = {{"FILE", "where to write; default standard output", false}};
+
+constexpr Flag kReload[] = {
+    {"--wait", "wait until every worker is replaced, or the reload has failed (default)"},
+    {"--no-wait", "only start the reload"},
+};
+constexpr Flag kInit[] = {{"--force", "overwrite an existing file"}};
+constexpr Flag kShow[] = {{"--origin", "say where each value comes from"}};
+
+constexpr Verb kVerbs[] = {
+    {"status", "Show the daemon and its pools.", {}, {}, kQuick, false, show_status},
+    {"workers", "Show every worker.", kOptionalPool, {}, kQuick, false, show_workers},
+    {"listeners",
+     "Show every listening socket with its queue.",
+     {},
+     {},
+     kQuick,
+     false,
+     show_listeners},
+    {"scale",
+     "Change the number of workers of a pool at run time.",
+     kScale,
+     {},
+     kQuick,
+     false,
+     scale},
+    {"reload",
+     "Read the configuration anew and replace all workers; nothing changes if that fails.",
+     {},
+     kReload,
+     kPatient,
+     false,
+     reload},
+    {"restart",
+     "Replace the workers of a pool one by one.",
+     kRestart,
+     {},
+     kPatient,
+     false,
+     restart},
+    {"check",
+     "Check a configuration file and tell every fault in it.",
+     kCheckedFile,
+     {},
+     kQuick,
+     false,
+     check_config},
+    {"config init", "Write a configuration file with every option documented in place.", kNewFile,
+     kInit, kQuick, false, init_config},
+    {"config show", "Show every option of a configuration file with the value it has.",
+     kCheckedFile, kShow, kQuick, false, show_config},
+    {"version",
+     "Show the versions of sockherdctl and of the daemon.",
+     {},
+     {},
+     kQuick,
+     false,
+     show_version},
+    {"options", "List the options of the configuration.", {}, {}, kQuick, true, list_options},
+    {"verbs", "List the verbs.", {}, {}, kQuick, true, list_verbs},
+};
+
+struct GlobalOption {
+  std::string_view name;
+  std::string_view help;
+};
+
+constexpr GlobalOption kGlobalOptions[] = {
+    {"--socket PATH",
+     "control socket; default $SOCKHERD_CONTROL, $RUNTIME_DIRECTORY/control or "
+     "/run/sockherd/control"},
+    {"--timeout TIME",
+     "give up after this long, such as 30s or 2m; default 5s, or 10m where "
+     "workers are replaced"},
+    {"--json", "write JSON"},
+    {"--no-color", "no colours; also without a terminal, with NO_COLOR or TERM=dumb"},
+    {"-h, --help", "show this help, or that of a verb"},
+    {"-V, --version", "show the version of sockherdctl"},
+};
+
+// "  name        help", the help wrapped in its own column.
+std::string entry(std::string_view name, std::string_view help, size_t column) {
+  std::string text = wrapped(help, column);
+  if (name.size() + 4 > column) return "  " + std::string(name) + "\n" + text;
+  text.replace(2, name.size(), name);
+  return text;
+}
+
+std::string exit_codes() {
+  std::string text = "\nExit codes:\n";
+  for (const ExitInfo& exit : kExits)
+    text += entry(std::to_string(static_cast<int>(exit.code)), exit.help, 8);
+  return text;
+}
+
+constexpr std::string_view kExamples =
+    "Examples:\n"
+    "  sockherdctl status\n"
+    "  sockherdctl scale web 6\n"
+    "  sockherdctl check /etc/sockherd/sockherd.toml && sockherdctl reload\n"
+    "  sockherdctl workers --json\n";
+
+}  // namespace
+
+std::span<const Verb> verbs() {
+  return kVerbs;
+}
+
+const Verb* find_verb(std::string_view name) {
+  for (const Verb& verb : kVerbs)
+    if (verb.name == name) return &verb;
+  return nullptr;
+}
+
+std::vector<std::string_view> visible_verb_names() {
+  std::vector<std::string_view> names;
+  for (const Verb& verb : kVerbs)
+    if (!verb.is_hidden) names.push_back(verb.name);
+  return names;
+}
+
+std::string synopsis(const Verb& verb) {
+  std::string text(verb.name);
+  for (const Argument& argument : verb.arguments)
+    text += argument.is_required ? " " + std::string(argument.name)
+                                 : " [" + std::string(argument.name) + "]";
+  return text;
+}
+
+std::string help() {
+  std::string text =
+      "Usage: sockherdctl [OPTION]... VERB [ARGUMENT]...\n\nWatch and steer sockherd.\n\n";
+  text += kExamples;
+  text += "\nVerbs:\n";
+  for (const Verb& verb : kVerbs)
+    if (!verb.is_hidden) text += entry(synopsis(verb), verb.help, 24);
+  text += "\nOptions:\n";
+  for (const GlobalOption& option : kGlobalOptions) text += entry(option.name, option.help, 24);
+  return text + exit_codes() + "\nThe manual: sockherdctl(1), sockherd.toml(5)\n";
+}
+
+std::string help(const Verb& verb) {
+  std::string text =
+      "Usage: sockherdctl " + synopsis(verb) + " [OPTION]...\n\n" + wrapped(verb.help, 0);
+  if (!verb.arguments.empty()) text += "\nArguments:\n";
+  for (const Argument& argument : verb.arguments) text += entry(argument.name, argument.help, 20);
+  text += "\nOptions:\n";
+  for (const Flag& flag : verb.flags) text += entry(flag.name, flag.help, 20);
+  for (const GlobalOption& option : kGlobalOptions) text += entry(option.name, option.help, 20);
+  return text + exit_codes();
+}
+
+}  // namespace sockherd::ctl
