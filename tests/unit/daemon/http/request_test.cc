@@ -538,7 +538,8 @@ TEST(Request, LooksAgainOnlyAtTheUnfinishedLine) {
   const std::string more = bytes + "\r\nC: d";
   ASSERT_EQ(parse_request_head(more, {}, head, scanned).state, ParseState::Incomplete);
   EXPECT_EQ(scanned, more.find("C: d"));
-  ASSERT_EQ(parse_request_head(more + "\r\n\r\n", {}, head, scanned).state, ParseState::Complete);
+  const std::string whole = more + "\r\n\r\n";
+  ASSERT_EQ(parse_request_head(whole, {}, head, scanned).state, ParseState::Complete);
   EXPECT_EQ(head.field("accept"), "b");
 }
 
