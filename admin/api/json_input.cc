@@ -113,7 +113,7 @@ std::variant<Numbers, Problem> read_numbers(std::string_view content,
   try {
     return read(content, members);
   } catch (const json::parse_error& error) {
-    return malformed(error.byte, error.what());
+    return malformed(error.byte > 0 ? error.byte - 1 : 0, error.what());  // it counts from 1
   } catch (const json::exception& error) {
     return malformed(0, error.what());
   }
