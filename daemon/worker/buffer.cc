@@ -8,6 +8,7 @@
 namespace sockherd::worker {
 
 BufferPool::Block BufferPool::acquire() {
+  ++in_use_;
   if (free_.empty())
     return Block(new char[block_bytes_]);  // not zeroed: only what is used is paged in
   Block block = std::move(free_.back());
@@ -16,6 +17,7 @@ BufferPool::Block BufferPool::acquire() {
 }
 
 void BufferPool::release(Block block) {
+  --in_use_;
   if (free_.size() < kKeptBlocks) free_.push_back(std::move(block));
 }
 

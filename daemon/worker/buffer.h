@@ -22,11 +22,13 @@ class BufferPool {
   void release(Block block);
 
   size_t block_bytes() const { return block_bytes_; }
+  size_t blocks_in_use() const { return in_use_; }
 
  private:
   static constexpr size_t kKeptBlocks = 256;  // free ones above this go back to the allocator
 
   size_t block_bytes_;
+  size_t in_use_ = 0;
   std::vector<Block> free_;
 };
 

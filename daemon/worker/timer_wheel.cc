@@ -37,6 +37,10 @@ void TimerNode::append(TimerNode& node) {
 
 }  // namespace detail
 
+Timer::~Timer() {
+  cancel();
+}
+
 void Timer::cancel() {
   if (!is_linked()) return;
   detail::TimerNode& neighbour = *next;

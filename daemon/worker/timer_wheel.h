@@ -37,7 +37,7 @@ class Timer : private detail::TimerNode {
   void cancel();
 
  protected:
-  virtual ~Timer() { cancel(); }  // virtual for the compiler's sake: the wheel is a friend
+  virtual ~Timer();  // virtual for the compiler's sake: the wheel is a friend
 
   // The deadline has come; the timer is not armed any more. May arm, cancel or destroy this timer
   // and any other.

@@ -74,6 +74,8 @@ Worker::Worker(Launch launch, std::unique_ptr<Loop> loop, Router router, UniqueF
       signals_(std::move(signals)),
       service_(*loop_, router_, statistics_.counters(), limits) {}
 
+Worker::~Worker() = default;
+
 Result<std::unique_ptr<Worker>> Worker::create(Launch launch) {
   Router router = TRY(make_router(launch.pool, launch.identity));
   Result<UniqueFd> signals = open_signals();

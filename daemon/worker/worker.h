@@ -26,6 +26,8 @@ class Worker final : private Watcher {
   // is the exit status.
   static Result<std::unique_ptr<Worker>> create(Launch launch);
 
+  ~Worker();
+
   // Says READY=1, serves and drains. Returns when the process may end.
   void run();
 

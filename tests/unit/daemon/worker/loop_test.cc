@@ -1,0 +1,138 @@
+#include "daemon/worker/loop.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <functional>
+
+namespace sockherd::worker {
+namespace {
+
+class Ear final : public Watcher {
+ public:
+  void on_ready(Events events) override { act(events); }
+  std::function<void(Events)> act = [](Events) {};
+};
+
+struct Pair {
+  Pair() {
+    int fds[2] = {-1, -1};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    near = UniqueFd(fds[0]);
+    far = UniqueFd(fds[1]);
+  }
+  void speak() { EXPECT_EQ(::send(far.get(), "x", 1, 0), 1); }
+  UniqueFd near;
+  UniqueFd far;
+};
+
+class LoopTest : public ::testing::Test {
+ protected:
+  Watch watch(Pair& pair, Ear& ear, Events events = event::kReadable) {
+    return std::move(loop_->watch(pair.near.get(), events, ear)).value();
+  }
+  void turn() { loop_->turn(loop_->now()); }
+  std::unique_ptr<Loop> loop_ = std::move(Loop::create()).value();
+};
+
+TEST_F(LoopTest, CallsWhoIsConcerned) {
+  Pair pair;
+  Ear ear;
+  int heard = 0;
+  ear.act = [&](Events events) { heard += (events & event::kReadable) != 0; };
+  const Watch watched = watch(pair, ear);
+  turn();
+  EXPECT_EQ(heard, 0);
+  pair.speak();
+  turn();
+  EXPECT_EQ(heard, 1);
+}
+
+TEST_F(LoopTest, StaleEventOfTheSameBatchFindsNobodyHome) {
+  Pair pairs[2];
+  Ear ears[2];
+  Watch watches[2];
+  int heard = 0;
+  for (int i : {0, 1}) {
+    watches[i] = watch(pairs[i], ears[i]);
+    ears[i].act = [&, i](Events) {
+      ++heard;
+      watches[1 - i].end();
+    };
+    pairs[i].speak();
+  }
+  turn();
+  turn();
+  EXPECT_EQ(heard,
+            2);  // one in each turn: whoever is first ends the other, then hears itself again
+}
+
+TEST_F(LoopTest, StaleEventIsNotTakenForTheNextUserOfTheSamePlace) {
+  Pair first;
+  Pair second;
+  Pair third;
+  Ear closer;
+  Ear victim;
+  Ear successor;
+  Watch watches[3];
+  watches[0] = watch(first, closer);
+  watches[1] = watch(second, victim);
+  int wrong = 0;
+  victim.act = [&](Events) {};
+  successor.act = [&](Events) { ++wrong; };
+  closer.act = [&](Events) {
+    watches[1].end();
+    watches[2] = watch(third, successor);  // takes the place that the victim had
+  };
+  first.speak();
+  second.speak();
+  turn();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(LoopTest, CallsAgainInTheNextTurnWithoutAnEvent) {
+  Pair pair;
+  Ear ear;
+  int heard = 0;
+  Watch watched = watch(pair, ear);
+  ear.act = [&](Events events) {
+    EXPECT_EQ(events, event::kReadable);
+    if (++heard < 3) watched.call_again(event::kReadable);
+  };
+  watched.call_again(event::kReadable);
+  for (int i = 0; i < 5; ++i) loop_->turn(loop_->now());
+  EXPECT_EQ(heard, 3);
+}
+
+TEST_F(LoopTest, DoesNotCallAgainWhatHasEnded) {
+  Pair pair;
+  Ear ear;
+  ear.act = [](Events) { ADD_FAILURE(); };
+  Watch watched = watch(pair, ear);
+  watched.call_again(event::kReadable);
+  watched.end();
+  turn();
+}
+
+TEST_F(LoopTest, RefusesADescriptorThatCannotBeWaitedFor) {
+  Ear ear;
+  EXPECT_FALSE(loop_->watch(-1, event::kReadable, ear).ok());
+}
+
+TEST_F(LoopTest, WakesUpForATimer) {
+  class Alarm final : public Timer {
+   public:
+    bool fired = false;
+
+   private:
+    void on_due(Instant) override { fired = true; }
+  };
+  Alarm alarm;
+  const Instant due = loop_->now() + std::chrono::milliseconds(2);
+  loop_->timers().arm(alarm, due);
+  while (!alarm.fired) loop_->turn(loop_->now() + std::chrono::seconds(10));
+  EXPECT_GE(loop_->now(), due);
+}
+
+}  // namespace
+}  // namespace sockherd::worker
