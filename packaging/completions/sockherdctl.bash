@@ -1,0 +1,49 @@
+# bash completion for sockherdctl(1); tests/lint/docs_match.py compares it with the verb table.
+
+# The pools and slots of the running daemon, or nothing.
+_sockherdctl_pools() {
+  sockherdctl status --timeout 1s --json 2>/dev/null |
+    sed -n '/"pools"/,$s/^ *"name": "\([^"]*\)".*/\1/p'
+}
+_sockherdctl_slots() {
+  sockherdctl workers "$1" --timeout 1s --json 2>/dev/null |
+    sed -n 's/^ *"slot": \([0-9]*\).*/\1/p'
+}
+
+_sockherdctl() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+  local options='--socket --timeout --json --no-color --help --version'
+  local words=() i
+  COMPREPLY=()
+  case $prev in
+    --socket) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    --timeout) return ;;
+  esac
+  # The words of the verb so far: what is neither an option nor the value of one.
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case ${COMP_WORDS[i]} in
+      --socket | --timeout) ((i++)) ;;
+      -*) ;;
+      *) words+=("${COMP_WORDS[i]}") ;;
+    esac
+  done
+  local candidates=''
+  case "${words[*]}" in
+    '') candidates='status workers listeners scale reload restart check config version' ;;
+    config) candidates='init show' ;;
+    workers | scale | restart) [[ $cur == -* ]] || candidates=$(_sockherdctl_pools) ;;
+    'restart '*) [[ ${#words[@]} -eq 2 ]] && candidates=$(_sockherdctl_slots "${words[1]}") ;;
+    reload) [[ $cur == -* ]] && options+=' --wait --no-wait' ;;
+    'config init') options+=' --force' ;;
+    'config show') options+=' --origin' ;;
+  esac
+  [[ $cur == -* ]] && candidates=$options
+  mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$cur")
+  case "${words[*]}" in
+    check | 'config init' | 'config show')
+      [[ $cur == -* ]] || mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      ;;
+  esac
+}
+
+complete -F _sockherdctl sockherdctl

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Fail when the manual and the programs disagree.
+
+Usage: docs_match.py DIRECTORY-OF-PROGRAMS
+
+The programs list their own tables, so a new option, verb or exit code without an entry in its page
+fails, as does an entry for one that is gone. Help texts go to standard output, in 80 columns, and
+are the same for -h and --help. The pages are free of warnings where man(1) is there to tell.
+"""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MAN = ROOT / "man"
+PROGRAMS = ["sockherd", "sockherdctl"]  # those that people start
+
+
+def run(*command):
+    return subprocess.run(command, text=True, capture_output=True, timeout=30, check=False)
+
+
+def page(name):
+    """The text of a page without the escapes that matter to roff only."""
+    text = (MAN / name).read_text()
+    return text.replace(r"\(dq", '"').replace(r"\-", "-").replace(r"\(aq", "'")
+
+
+def entries(text):
+    """The heading lines behind .TP, without fonts."""
+    for heading in re.findall(r"^\.TP.*\n(.*)$", text, re.MULTILINE):
+        yield re.sub(r"^\.[BI]+ |\\f.|\"", "", heading) if heading.startswith(".") \
+            else re.sub(r"\\f.", "", heading)
+
+
+def compare(what, listed, documented):
+    for name in sorted(listed - documented):
+        yield f"{what}: {name} has no entry"
+    for name in sorted(documented - listed):
+        yield f"{what}: the entry {name} has nothing behind it"
+
+
+def check_options(ctl):
+    """sockherd.toml(5) has "name = default" for each option, below the heading of its section."""
+    listed = {f"{o['heading'] if o['section'] != 'routes' else 'Routes'} {o['name']} = {o['default']}"
+              for o in json.loads(run(ctl, "options", "--json").stdout)["options"]}
+    documented = set()
+    for part in page("sockherd.toml.5").split("\n.SS ")[1:]:
+        heading = part.splitlines()[0]
+        documented |= {f"{heading} {e}" for e in entries(part.split("\n.SH ")[0]) if " = " in e}
+    yield from compare("sockherd.toml.5", listed, documented)
+
+
+def check_verbs(ctl):
+    """sockherdctl(1) has each verb with its arguments and flags."""
+    verbs = json.loads(run(ctl, "verbs", "--json").stdout)["verbs"]
+    text = page("sockherdctl.1").split("\n.SH VERBS")[1].split("\n.SH ")[0]
+    documented = list(entries(text))
+    for verb in verbs:
+        entry = next((e for e in documented if re.match(rf"{verb['name']}( [^a-z]|$)", e)), None)
+        if entry is None:
+            yield f"sockherdctl.1: {verb['name']} has no entry"
+            continue
+        documented.remove(entry)
+        for word in [a["name"] for a in verb["arguments"]] + verb["flags"]:
+            if word not in entry:
+                yield f"sockherdctl.1: {verb['name']}: {word} is missing"
+    for entry in documented:
+        yield f"sockherdctl.1: the entry {entry} has nothing behind it"
+
+
+def check_exit_codes(ctl):
+    """sockherdctl(1) has the exit codes of --help, in the same words."""
+    listed = set(re.findall(r"^  (\d+)  +(.*)$", run(ctl, "--help").stdout, re.MULTILINE))
+    text = page("sockherdctl.1").split("\n.SH EXIT STATUS")[1].split("\n.SH ")[0]
+    documented = set(re.findall(r"^\.TP\n\.B (\d+)\n(.*)$", text, re.MULTILINE))
+    yield from compare("sockherdctl.1", {" ".join(c) for c in listed},
+                       {" ".join(c) for c in documented})
+
+
+def check_flags(program, name):
+    """Each option of --help stands in the page, and each of the page in --help."""
+    listed = set(re.findall(r"--[a-z-]+", run(program, "--help").stdout.split("\nOptions:")[-1]))
+    text = page(name)
+    documented = set(re.findall(r"--[a-z-]+", "\n".join(entries(text.split("\n.SH OPTIONS")[1]
+                                                                 .split("\n.SH ")[0]))))
+    yield from compare(name, listed, documented)
+
+
+def check_help(program):
+    """-h and --help are the same, on standard output, in 80 columns, without an error."""
+    short, long = run(program, "-h"), run(program, "--help")
+    name = pathlib.Path(program).name
+    if short.stdout != long.stdout:
+        yield f"{name}: -h differs from --help"
+    for done in (short, long):
+        if done.returncode != 0 or done.stderr or not done.stdout:
+            yield f"{name}: help must go to standard output and succeed: {done}"
+    for line in long.stdout.splitlines():
+        if len(line) > 80:
+            yield f"{name}: help is wider than 80 columns: {line}"
+
+
+def check_roff():
+    if shutil.which("man") is None:
+        return
+    for path in sorted(p for p in MAN.iterdir() if re.fullmatch(r"\.[1-8]", p.suffix)):
+        done = run("man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", str(path))
+        if done.returncode != 0 or done.stderr:
+            yield f"{path.name}: {done.stderr.strip() or done.returncode}"
+
+
+def check_completion(ctl):
+    """The completion knows each verb and flag."""
+    text = (ROOT / "packaging/completions/sockherdctl.bash").read_text()
+    for verb in json.loads(run(ctl, "verbs", "--json").stdout)["verbs"]:
+        for word in verb["name"].split() + verb["flags"]:
+            if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text):
+                yield f"sockherdctl.bash: {word} is missing"
+
+
+def faults(directory):
+    ctl = str(directory / "sockherdctl")
+    yield from check_options(ctl)
+    yield from check_verbs(ctl)
+    yield from check_exit_codes(ctl)
+    yield from check_flags(ctl, "sockherdctl.1")
+    yield from check_completion(ctl)
+    if (directory / "sockherd").exists():
+        yield from check_flags(str(directory / "sockherd"), "sockherd.8")
+    for name in PROGRAMS:
+        if (directory / name).exists():
+            yield from check_help(str(directory / name))
+    yield from check_roff()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    found = list(faults(pathlib.Path(sys.argv[1])))
+    print("\n".join(found) or "docs match: ok")
+    sys.exit(bool(found))
