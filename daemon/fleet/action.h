@@ -73,6 +73,7 @@ struct Happened {
   uint32_t generation = 0;
   WorkerId id = 0;
   std::string detail;
+  int32_t pid = 0;  // of a worker that has exited; the hands know the living
 };
 
 using Action = std::variant<Spawn, Drain, Kill, Serve, AwaitQuiet, Conclude, StartedUp, StartFailed,

@@ -69,6 +69,7 @@ struct WorkerExited {
   ExitKind kind = ExitKind::Status;
   int code = 0;        // exit status or signal number
   std::string detail;  // for people: "exit 3", "signal SEGV", "exec /x: No such file or directory"
+  int32_t pid = 0;     // for people
 };
 // Answer to AwaitQuiet: no handshake that was under way at the steer can still reach this slot.
 struct SlotQuiet {

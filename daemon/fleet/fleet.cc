@@ -33,6 +33,8 @@ std::string_view phase_name(Phase phase) {
 
 Actions Fleet::on(const Event& event, Instant now) {
   now_ = now;
+  const auto* exited = std::get_if<WorkerExited>(&event);
+  exited_pid_ = exited != nullptr ? exited->pid : 0;
   actions_.clear();
   std::visit([this](const auto& e) { handle(e); }, event);
   converge_all();
@@ -399,7 +401,8 @@ void Fleet::happened(What what, const Worker& worker, std::string detail) {
                               .slot = worker.slot,
                               .generation = worker.generation,
                               .id = worker.id,
-                              .detail = std::move(detail)});
+                              .detail = std::move(detail),
+                              .pid = exited_pid_});
 }
 
 }  // namespace sockherd::fleet

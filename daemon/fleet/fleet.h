@@ -105,8 +105,9 @@ class Fleet {
   bool start_failed_ = false;
   bool finished_ = false;
 
-  Instant now_;      // of the event in hand
-  Actions actions_;  // of the event in hand
+  Instant now_;             // of the event in hand
+  int32_t exited_pid_ = 0;  // of the event in hand
+  Actions actions_;         // of the event in hand
 };
 
 // "starting", "ready", "draining".

@@ -188,7 +188,7 @@ void Supervisor::carry_out(const fleet::Action& action) {
     stop_admin(ExitStatus::Ok);
   } else if (const auto* happened = std::get_if<fleet::Happened>(&action)) {
     const WorkerProcess* process = hands_.process(happened->id);
-    log_transition(*happened, process != nullptr ? process->pid() : 0);
+    log_transition(*happened, process != nullptr ? process->pid() : happened->pid);
   } else {
     std::visit(
         [this](const auto& a) {

@@ -40,7 +40,7 @@ void WorkerProcess::read_notifications() {
 }
 
 void WorkerProcess::report_exit(const siginfo_t& info) {
-  fleet::WorkerExited exited{.id = id_, .code = info.si_status};
+  fleet::WorkerExited exited{.id = id_, .code = info.si_status, .pid = info.si_pid};
   if (const auto error = sys::read_spawn_failure(child_.failure.get(), program_)) {
     exited.kind = fleet::ExitKind::NotStarted;
     exited.code = error->code;
