@@ -81,16 +81,15 @@ Error Control::explain(const bus::CallError& error, const bus::Client::Arguments
   return failure(Exit::Failed, what);
 }
 
-// "; did you mean \"web\"?" or the pools that there are.
+// "; did you mean \"web\"?", or nothing.
 std::string Control::meant_pool(const std::string& name) {
   const Result<std::vector<bus::Dictionary>> pools = this->pools();
   if (!pools.ok()) return "";
   std::vector<std::string> names;
   for (const bus::Dictionary& pool : pools.value()) names.push_back(pool.text("name"));
   const std::vector<std::string_view> candidates(names.begin(), names.end());
-  if (const auto near = nearest(name, candidates))
-    return "; did you mean \"" + std::string(*near) + "\"?";
-  return "; there is: " + joined(names);
+  const auto near = nearest(name, candidates);
+  return near ? "; did you mean \"" + std::string(*near) + "\"?" : "";
 }
 
 Result<bus::Dictionary> Control::status() {
@@ -118,16 +117,16 @@ Result<bus::Outcome> Control::restart(const std::string& pool, int32_t slot) {
   return call<bus::Outcome>("Restart", {pool, slot}, bus::read_outcome);
 }
 
-Result<void> Control::start_reload() {
-  constexpr std::chrono::milliseconds kRefusalComesWithin(200);
+Result<std::optional<bus::Outcome>> Control::start_reload() {
+  constexpr std::chrono::milliseconds kFaultsAreFoundWithin(200);
   // The handshake is through after this, so the next call is sent before its time-out begins.
   TRY(status());
-  const auto patience = std::exchange(timeout_, kRefusalComesWithin);
-  const Result<bus::Outcome> outcome = reload();
+  const auto patience = std::exchange(timeout_, kFaultsAreFoundWithin);
+  Result<bus::Outcome> outcome = reload();
   timeout_ = patience;
-  if (!outcome.ok() && outcome.error().code != static_cast<int>(Exit::TimedOut))
-    return outcome.error();
-  return {};
+  if (outcome.ok()) return std::optional(std::move(outcome).value());
+  if (outcome.error().code != static_cast<int>(Exit::TimedOut)) return outcome.error();
+  return std::optional<bus::Outcome>();
 }
 
 }  // namespace sockherd::ctl

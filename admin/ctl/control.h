@@ -1,6 +1,7 @@
 // Control: calls to the daemon, with errors that name the remedy and carry an exit code.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,9 @@ class Control {
   Result<bus::Outcome> reload();
   Result<bus::Outcome> restart(const std::string& pool, int32_t slot);
 
-  // Asks for a reload and does not wait for its end; a refusal that comes at once is an error.
-  Result<void> start_reload();
+  // Asks for a reload and does not wait for its end; answers the outcome where it comes at once, as
+  // that of a faulty file does.
+  Result<std::optional<bus::Outcome>> start_reload();
 
  private:
   Control(bus::Client client, std::chrono::milliseconds timeout)

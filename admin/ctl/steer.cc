@@ -45,7 +45,8 @@ Result<void> reload(const Request& request, Answer& answer) {
     return failure(Exit::Usage, "--wait and --no-wait exclude each other; leave one away");
   Control control = TRY(Control::open(request));
   if (!request.has("--no-wait")) return report(TRY(control.reload()), request, "reload", answer);
-  TRY(control.start_reload());
+  const std::optional<bus::Outcome> outcome = TRY(control.start_reload());
+  if (outcome) return report(*outcome, request, "reload", answer);
   answer.data = request.json ? dump({{"started", true}})
                              : "reload: started; `sockherdctl status` tells how it went\n";
   return {};

@@ -91,8 +91,12 @@ std::string table(const std::vector<std::string>& headings,
 std::string human_duration(double seconds) {
   char text[48];
   if (!(seconds > 0)) return "0s";
+  if (seconds < 0.0995) {
+    std::snprintf(text, sizeof text, "%.0fms", seconds * 1000);
+    return text;
+  }
   if (seconds < 9.95) {
-    std::snprintf(text, sizeof text, seconds < 0.0995 ? "%.2fs" : "%.1fs", seconds);
+    std::snprintf(text, sizeof text, "%.1fs", seconds);
     return text;
   }
   const auto whole = static_cast<unsigned long long>(std::min(std::floor(seconds + 0.5), 1e15));

@@ -30,7 +30,7 @@ std::string paint(std::string_view text, Colour colour, Palette palette);
 std::string table(const std::vector<std::string>& headings,
                   const std::vector<std::vector<Cell>>& rows, Palette palette);
 
-// The two largest units: "3d 4h", "5m 12s", "42s", "0.4s" below ten seconds with one decimal.
+// The two largest units: "3d 4h", "5m 12s", "42s"; below ten seconds "0.4s" and "12ms".
 std::string human_duration(double seconds);
 
 // `text` without anything that could move the cursor of a terminal: control characters become "?".

@@ -26,7 +26,7 @@ TEST(Text, TableMeasuresCharactersNotBytesOrColours) {
 
 TEST(Text, DurationsHaveTheirTwoLargestUnits) {
   const std::pair<double, std::string> kCases[] = {
-      {-1, "0s"},      {0, "0s"},       {0.04, "0.04s"},    {0.42, "0.4s"},
+      {-1, "0s"},      {0, "0s"},       {0.04, "40ms"},     {0.42, "0.4s"},
       {9.94, "9.9s"},  {9.96, "10s"},   {42, "42s"},        {59.6, "1m 0s"},
       {312, "5m 12s"}, {7260, "2h 1m"}, {273'600, "3d 4h"}, {1e300, "11574074074d 1h"},
   };
