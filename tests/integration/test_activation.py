@@ -5,7 +5,7 @@ import subprocess
 import unittest
 
 from tests.support.case import DaemonCase
-from tests.support.daemon import Daemon, basic_config, reserved_port, tcp_listener, unix_listener
+from tests.support.daemon import Daemon, basic_config, duplicate, reserved_port, tcp_listener, unix_listener
 from tests.support.http import Wire, request
 from tests.support.processes import descriptors
 
@@ -71,7 +71,7 @@ class Activation(DaemonCase):
     def test_connections_that_came_before_the_daemon_are_answered(self):
         """What socket activation is for."""
         listener = tcp_listener()
-        with listener.dup() as keeper:
+        with duplicate(listener) as keeper:
             early = [Wire("127.0.0.1:%d" % keeper.getsockname()[1]) for _ in range(20)]
             for wire in early:
                 wire.send("GET /plaintext HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -5,7 +5,7 @@ import unittest
 
 from tests.support import processes
 from tests.support.case import DaemonCase
-from tests.support.daemon import basic_config
+from tests.support.daemon import basic_config, duplicate
 from tests.support.http import Wire
 
 BEGIN = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234"
@@ -47,7 +47,7 @@ class Stop(DaemonCase):
 
     def test_second_sigterm_is_at_once(self):
         """A request that never ends does not outlive it."""
-        daemon = self.ready(basic_config(pool='drain_timeout = "10min"'))
+        daemon = self.ready(basic_config(pool='drain_timeout = "10m"'))
         wire = self.begin(daemon)
         mark = daemon.notify.mark()
         daemon.signal(signal.SIGTERM)
@@ -83,14 +83,14 @@ class Stop(DaemonCase):
     def test_connections_waiting_at_stop_are_left_to_systemd(self):
         """The adopted socket outlives the daemon, and so does its queue: the next one answers."""
         daemon = self.ready()
-        keeper = daemon.sockets["web"][0].dup()
+        keeper = duplicate(daemon.sockets["web"][0])
         self.addCleanup(keeper.close)
         daemon.signal(signal.SIGTERM)
         self.assertEqual(daemon.exit_status(), 0)
         waiting = [Wire("127.0.0.1:%d" % keeper.getsockname()[1]) for _ in range(10)]
         for wire in waiting:
             wire.send("GET /plaintext HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        self.ready(sockets={"web": [keeper.dup()]})
+        self.ready(sockets={"web": [duplicate(keeper)]})
         for wire in waiting:
             with wire:
                 self.assertEqual(wire.receive().status, 200)

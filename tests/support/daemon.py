@@ -55,6 +55,12 @@ def tcp_listener(host="127.0.0.1", port=0, reuse_port=True, backlog=4096):
     return listener
 
 
+def duplicate(listener):
+    """Another descriptor of the same socket. Not socket.dup(): that makes the socket blocking again,
+    under the feet of the worker that accepts on it, since the flag belongs to the open file."""
+    return socket.socket(fileno=os.dup(listener.fileno()))
+
+
 def unix_listener(path):
     """A listening AF_UNIX stream socket."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -64,9 +70,10 @@ def unix_listener(path):
 
 
 def reserved_port(host="127.0.0.1"):
-    """(holder, port) that only SO_REUSEPORT sockets of our uid can bind: never taken by others."""
+    """(holder, port): the kernel gives it to nobody else, but whoever names it can bind it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     holder = socket.socket(family, socket.SOCK_STREAM)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # never listens, so this suffices
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     holder.bind((host, 0))
     return holder, holder.getsockname()[1]
@@ -87,6 +94,7 @@ class Daemon:
     def __init__(self, config, sockets=None, arguments=(), environment=None, admin=True,
                  watchdog_usec=None, prefix=()):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sh-", dir="/tmp"))
+        self.directory.chmod(0o755)  # as /run: the admin process has another user
         self.runtime = self.directory / "run"
         self.runtime.mkdir()
         self.config = self.directory / "sockherd.toml"
