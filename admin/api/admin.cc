@@ -14,7 +14,6 @@ namespace {
 
 constexpr char kListenerName[] = "sockherd.admin";
 constexpr char kConfigName[] = "sockherd.config";
-constexpr std::chrono::microseconds kStopTimeout = std::chrono::seconds(2);
 constexpr int kExitSupervisorLost = 1;
 
 }  // namespace
@@ -42,7 +41,7 @@ Result<Handover> sort_handover(std::vector<sys::PassedFd> passed) {
 Result<std::unique_ptr<Admin>> Admin::create(sd_event* loop, Handover handover,
                                              const std::vector<std::string>& hosts,
                                              const Limits& limits) {
-  std::unique_ptr<Admin> admin(new Admin(loop));
+  std::unique_ptr<Admin> admin(new Admin(loop, limits));
   Admin* self = admin.get();
   self->client_ = TRY(bus::Client::adopt(std::move(handover.control)));
   const auto attached = self->client_->attach(loop);
@@ -97,7 +96,7 @@ Result<void> Admin::watch_supervisor() {
 
 int Admin::on_turn(sd_event_source*, void* data) {
   auto* self = static_cast<Admin*>(data);
-  if (self->client_->is_connected()) return 0;
+  if (self->client_->is_connected() || self->stopping_) return 0;
   log::error("admin-supervisor-lost");
   return sd_event_exit(self->loop_, kExitSupervisorLost);
 }
@@ -113,8 +112,11 @@ int Admin::on_stop_deadline(sd_event_source*, uint64_t, void* data) {
   return sd_event_exit(self->loop_, 0);
 }
 
+// The supervisor may let go of us at once after SIGTERM: that is no loss.
 void Admin::stop() {
-  sd_event_source_set_time_relative(stop_timer_.get(), static_cast<uint64_t>(kStopTimeout.count()));
+  stopping_ = true;
+  const std::chrono::microseconds wait = limits_.stop_timeout;
+  sd_event_source_set_time_relative(stop_timer_.get(), static_cast<uint64_t>(wait.count()));
   sd_event_source_set_enabled(stop_timer_.get(), SD_EVENT_ONESHOT);
   server_->drain([this] { sd_event_exit(loop_, 0); });
 }

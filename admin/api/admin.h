@@ -35,11 +35,11 @@ class Admin {
                                                const std::vector<std::string>& hosts,
                                                const Limits& limits = {});
 
-  // Finishes what is under way, for 2 s at most, and ends the loop with 0.
+  // Finishes what is under way, for limits.stop_timeout at most, and ends the loop with 0.
   void stop();
 
  private:
-  explicit Admin(sd_event* loop) : loop_(loop) {}
+  Admin(sd_event* loop, const Limits& limits) : loop_(loop), limits_(limits) {}
 
   static int on_signal(sd_event_source*, const signalfd_siginfo*, void* self);
   static int on_stop_deadline(sd_event_source*, uint64_t, void* self);
@@ -49,11 +49,13 @@ class Admin {
   metrics::AdminCounts server_counts() const;
 
   sd_event* loop_;
+  Limits limits_;
   std::optional<bus::Client> client_;  // outlives who borrows it
   std::unique_ptr<Api> api_;
   std::unique_ptr<Server> server_;
   std::vector<Watch> watches_;
   Watch stop_timer_;
+  bool stopping_ = false;
 };
 
 }  // namespace sockherd::api

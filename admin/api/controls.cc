@@ -1,4 +1,5 @@
 // What changes things: scaling, reload, restarts.
+#include <algorithm>
 #include <limits>
 
 #include "admin/api/handlers.h"
@@ -30,23 +31,20 @@ Answer outcome_answer(const bus::Outcome& outcome) {
 
 enum class Operation { Reload, Restart };
 
-// A refused configuration is the caller's to mend (422); workers that did not come up are not. The
-// supervisor prefixes faults of the configuration with their place, "file:line:column: ...".
-bool is_configuration_fault(std::string_view reason) {
-  size_t colons = 0;
-  for (size_t i = 0; i + 1 < reason.size(); ++i)
-    if (reason[i] == ':' && reason[i + 1] >= '0' && reason[i + 1] <= '9') ++colons;
-  return colons >= 2 || reason.starts_with("--set") || reason.starts_with("environment");
+// The words are the supervisor's (fleet/rollout.cc): "pool web slot 3 ..." when a worker did not
+// come up. Every other reason is a fault of the configuration, which is the caller's to mend.
+bool is_about_workers(const std::string& reason) {
+  return reason.starts_with("pool ");
 }
 
 Problem failure(const bus::Outcome& outcome, Operation operation) {
-  bool refused = operation == Operation::Reload && !outcome.reasons.empty();
-  for (const std::string& reason : outcome.reasons)
-    refused = refused && is_configuration_fault(reason);
-  Problem problem = refused ? Problem{422, "configuration-refused", "The configuration was refused",
-                                      "Nothing was changed."}
-                            : Problem{500, "workers-failed", "New workers did not become ready",
-                                      "What was running before keeps running."};
+  const bool is_refused =
+      operation == Operation::Reload && !outcome.reasons.empty() &&
+      std::none_of(outcome.reasons.begin(), outcome.reasons.end(), is_about_workers);
+  Problem problem = is_refused ? Problem{422, "configuration-refused",
+                                         "The configuration was refused", "Nothing was changed."}
+                               : Problem{500, "workers-failed", "New workers did not become ready",
+                                         "What was running before keeps running."};
   for (const std::string& reason : outcome.reasons) problem.errors.push_back({reason, {}, {}});
   return problem;
 }

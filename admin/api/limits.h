@@ -19,6 +19,7 @@ struct Limits {
   std::chrono::milliseconds idle_timeout{60'000};     // between requests
   std::chrono::milliseconds write_timeout{30'000};    // a whole answer
   std::chrono::milliseconds linger_timeout{1'000};    // after the answer that closes
+  std::chrono::milliseconds stop_timeout{2'000};      // after SIGTERM, for what is under way
 };
 
 }  // namespace sockherd::api

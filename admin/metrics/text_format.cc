@@ -47,21 +47,25 @@ void append_escaped(std::string& out, std::string_view text, Quotes quotes) {
   }
 }
 
-template <typename Number>
-void append_digits(std::string& out, Number number) {
-  std::array<char, 32> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+template <typename Number, typename... Format>
+void append_digits(std::string& out, Number number, Format... format) {
+  std::array<char, 48> digits{};
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), number, format...).ptr;
   out.append(digits.data(), end);
 }
 
 void append_number(std::string& out, double number) {
   constexpr double kExactIntegers = 9007199254740992;  // 2^53
+  const double size = std::abs(number);
   if (std::isnan(number)) {
     out += "NaN";
   } else if (std::isinf(number)) {
     out += number > 0 ? "+Inf" : "-Inf";
-  } else if (number == std::trunc(number) && std::abs(number) <= kExactIntegers) {
-    append_digits(out, static_cast<int64_t>(number));  // 1000000, where to_chars says 1e+06
+  } else if (number == std::trunc(number) && size <= kExactIntegers) {
+    append_digits(out, static_cast<int64_t>(number));
+  } else if (size >= 1e-6 && size <= kExactIntegers) {
+    append_digits(out, number, std::chars_format::fixed);  // 0.0005, not 5e-04
   } else {
     append_digits(out, number);
   }
