@@ -90,7 +90,7 @@ class Activation(DaemonCase):
     def test_a_listener_with_neither_socket_nor_address(self):
         """Says both remedies: the unit or the address."""
         daemon = self.launch(sockets={})
-        self.assertEqual(daemon.exit_status(), 6)
+        self.assertEqual(daemon.exit_status(), 6, daemon.log())
         self.assert_in(["web", "address"], daemon.log())
 
     def test_worker_inherits_nothing_else(self):

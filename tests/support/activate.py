@@ -12,8 +12,9 @@ FIRST = 3  # SD_LISTEN_FDS_START
 
 
 def renumber(descriptors):
-    """Moves them to 3, 4, ...; through high numbers, so that none is overwritten on the way."""
-    parked = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in descriptors]
+    """Moves them to 3, 4, ...; through numbers beyond those, so that none is overwritten on the way."""
+    beyond = FIRST + len(descriptors)
+    parked = [fcntl.fcntl(fd, fcntl.F_DUPFD, beyond) for fd in descriptors]
     for fd in descriptors:
         os.close(fd)
     for number, fd in enumerate(parked, FIRST):

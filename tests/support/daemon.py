@@ -26,7 +26,7 @@ from tests.support.wait import until
 ACTIVATE = str(pathlib.Path(__file__).with_name("activate.py"))
 
 # One pool of the built-in engine on a listener "web".
-BASIC = """
+BASIC = """\
 [listener.web]
 address = ""
 [pool.web]

@@ -38,11 +38,20 @@ def run_in(tree, command, check=True):
                           check=check, text=True, capture_output=True)
 
 
+def check_prefix(build_dir):
+    """The units name programs by their path, so a build for another prefix cannot be installed."""
+    cache = (pathlib.Path(build_dir) / "CMakeCache.txt").read_text()
+    if "\nCMAKE_INSTALL_PREFIX:PATH=/usr\n" not in cache:
+        raise ContainerError(f"{build_dir} is configured for another prefix than /usr: "
+                             f"cmake -DCMAKE_INSTALL_PREFIX=/usr {build_dir}, and build it")
+
+
 def install_build(tree, build_dir):
     """`cmake --install` of a build into the tree, as a package would do it, and its user."""
-    subprocess.run(["cmake", "--install", str(build_dir), "--prefix", "/usr"],
+    check_prefix(build_dir)
+    subprocess.run(["cmake", "--install", str(build_dir)],
                    env={"DESTDIR": str(tree), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-                   check=True, stdout=subprocess.DEVNULL)
+                   check=True, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     result = run_in(tree, ["systemd-sysusers"], check=False)
     if result.returncode != 0:
         raise ContainerError(f"systemd-sysusers: {result.stderr}")

@@ -26,7 +26,7 @@ def show(name, unit=SERVICE):
     return systemctl("show", "-P", name, unit).stdout.strip()
 
 
-def journal(lines=60):
+def journal(lines=30):
     """The end of the service's journal."""
     subprocess.run(["journalctl", "--sync"], check=False)
     return subprocess.run(["journalctl", "-u", SERVICE, "-n", str(lines), "--no-pager", "-o", "cat"],
