@@ -279,7 +279,12 @@ void Connection::dispatch(const http::RequestHead& head) {
   }
   job_ = handler->handle({.head = head, .path = plain.path}, *this);
   SH_ASSERT(job_ != nullptr || answered_);
-  if (phase_ == Phase::Body && !answered_) ask_for_body();
+  if (answered_) return;
+  if (phase_ == Phase::Body) {
+    ask_for_body();
+  } else {
+    job_->on_body_end();
+  }
 }
 
 void Connection::ask_for_body() {

@@ -62,8 +62,9 @@ class Job {
  public:
   virtual ~Job() = default;
 
-  // The body, piece by piece as it arrives, without its framing; then its end. Neither is called
-  // any more once the job has answered: the rest is read and dropped.
+  // The body, piece by piece as it arrives, without its framing; then its end, also of a request
+  // without a body. Neither is called any more once the job has answered: the rest is read and
+  // dropped.
   virtual void on_body(std::string_view /*piece*/) {}
   virtual void on_body_end() {}
 };

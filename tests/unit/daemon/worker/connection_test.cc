@@ -322,6 +322,13 @@ TEST(Connection, GivesTheBodyToTheHandler) {
   EXPECT_THAT(harness.exchange(client, "0\r\nTrailer: x\r\n\r\n"), EndsWith("\r\n\r\nabc"));
 }
 
+TEST(Connection, EndsTheBodyOfARequestThatHasNone) {
+  Harness harness;
+  Client client = harness.connect();
+  EXPECT_THAT(harness.exchange(client, "POST /echo HTTP/1.1\r\nHost: h\r\n\r\n"),
+              HasSubstr("\r\nContent-Length: 0\r\n"));
+}
+
 TEST(Connection, TakesABodyLongerThanItsBuffer) {
   Harness harness(Limits{.max_body_bytes = 1 << 20});
   Client client = harness.connect();

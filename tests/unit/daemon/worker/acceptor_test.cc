@@ -1,0 +1,154 @@
+#include "daemon/worker/acceptor.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+
+#include <vector>
+
+#include "tests/unit/daemon/worker/harness.h"
+
+namespace sockherd::worker {
+namespace {
+
+using stats::Count;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+
+constexpr std::string_view kPlain = "GET /plaintext HTTP/1.1\r\nHost: h\r\n\r\n";
+
+UniqueFd listen_on_loopback() {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(::listen(fd.get(), 128), 0);
+  return fd;
+}
+
+UniqueFd connect_to(int listener) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  EXPECT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(::fcntl(fd.get(), F_SETFL, O_NONBLOCK), 0);
+  return fd;
+}
+
+class AcceptorTest : public ::testing::Test {
+ protected:
+  explicit AcceptorTest(const Limits& limits = {}) : harness_(limits) {
+    UniqueFd given(::fcntl(listener_.get(), F_DUPFD_CLOEXEC, 0));
+    acceptor_ = std::move(Acceptor::create(harness_.service(), std::move(given))).value();
+  }
+  Client connect() { return Client(connect_to(listener_.get())); }
+
+  Harness harness_;
+  UniqueFd listener_ = listen_on_loopback();  // the supervisor's
+  std::unique_ptr<Acceptor> acceptor_;
+};
+
+TEST_F(AcceptorTest, ServesWhoConnects) {
+  Client client = connect();
+  EXPECT_THAT(harness_.exchange(client, kPlain), EndsWith("Hello, World!"));
+  EXPECT_EQ(harness_.count(Count::ConnectionsAccepted), 1u);
+}
+
+TEST_F(AcceptorTest, GivesItsConnectionsNoDelay) {
+  int on = 0;
+  socklen_t size = sizeof on;
+  ASSERT_EQ(::getsockopt(listener_.get(), IPPROTO_TCP, TCP_NODELAY, &on, &size), 0);
+  EXPECT_NE(on, 0);
+}
+
+TEST_F(AcceptorTest, TakesItsQueueBeforeItLetsGo) {
+  std::vector<Client> clients;
+  for (int i = 0; i < 100; ++i) {
+    clients.push_back(connect());
+    clients.back().send(kPlain);
+  }
+  acceptor_->finish();
+  EXPECT_EQ(harness_.open_connections(), 100u);
+  harness_.run();
+  for (Client& client : clients) EXPECT_THAT(client.read(), EndsWith("Hello, World!"));
+  // The listener lives on: what comes now waits for the next one who holds it.
+  const Client late = connect();
+  harness_.run();
+  EXPECT_EQ(harness_.open_connections(), 100u);
+  EXPECT_GE(::accept(listener_.get(), nullptr, nullptr), 0);
+}
+
+// Takes all descriptors but `left`, and gives them back.
+class DescriptorShortage {
+ public:
+  explicit DescriptorShortage(int left) {
+    std::vector<UniqueFd> kept;
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const UniqueFd highest(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    rlimit limit = before_;
+    limit.rlim_cur = static_cast<rlim_t>(highest.get() + left);
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  }
+  ~DescriptorShortage() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(AcceptorTest, RefusesInsteadOfSpinningWhenDescriptorsRunOut) {
+  std::vector<Client> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(connect());
+    clients.back().send(kPlain);
+  }
+  const DescriptorShortage shortage(1);
+  harness_.run();
+  EXPECT_THAT(clients[0].read(), EndsWith("Hello, World!"));
+  EXPECT_THAT(clients[1].read(), HasSubstr("503 Service Unavailable"));
+  EXPECT_THAT(clients[2].read(), HasSubstr("503 Service Unavailable"));
+  EXPECT_EQ(harness_.count(Count::ConnectionsRefused), 2u);
+  EXPECT_GE(harness_.count(Count::AcceptErrors), 2u);
+}
+
+class FullAcceptorTest : public AcceptorTest {
+ protected:
+  FullAcceptorTest() : AcceptorTest(Limits{.max_connections = 2}) {}
+};
+
+TEST_F(FullAcceptorTest, RefusesAboveItsLimitUntilThereIsRoom) {
+  std::vector<Client> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(connect());
+  harness_.run();
+  EXPECT_THAT(clients[2].read(), HasSubstr("503 Service Unavailable"));
+  EXPECT_THAT(harness_.exchange(clients[0], kPlain), EndsWith("Hello, World!"));
+  clients.erase(clients.begin() + 1, clients.end());
+  harness_.run();
+  Client next = connect();
+  EXPECT_THAT(harness_.exchange(next, kPlain), EndsWith("Hello, World!"));
+}
+
+TEST_F(FullAcceptorTest, LeavesInTheQueueWhatDoesNotFitWhenItLetsGo) {
+  std::vector<Client> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(connect());
+  acceptor_->finish();
+  EXPECT_EQ(harness_.open_connections(), 2u);
+  const UniqueFd left(::accept(listener_.get(), nullptr, nullptr));
+  EXPECT_TRUE(static_cast<bool>(left));
+}
+
+TEST(Acceptor, RefusesWhatDoesNotListen) {
+  Harness harness;
+  UniqueFd socket(::socket(AF_INET, SOCK_STREAM, 0));
+  EXPECT_FALSE(Acceptor::create(harness.service(), std::move(socket)).ok());
+  UniqueFd file(::open("/dev/null", O_RDONLY));
+  EXPECT_FALSE(Acceptor::create(harness.service(), std::move(file)).ok());
+}
+
+}  // namespace
+}  // namespace sockherd::worker
