@@ -29,28 +29,14 @@ constexpr Duration kLingerLongest = seconds(30);
 
 constexpr Instant kNever{Duration::max()};
 
-// An answer head of ours that repeats the target (Location), and all else of it.
-constexpr size_t kAnswerBytes = 4096;
-
-bool has_content(int status) {
-  return status >= 200 && status != 204 && status != 304;
-}
-
-Count count_of_class(int status) {
-  constexpr std::array kClasses = {Count::Responses1xx, Count::Responses2xx, Count::Responses3xx,
-                                   Count::Responses4xx, Count::Responses5xx};
-  return kClasses[static_cast<size_t>(std::clamp(status / 100, 1, 5) - 1)];
-}
-
 }  // namespace
 
 Connection::Connection(Service& service, UniqueFd fd)
     : service_(service),
       fd_(std::move(fd)),
       in_(service.buffers),
-      out_(service.buffers),
+      answers_(service),
       received_at_(service.loop.now()),
-      sent_at_(received_at_),
       began_(received_at_) {
   service_.counters.add(Count::ConnectionsAccepted);
 }
@@ -91,7 +77,7 @@ void Connection::on_ready(Events events) {
   }
   if ((events & event::kPeerClosed) != 0) peer_closed_ = true;
   if ((events & (event::kReadable | event::kPeerClosed)) != 0) may_read_ = true;
-  if ((events & event::kWritable) != 0) blocked_ = false;
+  if ((events & event::kWritable) != 0) answers_.unblock();
   serve();
   settle();
 }
@@ -100,7 +86,7 @@ void Connection::on_ready(Events events) {
 void Connection::serve() {
   busy_ = true;
   if (phase_ == Phase::Linger) discard_input();
-  if (!blocked_ && !out_.is_empty()) flush();
+  if (!answers_.is_blocked() && !answers_.is_empty()) flush();
   for (unsigned reads = 0;; ++reads) {
     handle_input();
     if (!is_reading() || !may_read_ || reads == kReadsPerTurn) break;
@@ -113,8 +99,8 @@ void Connection::serve() {
 
 // What every turn ends with: all answers in one send, the deadline, no buffer that is not needed.
 void Connection::finish_turn() {
-  if (phase_ != Phase::Closed && !blocked_ && !out_.is_empty()) flush();
-  if (phase_ != Phase::Closed && out_.is_empty()) end_after_answers();
+  if (phase_ != Phase::Closed && !answers_.is_blocked() && !answers_.is_empty()) flush();
+  if (phase_ != Phase::Closed && answers_.is_empty()) end_after_answers();
   if (phase_ == Phase::Closed || !watch_socket()) return;
   in_.release_if_empty();
   set_deadline(deadline_for_phase());
@@ -144,11 +130,12 @@ bool Connection::watch_socket() {
 // --- Requests
 
 bool Connection::is_reading() const {
-  return (phase_ == Phase::Head || phase_ == Phase::Body) && !last_answer_ && !blocked_ && !ended_;
+  return (phase_ == Phase::Head || phase_ == Phase::Body) && !last_answer_ &&
+         !answers_.is_blocked() && !ended_;
 }
 
 bool Connection::is_idle() const {
-  return phase_ == Phase::Head && in_.is_empty() && out_.is_empty();
+  return phase_ == Phase::Head && in_.is_empty() && answers_.is_empty();
 }
 
 // Returns whether bytes came.
@@ -200,14 +187,14 @@ void Connection::handle_input() {
 }
 
 bool Connection::has_room_for_answer() {
-  const size_t needed = kAnswerBytes + service_.limits.head.max_target_bytes;
-  if (!out_.has_content() && out_.room_bytes() >= needed) return true;
+  if (answers_.has_room()) return true;
   flush();
-  return phase_ != Phase::Closed && out_.is_empty();
+  return phase_ != Phase::Closed && answers_.is_empty();
 }
 
 Connection::Progress Connection::begin_request() {
-  if (in_.is_empty() || last_answer_ || blocked_ || !has_room_for_answer()) return Progress::Stuck;
+  if (in_.is_empty() || last_answer_ || answers_.is_blocked() || !has_room_for_answer())
+    return Progress::Stuck;
   http::RequestHead& head = service_.head;
   const http::ParseResult result =
       http::parse_request_head(in_.bytes(), service_.limits.head, head, scanned_);
@@ -289,8 +276,7 @@ void Connection::dispatch(const http::RequestHead& head) {
 
 void Connection::ask_for_body() {
   if (!std::exchange(continue_pending_, false)) return;
-  out_.bytes().append(http::kContinue);
-  service_.counters.add(Count::Responses1xx);
+  answers_.put_continue();
 }
 
 Connection::Progress Connection::take_body() {
@@ -337,7 +323,8 @@ http::ConnectionOption Connection::decide_persistence(Persistence wanted) {
 
 void Connection::answer(Answer answer) {
   SH_ASSERT(!answered_);
-  put_answer(answer);
+  const http::ConnectionOption option = decide_persistence(answer.persistence);
+  if (!answers_.put(std::move(answer), asked(option))) close();
   answer_is_put();
 }
 
@@ -348,53 +335,21 @@ void Connection::answer_error(int status, std::string_view reason,
   answer_is_put();
 }
 
+Asked Connection::asked(http::ConnectionOption option) const {
+  return {.began = began_, .is_head = is_head_, .connection = option};
+}
+
+void Connection::put_error(int status, std::string_view reason,
+                           std::span<const http::Field> fields) {
+  answers_.put_error(status, reason, fields, asked(decide_persistence(Persistence::Keep)));
+}
+
 // An answer that comes from within serve() leaves with the others of its batch.
 void Connection::answer_is_put() {
   answered_ = true;
   if (busy_) return;
   serve();
   settle();
-}
-
-void Connection::put_answer(Answer& answer) {
-  const http::ConnectionOption option = decide_persistence(answer.persistence);
-  const http::ResponseHead head{
-      .status = answer.status,
-      .date = service_.date(),
-      .content_type = answer.content_type,
-      .body = has_content(answer.status) ? http::BodyKind::Length : http::BodyKind::None,
-      .content_length = content_bytes(answer.content),
-      .connection = option,
-      .fields = answer.fields};
-  const http::HeadWritten written = http::write_response_head(head, out_.bytes().room());
-  if (written.outcome != http::WriteOutcome::Written) {
-    put_error(500, "", {});
-    return;
-  }
-  out_.bytes().commit(written.bytes);
-  note_answer(answer.status);
-  if (is_head_ || !has_content(answer.status)) return;
-  if (!out_.put(std::move(answer.content))) close();  // the length was said, and cannot be kept
-}
-
-void Connection::put_error(int status, std::string_view reason,
-                           std::span<const http::Field> fields) {
-  const http::ConnectionOption option = decide_persistence(Persistence::Keep);
-  const http::ErrorResponse error{.status = status,
-                                  .reason = reason,
-                                  .date = service_.date(),
-                                  .connection = option,
-                                  .method = is_head_ ? http::Method::Head : http::Method::Get,
-                                  .fields = fields};
-  const size_t bytes = http::write_error_response(error, out_.bytes().room());
-  SH_ASSERT(bytes > 0);  // our own fields, and has_room_for_answer()
-  out_.bytes().commit(bytes);
-  note_answer(status);
-}
-
-void Connection::note_answer(int status) {
-  service_.counters.add(count_of_class(status));
-  if (unsent_++ == 0) oldest_unsent_ = began_;
 }
 
 // Answers what is wrong with the stream itself; the connection ends after it.
@@ -412,16 +367,15 @@ void Connection::refuse_request(int status, std::string_view reason) {
 }
 
 void Connection::flush() {
-  const IoOutcome outcome = out_.flush(fd_.get());
-  service_.counters.add(Count::BytesSent, outcome.bytes);
-  if (outcome.bytes > 0) sent_at_ = service_.loop.now();
-  blocked_ = outcome.state == IoState::Blocked;
-  if (outcome.state == IoState::Done) {
-    observe_latency();
-  } else if (blocked_) {
-    watch_for_room();
-  } else {
-    close();
+  switch (answers_.flush(fd_.get(), received_at_)) {
+    case IoState::Done:
+      break;
+    case IoState::Blocked:
+      watch_for_room();
+      break;
+    case IoState::Ended:
+    case IoState::Failed:
+      close();
   }
 }
 
@@ -431,19 +385,6 @@ void Connection::watch_for_room() {
   if (std::exchange(watches_room_, true)) return;
   const Events events = event::kReadable | event::kPeerClosed | event::kWritable | event::kEdge;
   if (watch_) watch_.change(events);
-}
-
-// One reading of the clock for all answers of one send.
-void Connection::observe_latency() {
-  if (unsent_ == 0) return;
-  const Instant now = service_.loop.read_clock();
-  const auto observe = [this, now](Instant since) {
-    service_.counters.observe_latency_ns(static_cast<uint64_t>((now - since).count()));
-  };
-  observe(oldest_unsent_);
-  for (uint32_t i = 1; i < unsent_; ++i) observe(received_at_);
-  unsent_ = 0;
-  sent_at_ = now;
 }
 
 // --- The end
@@ -486,11 +427,11 @@ Instant Connection::deadline_for_phase() const {
   if (phase_ == Phase::Linger) {
     return std::min(received_at_ + kLingerIdle, began_ + kLingerLongest);
   }
-  if (blocked_) return sent_at_ + limits.write_timeout;
+  if (answers_.is_blocked()) return answers_.sent_at() + limits.write_timeout;
   if (phase_ == Phase::Body) return received_at_ + limits.body_timeout;
   if (phase_ == Phase::Answer) return kNever;  // the job has its own
   if (is_fresh_ || !in_.is_empty()) return began_ + limits.header_timeout;
-  const Instant idle_since = std::max(received_at_, sent_at_);
+  const Instant idle_since = std::max(received_at_, answers_.sent_at());
   if (service_.phase == ServicePhase::Draining) return std::max(idle_since + kDrainIdle, began_);
   return idle_since + limits.keepalive_timeout;
 }
@@ -506,7 +447,7 @@ void Connection::on_due(Instant now) {
 
 void Connection::on_timeout(Instant now) {
   if (phase_ == Phase::Linger) return close();
-  if (blocked_) {
+  if (answers_.is_blocked()) {
     service_.counters.add(Count::WriteTimeouts);
     return close();
   }
@@ -533,7 +474,7 @@ void Connection::drain(double spread) {
   if (phase_ != Phase::Head || !in_.is_empty() || is_fresh_) return;
   const auto wait = std::chrono::duration_cast<Duration>(kDrainSpread * spread);
   began_ = service_.loop.now() + wait;
-  if (out_.is_empty()) set_deadline(deadline_for_phase());
+  if (answers_.is_empty()) set_deadline(deadline_for_phase());
 }
 
 }  // namespace sockherd::worker

@@ -20,10 +20,10 @@
 #include "daemon/http/body.h"
 #include "daemon/http/request.h"
 #include "daemon/http/response.h"
+#include "daemon/worker/answer_queue.h"
 #include "daemon/worker/buffer.h"
 #include "daemon/worker/handler.h"
 #include "daemon/worker/loop.h"
-#include "daemon/worker/output.h"
 #include "daemon/worker/service.h"
 #include "daemon/worker/timer_wheel.h"
 
@@ -38,7 +38,7 @@ class Connection final : private Exchange, private Watcher, private Timer {
   static void refuse(Service& service, UniqueFd fd);
 
   Connection(Service& service, UniqueFd fd);
-  ~Connection();
+  ~Connection() override;
 
   // The worker drains: what is idle ends after a short grace, the rest after its answers.
   // spread: 0..1, so that clients do not all come back in the same instant.
@@ -88,14 +88,12 @@ class Connection final : private Exchange, private Watcher, private Timer {
 
   // Answers.
   http::ConnectionOption decide_persistence(Persistence wanted);
-  void put_answer(Answer& answer);
+  Asked asked(http::ConnectionOption option) const;
   void put_error(int status, std::string_view reason, std::span<const http::Field> fields);
-  void note_answer(int status);
   void answer_is_put();
   void refuse_request(int status, std::string_view reason);
   void flush();
   void watch_for_room();
-  void observe_latency();
 
   // The end.
   void end_after_answers();
@@ -110,25 +108,21 @@ class Connection final : private Exchange, private Watcher, private Timer {
   UniqueFd fd_;
   Watch watch_;
   Buffer in_;
-  Output out_;
+  AnswerQueue answers_;
   std::unique_ptr<Job> job_;
   http::BodyReader body_;
-  size_t scanned_ = 0;     // of the head being read
-  Instant deadline_;       // of the state we are in; the timer fires then or earlier
-  Instant armed_for_;      // when the timer fires
-  Instant received_at_;    // the last bytes came (at first: when it was accepted)
-  Instant sent_at_;        // the last bytes went
-  Instant began_;          // the first byte of this request; idle in a drain: not to be ended
-                           // before; Linger: since when
-  Instant oldest_unsent_;  // began_ of the first request whose answer is in out_
-  uint32_t place_ = 0;     // in Service::connections
-  uint32_t unsent_ = 0;    // answers in out_
+  size_t scanned_ = 0;   // of the head being read
+  Instant deadline_;     // of the state we are in; the timer fires then or earlier
+  Instant armed_for_;    // when the timer fires
+  Instant received_at_;  // the last bytes came (at first: when it was accepted)
+  Instant began_;        // the first byte of this request; idle in a drain: not to be ended
+                         // before; Linger: since when
+  uint32_t place_ = 0;   // in Service::connections
   Phase phase_ = Phase::Head;
   uint8_t minor_version_ = 1;
   bool may_read_ = true;           // the socket may hold bytes that we have not seen
   bool peer_closed_ = false;       // its end is to be read behind what is there
   bool ended_ = false;             // its end has been read
-  bool blocked_ = false;           // the socket takes no more
   bool watches_room_ = false;      // registered for kWritable
   bool busy_ = false;              // serve() is on the stack
   bool is_fresh_ = true;           // no request yet
@@ -136,7 +130,7 @@ class Connection final : private Exchange, private Watcher, private Timer {
   bool is_head_ = false;           // this request is a HEAD
   bool answered_ = false;          // this request
   bool continue_pending_ = false;  // this client waits for 100 (Continue)
-  bool last_answer_ = false;       // the answer in out_ said "Connection: close"
+  bool last_answer_ = false;       // the last answer said "Connection: close"
   bool refused_ = false;           // ... because nobody knows where a next request would begin
 };
 

@@ -21,7 +21,7 @@ constexpr http::Field kNotStored = {"Cache-Control", "no-store"};
 constexpr unsigned kDefaultFibonacci = 27;  // about a millisecond
 constexpr unsigned kMostFibonacci = 32;     // about ten
 constexpr Duration kIoWait = std::chrono::milliseconds(5);
-constexpr size_t kMostEcho = 16 * 1024 * 1024;  // it stands in memory, whatever max_body_size says
+constexpr size_t kMostEcho = size_t{16} << 20;  // it stands in memory, whatever max_body_size says
 
 // The value of `name` in "a=1&b=2"; nothing if it is not there.
 std::optional<std::string_view> query_value(std::string_view query, std::string_view name) {
@@ -108,8 +108,9 @@ Demo::Demo(std::string_view prefix, const Identity& identity)
       identity_json_(json_of(identity)) {
   constexpr std::string_view kLine =
       "sockherd puts a service on every core and never loses a connection.\n";
-  while (ten_kilobytes_.size() < 10 * 1024) ten_kilobytes_ += kLine;
-  ten_kilobytes_.resize(10 * 1024);
+  constexpr size_t kTenKilobytes = 10'240;
+  while (ten_kilobytes_.size() < kTenKilobytes) ten_kilobytes_ += kLine;
+  ten_kilobytes_.resize(kTenKilobytes);
 }
 
 const Demo::Endpoint* Demo::find(std::string_view path) {

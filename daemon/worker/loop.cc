@@ -80,7 +80,7 @@ int Loop::wait_ms(Instant at_the_latest) {
   // now_ is from before the work of this turn; that matters where the wait is short.
   if (until - now_ < std::chrono::milliseconds(100)) read_clock();
   const auto wait = std::chrono::ceil<std::chrono::milliseconds>(until - now_);
-  constexpr int64_t kLongest = 24 * 3600 * 1000;
+  constexpr int64_t kLongest = int64_t{24} * 3600 * 1000;
   return static_cast<int>(std::clamp<int64_t>(wait.count(), 0, kLongest));
 }
 
