@@ -27,7 +27,7 @@ std::string environment(const char* name) {
 }
 
 std::string default_socket() {
-  if (const std::string path = environment("SOCKHERD_CONTROL"); !path.empty()) return path;
+  if (std::string path = environment("SOCKHERD_CONTROL"); !path.empty()) return path;
   const std::string directory = environment("RUNTIME_DIRECTORY");
   return (directory.empty() ? "/run/sockherd" : directory) + "/control";
 }

@@ -44,7 +44,7 @@ std::string last_reload(const bus::Dictionary& status, double unix_time, Palette
 }
 
 std::string worker_state(const bus::Dictionary& worker) {
-  const std::string state = printable(worker.text("state"));
+  std::string state = printable(worker.text("state"));
   if (state != "backoff") return state;
   return "backoff, again in " + human_duration(worker.number("retry_seconds"));
 }

@@ -148,7 +148,7 @@ Result<sd_bus_slot*> Client::send(const char* method, const Arguments& arguments
 }
 
 void Client::call_async(const char* method, const Arguments& arguments,
-                        std::chrono::milliseconds timeout, Callback done) {
+                        std::chrono::milliseconds timeout, const Callback& done) {
   const Result<sd_bus_slot*> slot = send(method, arguments, timeout, done);
   if (!slot.ok()) return done(Reply{nullptr, lost(slot.error())});
   sd_bus_slot_set_floating(slot.value(), 1);  // lives as long as the bus now

@@ -69,7 +69,7 @@ class Client {
   // time-out. Where the call cannot even be queued (connection lost), it calls back at once; where
   // the Client is destroyed first, never.
   void call_async(const char* method, const Arguments& arguments, std::chrono::milliseconds timeout,
-                  Callback done);
+                  const Callback& done);
 
   // Calls `method`, waits, and hands the reply (or error) to `done` before it returns. The time-out
   // also covers a supervisor that accepts the connection and then says nothing. Not from within a

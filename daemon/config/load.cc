@@ -42,6 +42,7 @@ class Reader {
   // What to say of a key that is none of `known`: the one that was meant, or where it belongs.
   static std::string unknown(const std::vector<const Option*>& known, std::string_view key) {
     std::vector<std::string_view> names;
+    names.reserve(known.size());
     for (const Option* option : known) names.push_back(option->name);
     const std::string near = did_you_mean(key, names);
     if (!near.empty()) return "unknown option" + near;
@@ -66,7 +67,7 @@ class Reader {
   }
 
   void read_section(Section section, const Object& object, const Entry* entry) {
-    static const Node kNothing;
+    const Node nothing;
     const std::string name(info(section).name);
     if (entry != nullptr && entry->value.kind != Kind::Table) {
       report_.add(entry->value.place, name,
@@ -74,7 +75,7 @@ class Reader {
       entry = nullptr;
     }
     if (entry != nullptr) report_.set_place(name, entry->place);
-    fill(section, object, entry == nullptr ? kNothing : entry->value, name);
+    fill(section, object, entry == nullptr ? nothing : entry->value, name);
   }
 
   // The [listener.NAME] or [pool.NAME] tables, without those that are none.

@@ -48,7 +48,8 @@ using Field = std::variant<std::string*, int64_t*, bool*, Milliseconds*, std::ve
 // The struct that a section of the file fills.
 using Object = std::variant<Daemon*, Listener*, Pool*, Route*, Admin*>;
 
-struct Option {
+// In the order of the rows as they are read, not packed.
+struct Option {  // NOLINT(clang-analyzer-optin.performance.Padding)
   Section section;
   std::string_view name;
   Type type;
