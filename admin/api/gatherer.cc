@@ -96,7 +96,7 @@ void Gatherer::ask_statistics() {
 void Gatherer::finish_round() {
   Gathered gathered = error_.value_or(bus::CallError{});
   if (!error_) {
-    snapshot_.traffic = pages_.read();
+    snapshot_.traffic = pages_.read(snapshot_.pools);
     snapshot_.processes = {
         process_reader_.read("supervisor", static_cast<pid_t>(snapshot_.status.integer("pid"))),
         process_reader_.read("admin", ::getpid())};

@@ -34,9 +34,16 @@ Result<void> StatisticsPages::adopt(const bus::Dictionary& pool, UniqueFd fd) {
   return {};
 }
 
-std::map<std::string, std::vector<stats::Totals>> StatisticsPages::read() const {
+std::map<std::string, std::vector<stats::Totals>> StatisticsPages::read(
+    const std::vector<bus::Dictionary>& pools) const {
   std::map<std::string, std::vector<stats::Totals>> traffic;
-  for (const auto& [pool, pages] : pages_) traffic.emplace(pool, pages.segment.read_all());
+  for (const bus::Dictionary& pool : pools) {
+    const auto found = pages_.find(pool.text("name"));
+    if (found == pages_.end()) continue;
+    const stats::Segment& segment = found->second.segment;
+    const uint64_t slots = std::min<uint64_t>(pool.count("slots"), segment.slots());
+    traffic.emplace(found->first, segment.read_first(static_cast<uint32_t>(slots)));
+  }
   return traffic;
 }
 

@@ -29,8 +29,10 @@ class StatisticsPages {
   // Maps the segment that OpenStatistics gave for `pool`.
   Result<void> adopt(const bus::Dictionary& pool, UniqueFd fd);
 
-  // The counters of all mapped pools, by slot.
-  std::map<std::string, std::vector<stats::Totals>> read() const;
+  // The counters of those `pools` (of ListPools) that are mapped, by slot, for as many slots as the
+  // pool has ever had.
+  std::map<std::string, std::vector<stats::Totals>> read(
+      const std::vector<bus::Dictionary>& pools) const;
 
  private:
   struct Pages {

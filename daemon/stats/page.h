@@ -65,7 +65,6 @@ struct Counters {
 // One page: 4 KiB, so that writers never share a cache line.
 struct alignas(4096) Page {
   // Written by the supervisor, under the segment's sequence lock.
-  std::atomic<uint32_t> live{0};  // 1 = a worker sits here (seats only)
   std::atomic<uint32_t> slot{0};
   std::atomic<uint32_t> generation{0};
   std::atomic<int32_t> pid{0};

@@ -1,13 +1,15 @@
 #include "daemon/stats/segment.h"
 
+#include <array>
 #include <new>
 
 namespace sockherd::stats {
 namespace {
 
 constexpr uint64_t kMagic = 0x7374617468657264;  // "statherd"
-constexpr uint32_t kVersion = 1;  // of the layout: Header, Page and the order of Count
+constexpr uint32_t kVersion = 2;  // of the layout: Header, Page and the order of Count
 constexpr size_t kPageBytes = sizeof(Page);
+constexpr uint32_t kMaxSeats = 4096;
 
 // How often a reader tries again before it takes what it has. A pass costs about a microsecond and
 // the supervisor holds the lock for less, so this is only reached when the supervisor was killed
@@ -69,6 +71,18 @@ struct Segment::Header {
   uint32_t slots;
   uint32_t seats;
   std::atomic<uint32_t> sequence;
+  // One bit a taken seat. In one place, so that nobody touches the pages of empty seats: memory
+  // that was never touched costs nothing, and most seats of most pools stay empty for ever.
+  std::array<std::atomic<uint64_t>, kMaxSeats / 64> taken;
+
+  bool is_taken(uint32_t seat) const {
+    return (taken[seat / 64].load(std::memory_order_acquire) >> (seat % 64) & 1) != 0;
+  }
+  void set_taken(uint32_t seat, bool is_taken) {
+    const uint64_t bit = uint64_t{1} << (seat % 64);
+    const uint64_t others = taken[seat / 64].load(std::memory_order_relaxed) & ~bit;
+    taken[seat / 64].store(is_taken ? others | bit : others, std::memory_order_release);
+  }
 };
 
 // Backwards, so that a connection that comes and goes meanwhile is not seen closed but never
@@ -94,11 +108,10 @@ size_t Segment::size_bytes(uint32_t slots, uint32_t seats) {
 Segment Segment::format(std::span<std::byte> memory, uint32_t slots, uint32_t seats) {
   static_assert(sizeof(Header) <= kPageBytes);
   SH_ASSERT(memory.size() >= size_bytes(slots, seats));
-  const Segment segment(memory.data(), slots, seats);
-  for (size_t i = 0; i < size_t{slots} + seats; ++i)
-    new (memory.data() + kPageBytes * (i + 1)) Page;
-  new (memory.data()) Header{kMagic, kVersion, slots, seats, {}};
-  return segment;
+  SH_ASSERT(seats <= kMaxSeats);
+  // Zeroed memory is what a new Page looks like, so the pages are left untouched.
+  new (memory.data()) Header{kMagic, kVersion, slots, seats, {}, {}};
+  return {memory.data(), slots, seats};
 }
 
 Result<Segment> Segment::attach(std::span<std::byte> memory) {
@@ -112,6 +125,8 @@ Result<Segment> Segment::attach(std::span<std::byte> memory) {
                         ", this program knows " + std::to_string(kVersion)};
   const uint32_t slots = header->slots;
   const uint32_t seats = header->seats;
+  if (seats > kMaxSeats)
+    return Error{0, "statistics: " + std::to_string(seats) + " seats are more than there can be"};
   if (memory.size() < size_bytes(slots, seats))
     return Error{0, "statistics: memory of " + std::to_string(memory.size()) +
                         " bytes is shorter than " + std::to_string(slots) + " slots and " +
@@ -141,14 +156,14 @@ const Page& Segment::seat(uint32_t index) const {
 std::optional<uint32_t> Segment::take_seat(uint32_t slot, uint32_t generation) {
   SH_ASSERT(slot < slots_);
   for (uint32_t i = 0; i < seats_; ++i) {
+    if (header().is_taken(i)) continue;
     Page& free = seat(i);
-    if (free.live.load(std::memory_order_relaxed) != 0) continue;
     const WriteLock lock(header().sequence);
     clear(free.counters);
     free.slot.store(slot, std::memory_order_release);
     free.generation.store(generation, std::memory_order_release);
     free.pid.store(0, std::memory_order_release);
-    free.live.store(1, std::memory_order_release);
+    header().set_taken(i, true);
     return i;
   }
   return std::nullopt;
@@ -160,7 +175,7 @@ void Segment::set_seat_pid(uint32_t seat_index, int32_t pid) {
 
 void Segment::fold_seat(uint32_t seat_index) {
   Page& ended = seat(seat_index);
-  if (ended.live.load(std::memory_order_relaxed) == 0) return;
+  if (!header().is_taken(seat_index)) return;
   Totals counted;
   counted.add(ended.counters);
   counted.counts[static_cast<size_t>(Count::ConnectionsClosed)] =
@@ -169,7 +184,7 @@ void Segment::fold_seat(uint32_t seat_index) {
   const WriteLock lock(header().sequence);
   // Workers can write these pages, so a number from there is not trusted as an index.
   if (slot < slots_) add_all(page(slot).counters, counted);
-  ended.live.store(0, std::memory_order_release);
+  header().set_taken(seat_index, false);
 }
 
 Totals Segment::read_slot(uint32_t slot) const {
@@ -177,8 +192,8 @@ Totals Segment::read_slot(uint32_t slot) const {
   return read_consistently(header().sequence, [&] {
     Totals sum;
     for (uint32_t i = 0; i < seats_; ++i) {
+      if (!header().is_taken(i)) continue;
       const Page& taken = seat(i);
-      if (taken.live.load(std::memory_order_acquire) == 0) continue;
       if (taken.slot.load(std::memory_order_acquire) == slot) sum.add(taken.counters);
     }
     sum.add(page(slot).counters);
@@ -186,17 +201,18 @@ Totals Segment::read_slot(uint32_t slot) const {
   });
 }
 
-std::vector<Totals> Segment::read_all() const {
+std::vector<Totals> Segment::read_first(uint32_t count) const {
+  SH_ASSERT(count <= slots_);
   return read_consistently(header().sequence, [&] {
-    std::vector<Totals> all(slots_);
+    std::vector<Totals> first(count);
     for (uint32_t i = 0; i < seats_; ++i) {
+      if (!header().is_taken(i)) continue;
       const Page& taken = seat(i);
-      if (taken.live.load(std::memory_order_acquire) == 0) continue;
       const uint32_t slot = taken.slot.load(std::memory_order_acquire);
-      if (slot < slots_) all[slot].add(taken.counters);
+      if (slot < count) first[slot].add(taken.counters);
     }
-    for (uint32_t slot = 0; slot < slots_; ++slot) all[slot].add(page(slot).counters);
-    return all;
+    for (uint32_t slot = 0; slot < count; ++slot) first[slot].add(page(slot).counters);
+    return first;
   });
 }
 

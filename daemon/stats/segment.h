@@ -40,7 +40,7 @@ class Segment {
   // Bytes that a segment of this shape takes.
   static size_t size_bytes(uint32_t slots, uint32_t seats);
 
-  // Formats zeroed memory of size_bytes(slots, seats). The supervisor's side.
+  // Formats zeroed memory of size_bytes(slots, seats); at most 4096 seats. The supervisor's side.
   static Segment format(std::span<std::byte> memory, uint32_t slots, uint32_t seats);
 
   // A segment that somebody else has formatted; read-only memory will do for readers.
@@ -65,8 +65,8 @@ class Segment {
   // supervisor is between two stores, and not for ever should it be killed there.
   Totals read_slot(uint32_t slot) const;
 
-  // The same for all slots in one pass, indexed by slot.
-  std::vector<Totals> read_all() const;
+  // The same for the slots below `count` in one pass, indexed by slot. Touches no memory of others.
+  std::vector<Totals> read_first(uint32_t count) const;
 
  private:
   struct Header;
