@@ -58,7 +58,7 @@ struct Pool {
   std::vector<Route> routes;             // built-in engine only
   Milliseconds start_timeout{0};         // from exec to READY=1
   Milliseconds drain_timeout{0};         // from SIGTERM to SIGKILL
-  Milliseconds restart_delay{0};         // after the first crash; doubles with each further one
+  Milliseconds restart_delay{0};         // after the second crash in a row; doubles
   Milliseconds restart_delay_max{0};
   Milliseconds stable_after{0};  // alive and ready for this long: the crash count starts anew
   Limits limits;

@@ -159,8 +159,8 @@ constexpr Option kOptions[] = {
      .fallback = "\"100ms\"",
      .min = 1,
      .max = kHour,
-     .help = "How long to wait before a crashed worker is started again; doubles with each "
-             "further crash.",
+     .help = "How long to wait before a worker that crashed again is started again; the first "
+             "crash after a stable life costs no wait, each further one doubles it.",
      .field = at<&Pool::restart_delay>},
     {.section = Section::Pool,
      .name = "restart_delay_max",
