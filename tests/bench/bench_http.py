@@ -55,6 +55,10 @@ def main():
                if tool != "sockherd" and not shutil.which(tool)]
     if missing:
         sys.exit(f"bench_http: not installed: {', '.join(missing)} (apt install {' '.join(missing)})")
+    load = os.getloadavg()[0]
+    if load > 1:
+        print(f"bench_http: load average {load:.1f}: others use this machine, so trust the ratios of "
+              "CPU seconds rather than the rates", file=sys.stderr)
     rounds, versions = run(options)
     summary = report.summarize(rounds)
     titles = {name: load.title for name, load in WORKLOADS.items()}
@@ -66,7 +70,8 @@ def main():
     (options.out / "http.md").write_text(f"{subtitle}\n\n{table}")
     (options.out / "http.svg").write_text(plot.svg(summary, titles, subtitle))
     (options.out / "http.json").write_text(json.dumps(
-        {"versions": versions, "machine": machine, "summary": summary, "rounds": rounds}, indent=1))
+        {"versions": versions, "machine": machine, "load_average": load, "summary": summary,
+         "rounds": rounds}, indent=1))
     print(f"{subtitle}\n\n{table}")
 
 
