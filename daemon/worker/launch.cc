@@ -29,7 +29,7 @@ constexpr std::string_view kHelp =
     "\n"
     "Descriptors (LISTEN_FDS, LISTEN_FDNAMES; sd_listen_fds(3)):\n"
     "  sockherd.config  a memory file with the configuration, TOML\n"
-    "  sockherd.stats   the statistics segment of the pool; without it, none are shared\n"
+    "  sockherd.stats   the statistics segment of the pool (optional)\n"
     "  any other name   a listening socket\n"
     "\n"
     "Environment:\n"
