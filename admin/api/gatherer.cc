@@ -85,12 +85,29 @@ void Gatherer::ask_statistics() {
   ++outstanding_;
   pages_.retain(snapshot_.pools);
   for (const bus::Dictionary& pool : pages_.missing(snapshot_.pools)) {
-    ask("OpenStatistics", {pool.text("name")}, [this, pool](sd_bus_message* message) {
-      auto fd = read_fd(message);
-      return fd.ok() ? pages_.adopt(pool, std::move(fd).value()) : std::move(fd).error();
-    });
+    ++outstanding_;
+    client_.call_async("OpenStatistics", {pool.text("name")}, kTimeout,
+                       [this, pool](const bus::Reply& reply) { on_statistics(pool, reply); });
   }
   if (--outstanding_ == 0) std::exchange(next_step_, {})();
+}
+
+// Without its pages a pool still has state: its traffic is left out until it can be had.
+void Gatherer::on_statistics(const bus::Dictionary& pool, const bus::Reply& reply) {
+  const auto adopted = adopt_pages(pool, reply);
+  const std::string name = pool.text("name");
+  if (adopted.ok()) {
+    without_pages_.erase(name);
+  } else if (without_pages_.insert(name).second) {
+    log::warn("admin-statistics-missing", {{"pool", name}, {"reason", adopted.error().what}});
+  }
+  if (--outstanding_ == 0) std::exchange(next_step_, {})();
+}
+
+Result<void> Gatherer::adopt_pages(const bus::Dictionary& pool, const bus::Reply& reply) {
+  if (!reply.ok()) return Error{0, reply.error.name + ": " + reply.error.message};
+  UniqueFd fd = TRY(read_fd(reply.message));
+  return pages_.adopt(pool, std::move(fd));
 }
 
 void Gatherer::finish_round() {

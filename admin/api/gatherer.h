@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -40,12 +41,15 @@ class Gatherer {
   void on_reply(const bus::Reply& reply, const Read& read);
   void ask_lists();
   void ask_statistics();
+  void on_statistics(const bus::Dictionary& pool, const bus::Reply& reply);
+  Result<void> adopt_pages(const bus::Dictionary& pool, const bus::Reply& reply);
   void finish_round();
 
   bus::Client& client_;
   std::function<metrics::AdminCounts()> own_counts_;
   ProcessReader process_reader_;
   StatisticsPages pages_;
+  std::set<std::string> without_pages_;  // pools that the log has named
 
   std::vector<Done> waiting_;  // for the next round
   // The round under way:

@@ -71,6 +71,15 @@ TEST_F(Api, AsksForNoStatisticsOfOtherPrograms) {
   EXPECT_THAT(supervisor_->calls, Not(testing::Contains(HasSubstr("OpenStatistics"))));
 }
 
+TEST_F(Api, ShowsThePoolWhosePagesCannotBeHad) {
+  start();
+  supervisor_->pools = {test_pool("web", 2, 2), test_pool("other", 1, 1)};
+  const auto pools = get("/v1/pools").json()["pools"];
+  EXPECT_TRUE(pools[0].contains("traffic"));
+  EXPECT_FALSE(pools[1].contains("traffic"));
+  EXPECT_EQ(get("/metrics").status, 200);
+}
+
 TEST_F(Api, AnswersManyScrapesWithFewRounds) {
   start();
   std::vector<TestClient> scrapers;

@@ -82,7 +82,7 @@ TEST(JsonInput, ReportsEveryFaultAtOnce) {
 }
 
 TEST(JsonInput, SurvivesDeepNesting) {
-  EXPECT_EQ(problem_with(std::string(1'000'000, '[')).status, 400);
+  EXPECT_EQ(problem_with(std::string(200'000, '[')).status, 400);
 }
 
 }  // namespace
