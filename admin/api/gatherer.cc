@@ -57,18 +57,27 @@ void Gatherer::ask(const char* method, const bus::Client::Arguments& arguments, 
       [this, read = std::move(read)](const bus::Reply& reply) { on_reply(reply, read); });
 }
 
+// A step counts as one outstanding reply until all its calls are made: one may come back at once.
+void Gatherer::begin_step(std::function<void()> next) {
+  next_step_ = std::move(next);
+  outstanding_ = 1;
+}
+
+void Gatherer::one_done() {
+  if (--outstanding_ == 0) std::exchange(next_step_, {})();
+}
+
 void Gatherer::on_reply(const bus::Reply& reply, const Read& read) {
   if (!reply.ok()) {
     error_ = reply.error;
   } else if (const auto outcome = read(reply.message); !outcome.ok()) {
     error_ = bus::CallError{SD_BUS_ERROR_INVALID_ARGS, outcome.error().what};
   }
-  if (--outstanding_ == 0) std::exchange(next_step_, {})();
+  one_done();
 }
 
 void Gatherer::ask_lists() {
-  next_step_ = [this] { ask_statistics(); };
-  ++outstanding_;  // held until all are asked, in case one calls back at once
+  begin_step([this] { ask_statistics(); });
   ask("GetStatus", {}, [this](sd_bus_message* message) -> Result<void> {
     snapshot_.status = TRY(bus::read_dictionary(message));
     return {};
@@ -76,20 +85,19 @@ void Gatherer::ask_lists() {
   ask("ListPools", {}, into(snapshot_.pools));
   ask("ListWorkers", {std::string()}, into(snapshot_.workers));
   ask("ListListeners", {}, into(snapshot_.listeners));
-  if (--outstanding_ == 0) std::exchange(next_step_, {})();
+  one_done();
 }
 
 void Gatherer::ask_statistics() {
   if (error_) return finish_round();
-  next_step_ = [this] { finish_round(); };
-  ++outstanding_;
+  begin_step([this] { finish_round(); });
   pages_.retain(snapshot_.pools);
   for (const bus::Dictionary& pool : pages_.missing(snapshot_.pools)) {
     ++outstanding_;
     client_.call_async("OpenStatistics", {pool.text("name")}, kTimeout,
                        [this, pool](const bus::Reply& reply) { on_statistics(pool, reply); });
   }
-  if (--outstanding_ == 0) std::exchange(next_step_, {})();
+  one_done();
 }
 
 // Without its pages a pool still has state: its traffic is left out until it can be had.
@@ -101,7 +109,7 @@ void Gatherer::on_statistics(const bus::Dictionary& pool, const bus::Reply& repl
   } else if (without_pages_.insert(name).second) {
     log::warn("admin-statistics-missing", {{"pool", name}, {"reason", adopted.error().what}});
   }
-  if (--outstanding_ == 0) std::exchange(next_step_, {})();
+  one_done();
 }
 
 Result<void> Gatherer::adopt_pages(const bus::Dictionary& pool, const bus::Reply& reply) {

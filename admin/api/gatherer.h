@@ -39,6 +39,8 @@ class Gatherer {
   // Calls `method` as part of the round and lets `read` take its reply.
   void ask(const char* method, const bus::Client::Arguments& arguments, Read read);
   void on_reply(const bus::Reply& reply, const Read& read);
+  void begin_step(std::function<void()> next);
+  void one_done();
   void ask_lists();
   void ask_statistics();
   void on_statistics(const bus::Dictionary& pool, const bus::Reply& reply);

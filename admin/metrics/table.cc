@@ -99,7 +99,7 @@ constexpr std::array kTable = {
            "Responses, by class of status code.", Source::PoolCountParts, "", Count::Requests,
            kCodes},
     Metric{"sockherd_http_request_duration_seconds", Type::Histogram, "seconds", "pool",
-           "Time from the first byte of a request to the last byte of its response.",
+           "Time from the start of a request to the last byte of its response.",
            Source::PoolLatency},
     Metric{"sockherd_http_received_bytes_total", Type::Counter, "bytes", "pool",
            "Bytes received from clients.", Source::PoolCount, "", Count::BytesReceived},
