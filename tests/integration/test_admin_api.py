@@ -1,8 +1,10 @@
 """The admin API as a client sees it: status codes, problem+json, access rules, metrics."""
 import os
+import tempfile
 import unittest
 
 from tests.support.case import DaemonCase, SharedDaemonCase
+from tests.support.daemon import stub_config
 from tests.support.http import Wire
 from tests.support.wait import until
 
@@ -204,20 +206,20 @@ class AdminChanges(DaemonCase):
         self.assertFalse(before & {worker["pid"] for worker in daemon.wait_workers(2)})
 
     def test_readyz_follows_the_workers(self):
-        """503 while a pool has too few."""
-        daemon = self.ready("""
-[listener.web]
-[pool.web]
-listeners = ["web"]
-workers = 1
-restart_delay = "1h"
-restart_delay_max = "1h"
-routes = [{ path = "/", module = "demo" }]
-""")
-        self.assertEqual(daemon.admin("GET", "/readyz").status, 200)
-        os.kill(daemon.workers()[0]["pid"], 9)
-        until(lambda: daemon.admin("GET", "/readyz").status == 503, "not ready", explain=daemon.log)
-        self.assertEqual(daemon.admin("GET", "/livez").status, 200)
+        """503 while a pool has too few: its only worker cannot start as long as a file is there."""
+        with tempfile.NamedTemporaryFile(prefix="sh-crash-") as flag:
+            os.rename(flag.name, flag.name + ".off")
+            daemon = self.ready(stub_config(
+                "--crash-slot", "0", "--while", flag.name, workers=1,
+                pool='restart_delay = "50ms"\nrestart_delay_max = "50ms"'))
+            self.assertEqual(daemon.admin("GET", "/readyz").status, 200)
+            os.rename(flag.name + ".off", flag.name)
+            os.kill(daemon.workers()[0]["pid"], 9)
+            until(lambda: daemon.admin("GET", "/readyz").status == 503, "not ready",
+                  explain=daemon.log)
+            self.assertEqual(daemon.admin("GET", "/livez").status, 200)
+        until(lambda: daemon.admin("GET", "/readyz").status == 200, "ready again",
+              explain=daemon.log)
 
     def test_switched_off(self):
         """enabled = false: no admin process, and the pool serves."""

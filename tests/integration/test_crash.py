@@ -1,19 +1,16 @@
 """A worker dies: what waits in the queue of its socket is answered by the next one."""
 import os
 import signal
-import sys
 import unittest
 
 from tests.support import processes
 from tests.support.case import DaemonCase
-from tests.support.daemon import basic_config
+from tests.support.daemon import basic_config, stub_config
 from tests.support.http import Wire
-from tests.support.paths import ROOT
 from tests.support.wait import until
 
 GET = "GET /whoami HTTP/1.1\r\nHost: x\r\n\r\n"
 LOST_WITH_A_PROCESS = ("reset", "eof", "short_answer")  # an accepted connection dies like this
-STUB = str(ROOT / "tests/support/stub_worker.py")
 
 
 def stop_process(pid):
@@ -130,15 +127,8 @@ class Backoff(DaemonCase):
     def test_crash_loop_in_one_slot_costs_the_others_nothing(self):
         """Its slot is masked, it is tried again later and later, and it comes back."""
         flag = f"/tmp/sh-crash-{os.getpid()}"
-        config = f"""
-[listener.web]
-[pool.web]
-listeners = ["web"]
-workers = 3
-command = ["{sys.executable}", "-I", "-S", "{STUB}", "--crash-slot", "1", "--while", "{flag}"]
-restart_delay = "50ms"
-restart_delay_max = "400ms"
-"""
+        config = stub_config("--crash-slot", "1", "--while", flag, workers=3,
+                             pool='restart_delay = "50ms"\nrestart_delay_max = "400ms"')
         daemon = self.ready(config)
         daemon.wait_all_answer(3)
         with open(flag, "w", encoding="ascii"):

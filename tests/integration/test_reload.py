@@ -1,35 +1,17 @@
 """Reload: new workers on the same sockets, nothing lost; a bad one changes nothing."""
 import signal
-import sys
 import unittest
 
 from tests.support import processes
 from tests.support.case import DaemonCase
-from tests.support.daemon import basic_config
+from tests.support.daemon import basic_config, stub_config
 from tests.support.http import Wire
-from tests.support.paths import ROOT
 from tests.support.wait import until
-
-STUB = f'"{sys.executable}", "-I", "-S", "{ROOT}/tests/support/stub_worker.py"'
 
 
 def pids(daemon):
     """{slot: pid} of the serving workers."""
     return {worker["slot"]: worker["pid"] for worker in daemon.ready_workers()}
-
-
-def command_config(*arguments, marker="one", workers=2):
-    """A pool of the stub worker."""
-    extra = "".join(f', "{argument}"' for argument in arguments)
-    return f"""
-[listener.web]
-[pool.web]
-listeners = ["web"]
-workers = {workers}
-command = [{STUB}{extra}]
-environment = ["MARKER={marker}"]
-start_timeout = "2s"
-"""
 
 
 class Reload(DaemonCase):
@@ -102,11 +84,11 @@ class Reload(DaemonCase):
 
     def test_workers_of_another_program(self):
         """A changed environment reaches the new ones; nothing is lost on the way."""
-        daemon = self.ready(command_config(marker="one"))
+        daemon = self.ready(stub_config(marker="one"))
         self.assertEqual(daemon.whoami()["marker"], "one")
         load = self.load(daemon, short=6)
         load.after(100)
-        daemon.rewrite(command_config(marker="two", workers=3))
+        daemon.rewrite(stub_config(marker="two", workers=3))
         self.assert_reloaded(daemon.reload())
         load.after(100)
         self.assert_nothing_lost(load.stop(), daemon)
@@ -190,8 +172,8 @@ class BadReload(DaemonCase):
 
     def test_new_worker_cannot_be_executed(self):
         """Stage and errno are among the reasons."""
-        daemon, before, load = self.start(command_config())
-        daemon.rewrite(command_config().replace(sys.executable, "/nonexistent/python3"))
+        daemon, before, load = self.start(stub_config())
+        daemon.rewrite(stub_config().replace(sys.executable, "/nonexistent/python3"))
         answer = daemon.reload()
         self.assertEqual(answer.status, 500, answer)
         self.assert_in(["/nonexistent/python3", "no such file"], answer.body.decode())
@@ -199,17 +181,17 @@ class BadReload(DaemonCase):
 
     def test_new_worker_exits(self):
         """With a status of its own, which is told."""
-        daemon, before, load = self.start(command_config())
-        daemon.rewrite(command_config().replace(STUB, '"/bin/sh", "-c", "exit 7"'))
+        daemon, before, load = self.start(stub_config())
+        daemon.rewrite(stub_config("--crash-slot", "0", "--while", "/proc/self"))
         answer = daemon.reload()
         self.assertEqual(answer.status, 500, answer)
-        self.assert_in(["7"], " ".join(error["detail"] for error in answer.json()["errors"]))
+        self.assert_in(["exit 3"], " ".join(error["detail"] for error in answer.json()["errors"]))
         self.assert_untouched(daemon, before, load)
 
     def test_new_worker_never_says_ready(self):
         """start_timeout ends it, and with it the reload."""
-        daemon, before, load = self.start(command_config())
-        daemon.rewrite(command_config("--never-ready").replace('"2s"', '"300ms"'))
+        daemon, before, load = self.start(stub_config())
+        daemon.rewrite(stub_config("--never-ready", start_timeout="300ms"))
         answer = daemon.reload()
         self.assertEqual(answer.status, 500, answer)
         self.assert_untouched(daemon, before, load)
@@ -225,8 +207,8 @@ class BadReload(DaemonCase):
 
     def test_reload_in_a_reload(self):
         """A second one is refused or waits, and both come to an end."""
-        daemon = self.ready(command_config())
-        daemon.rewrite(command_config("--never-ready").replace('"2s"', '"500ms"'))
+        daemon = self.ready(stub_config())
+        daemon.rewrite(stub_config("--never-ready", start_timeout="500ms"))
         first = daemon.admin("POST", "/v1/reload?wait=0", {})
         second = daemon.reload()
         self.assertEqual(first.status, 202)

@@ -32,7 +32,6 @@ class Stop(DaemonCase):
         for wire in wires:
             answer = wire.ask("56789")
             self.assertEqual((answer.status, answer.body), (200, b"0123456789"))
-            self.assertEqual(answer.headers["Connection"], "close")
             self.assertTrue(wire.at_end())
         self.assertEqual(daemon.exit_status(), 0)
         self.assertEqual(processes.session_of(daemon.pid), [])

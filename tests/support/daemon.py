@@ -24,6 +24,7 @@ from tests.support.paths import program
 from tests.support.wait import until
 
 ACTIVATE = str(pathlib.Path(__file__).with_name("activate.py"))
+STUB_WORKER = str(pathlib.Path(__file__).with_name("stub_worker.py"))
 
 # One pool of the built-in engine on a listener "web".
 BASIC = """\
@@ -41,6 +42,25 @@ routes = [{{ path = "/", module = "demo" }}]
 def basic_config(workers=2, pool="", more=""):
     """The configuration most tests start from; the admin server comes by activation."""
     return BASIC.format(workers=workers, pool=pool, more=more)
+
+
+STUB = """\
+[listener.web]
+[pool.web]
+listeners = ["web"]
+workers = {workers}
+command = [{command}]
+environment = ["MARKER={marker}"]
+start_timeout = "{start_timeout}"
+{pool}
+"""
+
+
+def stub_config(*arguments, workers=2, marker="one", start_timeout="10s", pool=""):
+    """A pool of tests/support/stub_worker.py: a program that knows nothing of us but systemd."""
+    command = [sys.executable, "-I", "-S", STUB_WORKER, *arguments]
+    return STUB.format(workers=workers, marker=marker, start_timeout=start_timeout, pool=pool,
+                       command=", ".join(f'"{word}"' for word in command))
 
 
 def tcp_listener(host="127.0.0.1", port=0, reuse_port=True, backlog=4096):
@@ -155,12 +175,17 @@ class Daemon:
         self.notify.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    def start_status(self):
+        """Waits for the outcome of a start: None if it is ready, else the exit status."""
+        until(lambda: self.notify.find("READY", "1") or self.process.poll() is not None,
+              "READY=1 or the end", explain=self.log)
+        return None if self.notify.find("READY", "1") else self.process.wait()
+
     def ready(self):
         """Waits for READY=1; fails at once, with the log, when the daemon exits instead."""
-        until(lambda: self.notify.find("READY", "1") or self.process.poll() is not None,
-              "READY=1", explain=self.log)
-        if not self.notify.find("READY", "1"):
-            raise AssertionError(f"exited with {self.process.returncode}:\n{self.log()}")
+        status = self.start_status()
+        if status is not None:
+            raise AssertionError(f"exited with {status}:\n{self.log()}")
         return self
 
     def exit_status(self, deadline=30.0):
