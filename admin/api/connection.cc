@@ -266,7 +266,7 @@ Connection::Step Connection::step_lingering() {
 
 void Connection::drain() {
   draining_ = true;
-  if (is_idle()) enter(Phase::Closed);
+  if (is_idle() || (phase_ == Phase::Head && in_.empty())) enter(Phase::Closed);
   advance();
 }
 

@@ -49,8 +49,8 @@ class Connection {
   // No further request: closes now if idle, else after the answer under way.
   void drain();
 
-  // Nothing of a request is there: closing it loses nothing.
-  bool is_idle() const { return phase_ == Phase::Idle || (phase_ == Phase::Head && in_.empty()); }
+  // Kept open after an answer, and nothing of a further request is there.
+  bool is_idle() const { return phase_ == Phase::Idle; }
   uint64_t id() const { return id_; }
 
  private:
