@@ -7,6 +7,7 @@ import unittest
 from tests.support.case import DaemonCase
 from tests.support.daemon import Daemon, basic_config, duplicate, reserved_port, tcp_listener, unix_listener
 from tests.support.http import Wire, request
+from tests.support.paths import program
 from tests.support.processes import descriptors
 
 THREE = """
@@ -170,8 +171,12 @@ class Unprivileged(DaemonCase):
         daemon = Daemon(config, prefix=["setpriv", "--reuid=65534", "--regid=65534",
                                         "--clear-groups", *flags, "--no-new-privs"])
         self.addCleanup(daemon.end)
+        copies = daemon.directory / "bin"  # this checkout may lie where only root can read
+        copies.mkdir()
+        for name in ("sockherd", "sockherd-worker", "sockherd-admin"):
+            shutil.copy2(program(name), copies)
+        daemon.program = str(copies / "sockherd")
         subprocess.run(["chown", "-R", "65534:65534", str(daemon.directory)], check=True)
-        daemon.directory.chmod(0o755)
         daemon.log_file.touch()
         daemon.start()
         return daemon

@@ -1,5 +1,6 @@
 """Reload: new workers on the same sockets, nothing lost; a bad one changes nothing."""
 import signal
+import sys
 import unittest
 
 from tests.support import processes
@@ -189,8 +190,8 @@ class BadReload(DaemonCase):
         self.assert_untouched(daemon, before, load)
 
     def test_new_worker_never_says_ready(self):
-        """start_timeout ends it, and with it the reload."""
-        daemon, before, load = self.start(stub_config())
+        """start_timeout ends it, and with it the reload: that of the new configuration."""
+        daemon, before, load = self.start(stub_config(start_timeout="10m"))
         daemon.rewrite(stub_config("--never-ready", start_timeout="300ms"))
         answer = daemon.reload()
         self.assertEqual(answer.status, 500, answer)

@@ -31,7 +31,7 @@ def main():
         os.environ["LISTEN_PID"] = str(os.getpid())
     if "WATCHDOG_USEC" in os.environ:
         os.environ["WATCHDOG_PID"] = str(os.getpid())
-    os.execv(command[0], command)
+    os.execvp(command[0], command)
 
 
 if __name__ == "__main__":

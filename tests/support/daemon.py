@@ -125,7 +125,8 @@ class Daemon:
         if admin:  # the admin server listens on both kinds of socket
             self.sockets["admin"] = [unix_listener(self.directory / "admin"), tcp_listener()]
         self.arguments = list(arguments)
-        self.prefix = list(prefix)
+        self.prefix = list(prefix)  # a program that execs: prlimit, setpriv
+        self.program = program("sockherd")
         self.environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NOTIFY_SOCKET": self.notify.path,
             "RUNTIME_DIRECTORY": str(self.runtime)}
@@ -153,9 +154,8 @@ class Daemon:
         numbers = [one.fileno() for _, one in named]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, sys.executable, "-I", "-S", ACTIVATE,
-                 ",".join(map(str, numbers)) or "-",
-                 program("sockherd"), "--config", str(self.config), *self.arguments],
+                [sys.executable, "-I", "-S", ACTIVATE, ",".join(map(str, numbers)) or "-",
+                 *self.prefix, self.program, "--config", str(self.config), *self.arguments],
                 env=environment, pass_fds=numbers, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True)
 
