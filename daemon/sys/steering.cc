@@ -42,11 +42,13 @@ Result<void> steer_to(int member, std::span<const uint32_t> numbers) {
 
 Result<void> stop_steering(int member) {
   const int unused = 0;
-  if (::setsockopt(member, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused, sizeof unused) != 0 &&
-      errno != ENOENT) {
-    return errno_error("SO_DETACH_REUSEPORT_BPF");
+  if (::setsockopt(member, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused, sizeof unused) == 0) {
+    return {};
   }
-  return {};
+  // ENOENT: the group has no program. EINVAL: the socket has no group, as every one that systemd
+  // bound without ReusePort=yes (measured).
+  if (errno == ENOENT || errno == EINVAL) return {};
+  return errno_error("SO_DETACH_REUSEPORT_BPF");
 }
 
 }  // namespace sockherd::sys

@@ -16,10 +16,11 @@
 namespace sockherd::sys {
 
 // New connections go to the members with these numbers only (at least one; at most 1024).
-// member: any listening socket of the group.
+// member: any listening socket of the group. Errors: EINVAL for a socket without a group: it was
+// bound without SO_REUSEPORT, and no clone has joined it yet.
 Result<void> steer_to(int member, std::span<const uint32_t> numbers);
 
-// Back to the kernel's hash over all members. No error where no program is attached.
+// Back to the kernel's hash over all members. No error where there is no program or no group.
 Result<void> stop_steering(int member);
 
 }  // namespace sockherd::sys
