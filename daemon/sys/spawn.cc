@@ -2,15 +2,19 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <csignal>
 #include <cstdint>
 #include <cstring>
+#include <set>
+#include <string_view>
 
 namespace sockherd::sys {
 namespace {
@@ -48,14 +52,26 @@ struct Plan {
   std::string listen_names;
 };
 
+// getenv(3) finds the first of several entries with one name; ours override from the end.
+std::vector<char*> last_of_each_name(const std::vector<std::string>& environment) {
+  std::set<std::string_view> seen;
+  std::vector<char*> kept;
+  for (auto entry = environment.rbegin(); entry != environment.rend(); ++entry) {
+    const std::string_view text = *entry;
+    const std::string_view name = text.substr(0, text.find('='));
+    if (name == "LISTEN_PID" || name == "LISTEN_FDS" || name == "LISTEN_FDNAMES") continue;
+    if (seen.insert(name).second) kept.push_back(const_cast<char*>(entry->c_str()));
+  }
+  std::reverse(kept.begin(), kept.end());
+  return kept;
+}
+
 Plan make_plan(const SpawnRequest& request) {
   Plan plan;
   for (const std::string& a : request.arguments)
     plan.arguments.push_back(const_cast<char*>(a.c_str()));
   plan.arguments.push_back(nullptr);
-  for (const std::string& e : request.environment) {
-    plan.environment.push_back(const_cast<char*>(e.c_str()));
-  }
+  plan.environment = last_of_each_name(request.environment);
   plan.listen_fds = "LISTEN_FDS=" + std::to_string(request.fds.size());
   plan.listen_names = "LISTEN_FDNAMES=";
   for (const PassFd& pass : request.fds) {
@@ -103,6 +119,9 @@ void place_fds(std::vector<int>& fds, int& pipe) {
   for (size_t i = 0; i < fds.size(); ++i) {
     if (::dup2(fds[i], kFirstFd + static_cast<int>(i)) < 0) fail(pipe, Stage::Descriptors);
   }
+  // Ours are close-on-exec from birth; what a shell left open for us is not. Without the call
+  // (before Linux 5.11) those stay open, as in any other program.
+  ::close_range(static_cast<unsigned>(beyond), ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 void change_identity(const std::optional<Identity>& identity, int pipe) {

@@ -29,8 +29,9 @@ struct Identity {
 
 struct SpawnRequest {
   std::vector<std::string> arguments;  // arguments[0] is the program: a path, or looked up in PATH
-  std::vector<std::string> environment;      // "NAME=value", the whole of it; LISTEN_* are added
-  std::vector<PassFd> fds;                   // at 3, 4, ... in this order
+  // "NAME=value", the whole of it; of several with one name the last counts. LISTEN_* are added.
+  std::vector<std::string> environment;
+  std::vector<PassFd> fds;                   // at 3, 4, ... in this order; no others are inherited
   std::optional<Identity> identity;          // become this user, for good (no_new_privs)
   std::optional<unsigned long> nofile_soft;  // soft limit of descriptors to set
 };

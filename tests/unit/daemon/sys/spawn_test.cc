@@ -1,0 +1,229 @@
+#include "daemon/sys/spawn.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "daemon/sys/activation.h"
+#include "tests/unit/daemon/sys/peers.h"
+
+namespace sockherd::sys {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+struct Ended {
+  int status = -1;             // exit status, or -1
+  std::string output;          // what it wrote to the descriptor named "out"
+  std::optional<Error> error;  // what the failure pipe says
+};
+
+// Starts `request` with a pipe as its first descriptor (number 3), and waits for its end.
+Ended run(SpawnRequest request) {
+  int ends[2];
+  EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  request.fds.insert(request.fds.begin(), PassFd{write_end.get(), "out"});
+  auto child = spawn(request);
+  EXPECT_TRUE(child.ok()) << child.error().what;
+  write_end.reset();
+  Ended ended;
+  char buffer[4096];
+  for (ssize_t got = 0; (got = ::read(read_end.get(), buffer, sizeof buffer)) > 0;) {
+    ended.output.append(buffer, static_cast<size_t>(got));
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child->pid, &status, 0), child->pid);
+  if (WIFEXITED(status)) ended.status = WEXITSTATUS(status);
+  ended.error = read_spawn_failure(child->failure.get(), request.arguments[0]);
+  return ended;
+}
+
+Ended shell(const std::string& script, SpawnRequest request = {}) {
+  request.arguments = {"/bin/sh", "-c", script};
+  return run(std::move(request));
+}
+
+TEST(Spawn, TellsTheChildItsSocketsTheWaySystemdDoes) {
+  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  SpawnRequest request;
+  request.fds = {{null.get(), "web"}, {null.get(), "web"}};
+  const Ended ended = shell(
+      "[ $$ = $LISTEN_PID ] && echo own pid >&3; echo $LISTEN_FDS $LISTEN_FDNAMES >&3; exit 7",
+      std::move(request));
+  EXPECT_EQ(ended.output, "own pid\n3 out:web:web\n");
+  EXPECT_EQ(ended.status, 7);
+  EXPECT_FALSE(ended.error);
+}
+
+// 3 and 4 are taken by each other's sources, and the pipe to the parent stands in the way too.
+TEST(Spawn, PutsDescriptorsInOrderEvenIfTheirNumbersOverlap) {
+  std::vector<UniqueFd> files;
+  std::vector<PassFd> passed;
+  for (int i = 0; i < 8; ++i) {
+    files.emplace_back(::memfd_create("test", MFD_CLOEXEC));
+    const std::string content = std::to_string(i);
+    ASSERT_EQ(::pwrite(files.back().get(), content.data(), 1, 0), 1);
+  }
+  for (size_t i = files.size(); i-- > 0;) passed.push_back({files[i].get(), "f"});
+  const Ended ended =
+      shell("cd /proc/$$/fd; cat 4 5 10 11 >&3", SpawnRequest{.fds = std::move(passed)});
+  EXPECT_EQ(ended.output, "7610");
+}
+
+// Found in review: what the supervisor had got without close-on-exec went on to every worker.
+TEST(Spawn, LeaksNoOtherDescriptor) {
+  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const UniqueFd leaky(::fcntl(null.get(), F_DUPFD, 40));  // not close-on-exec, as from a shell
+  const Ended ended = shell("cd /proc/$$/fd; echo * >&3");
+  EXPECT_EQ(ended.output, "0 1 2 3 4\n") << "4 is the directory that the shell reads";
+}
+
+TEST(Spawn, ResetsSignals) {
+  sigset_t blocked;
+  sigset_t before;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGTERM);
+  sigaddset(&blocked, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &blocked, &before);
+  const auto pipe_before = ::signal(SIGPIPE, SIG_IGN);
+  const auto hup_before = ::signal(SIGHUP, SIG_IGN);
+  const Ended shown = shell("grep -E 'Sig(Blk|Ign)' /proc/self/status >&3");
+  ::signal(SIGPIPE, pipe_before);
+  ::signal(SIGHUP, hup_before);
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  EXPECT_EQ(shown.output, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
+TEST(Spawn, GivesTheWholeEnvironmentAndNothingElse) {
+  ::setenv("SOCKHERD_TEST_OURS", "1", 1);
+  const Ended ended =
+      run({.arguments = {"/bin/sh", "-c", "/usr/bin/env >&3"}, .environment = {"A=1", "B=2"}});
+  ::unsetenv("SOCKHERD_TEST_OURS");
+  EXPECT_THAT(ended.output,
+              AllOf(HasSubstr("A=1\n"), HasSubstr("B=2\n"), Not(HasSubstr("SOCKHERD_TEST_OURS"))));
+}
+
+// Found in review: getenv finds the first entry, so a pool's `environment` could not override ours.
+TEST(Spawn, TheLastOfSeveralEntriesWithOneNameCounts) {
+  const Ended ended = run(
+      {.arguments = {"/bin/sh", "-c", "/usr/bin/env >&3"},
+       .environment = {"MODE=dev", "KEEP=1", "LISTEN_PID=1", "LISTEN_FDS=9", "MODE=production"}});
+  EXPECT_THAT(ended.output,
+              AllOf(HasSubstr("MODE=production\n"), HasSubstr("KEEP=1\n"),
+                    HasSubstr("LISTEN_FDS=1\n"), Not(HasSubstr("dev")),
+                    Not(HasSubstr("LISTEN_FDS=9")), Not(HasSubstr("LISTEN_PID=1\n"))));
+}
+
+TEST(Spawn, ReportsWhyTheProgramCouldNotBeStarted) {
+  const Ended missing = run({.arguments = {"/no/such/program"}});
+  EXPECT_EQ(missing.status, 127);
+  ASSERT_TRUE(missing.error);
+  EXPECT_EQ(missing.error->code, ENOENT);
+  EXPECT_EQ(missing.error->what, "exec /no/such/program: No such file or directory");
+  const Ended denied = run({.arguments = {"/etc/passwd"}});
+  ASSERT_TRUE(denied.error);
+  EXPECT_EQ(denied.error->what, "exec /etc/passwd: Permission denied");
+}
+
+TEST(Spawn, ReportsADescriptorThatIsNone) {
+  auto child = spawn({.arguments = {"/bin/true"}, .fds = {{9999, "web"}}});
+  ASSERT_TRUE(child.ok());
+  ASSERT_EQ(::waitpid(child->pid, nullptr, 0), child->pid);
+  const auto error = read_spawn_failure(child->failure.get(), "/bin/true");
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->what, "pass the sockets to /bin/true: Bad file descriptor");
+}
+
+TEST(Spawn, FailurePipeEndsWithASuccessfulExec) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  auto child = spawn({.arguments = {"/bin/cat"}, .fds = {{read_end.get(), "in"}}});
+  ASSERT_TRUE(child.ok());
+  EXPECT_TRUE(wait_readable(child->failure.get())) << "end of file";
+  EXPECT_FALSE(read_spawn_failure(child->failure.get(), "/bin/cat"));
+  ::kill(child->pid, SIGKILL);
+  EXPECT_EQ(::waitpid(child->pid, nullptr, 0), child->pid);
+}
+
+TEST(Spawn, BecomesAnotherUserForGood) {
+  SKIP_UNLESS_ROOT();
+  SpawnRequest request;
+  request.identity = Identity{kNobody, kNobody};
+  const Ended ended =
+      shell("id -u >&3; id -G >&3; grep -E 'NoNewPrivs|CapEff|CapAmb' /proc/self/status >&3",
+            std::move(request));
+  EXPECT_EQ(ended.output,
+            "65534\n65534\nCapEff:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n");
+}
+
+TEST(Spawn, ReportsAUserThatItMayNotBecome) {
+  SKIP_UNLESS_ROOT();
+  const std::string said = as_user(kNobody, [] {
+    auto child = spawn({.arguments = {"/bin/true"}, .identity = Identity{0, 0}});
+    if (!child.ok()) return child.error().what;
+    ::waitpid(child->pid, nullptr, 0);
+    const auto error = read_spawn_failure(child->failure.get(), "/bin/true");
+    return error ? error->what : std::string("started");
+  });
+  EXPECT_EQ(said, "change the user of /bin/true: Operation not permitted");
+}
+
+TEST(Spawn, SetsTheSoftLimitOfDescriptors) {
+  SpawnRequest request;
+  request.nofile_soft = 33;
+  EXPECT_EQ(shell("ulimit -Sn >&3", std::move(request)).output, "33\n");
+}
+
+TEST(Spawn, FindsAProgramInThePath) {
+  EXPECT_EQ(run({.arguments = {"true"}}).status, 0);
+}
+
+// The receiving half, in a child of its own because it takes the descriptors over for good.
+TEST(TakePassedFds, GivesNamesAndDescriptorsAndForgetsTheVariables) {
+  const std::string said = as_user(::geteuid(), [] {
+    const UniqueFd file(::memfd_create("test", 0));
+    const UniqueFd far(::fcntl(file.get(), F_DUPFD, 50));
+    ::dup2(far.get(), 3);
+    ::dup2(far.get(), 4);
+    ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+    ::setenv("LISTEN_FDS", "2", 1);
+    ::setenv("LISTEN_FDNAMES", "web:admin", 1);
+    auto passed = take_passed_fds();
+    if (!passed.ok()) return passed.error().what;
+    std::string text;
+    for (const PassedFd& one : passed.value()) {
+      const bool is_closed_on_exec = (::fcntl(one.fd.get(), F_GETFD) & FD_CLOEXEC) != 0;
+      text += one.name + "=" + std::to_string(one.fd.get()) + (is_closed_on_exec ? " " : "! ");
+    }
+    if (std::getenv("LISTEN_FDS") != nullptr) text += "kept";
+    return text;
+  });
+  EXPECT_EQ(said, "web=3 admin=4 ");
+}
+
+TEST(TakePassedFds, TakesNothingThatIsForAnotherProcess) {
+  ::setenv("LISTEN_PID", "1", 1);
+  ::setenv("LISTEN_FDS", "2", 1);
+  const auto passed = take_passed_fds();
+  ASSERT_TRUE(passed.ok());
+  EXPECT_TRUE(passed.value().empty());
+  EXPECT_EQ(std::getenv("LISTEN_FDS"), nullptr);
+}
+
+TEST(TakePassedFds, RefusesVariablesThatContradictEachOther) {
+  ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+  ::setenv("LISTEN_FDS", "many", 1);
+  EXPECT_FALSE(take_passed_fds().ok());
+}
+
+}  // namespace
+}  // namespace sockherd::sys
