@@ -10,9 +10,13 @@ namespace sockherd::sys {
 Result<UniqueFd> create_memory_file(const std::string& name, size_t bytes) {
   UniqueFd fd(::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd) return errno_error("memfd_create");
+  // Memory files are born 0777: whoever holds a read-only descriptor could open it anew for
+  // writing.
+  if (::fchmod(fd.get(), 0600) != 0) return errno_error("fchmod");
   if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) return errno_error("ftruncate");
-  if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) != 0)
-    return errno_error("F_ADD_SEALS");
+  // F_SEAL_SEAL: nor may one holder seal it against the writes of the others.
+  constexpr int kSeals = F_SEAL_SEAL | F_SEAL_GROW | F_SEAL_SHRINK;
+  if (::fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) return errno_error("F_ADD_SEALS");
   return fd;
 }
 

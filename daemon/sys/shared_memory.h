@@ -12,7 +12,7 @@
 namespace sockherd::sys {
 
 // A new memory file of `bytes` zero bytes whose size is sealed, so that a mapping of it never
-// faults. name: shown in /proc/PID/maps.
+// faults. Only our own user can open it anew. name: shown in /proc/PID/maps.
 Result<UniqueFd> create_memory_file(const std::string& name, size_t bytes);
 
 // A memory file that holds `content` and can never change again (sealed against writes).
