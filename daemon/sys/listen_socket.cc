@@ -126,27 +126,60 @@ Result<UniqueFd> bind_tcp(const SocketAddress& address, Sharing sharing, int bac
   return fd;
 }
 
-// Options that decide whether the clone is in the same group, or gets traffic at all (measured: a
-// clone with another V6ONLY or without the device binds without an error and then gets nothing).
-Result<void> copy_options(int from, int to, int family) {
+struct SocketOption {
+  int level;
+  int option;
+  const char* name;
+  bool is_doubled = false;  // the kernel answers twice what was set (socket(7))
+};
+
+// What a clone must have of its original. The first ones decide whether it is in the same group, or
+// gets traffic at all (measured: with another V6ONLY or without the device it binds without an
+// error and then gets nothing). The others are handed on to accepted connections: what a socket
+// unit sets (KeepAlive=, NoDelay=, Priority=, ...) must hold in every slot.
+constexpr SocketOption kCopied[] = {
+    {IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY"},
+    {IPPROTO_IP, IP_FREEBIND, "IP_FREEBIND"},
+    {SOL_SOCKET, SO_BINDTODEVICE, "SO_BINDTODEVICE"},
+    {IPPROTO_TCP, TCP_DEFER_ACCEPT, "TCP_DEFER_ACCEPT"},
+    {SOL_SOCKET, SO_KEEPALIVE, "SO_KEEPALIVE"},
+    {IPPROTO_TCP, TCP_KEEPIDLE, "TCP_KEEPIDLE"},
+    {IPPROTO_TCP, TCP_KEEPINTVL, "TCP_KEEPINTVL"},
+    {IPPROTO_TCP, TCP_KEEPCNT, "TCP_KEEPCNT"},
+    {IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY"},
+    {IPPROTO_TCP, TCP_CONGESTION, "TCP_CONGESTION"},
+    {SOL_SOCKET, SO_PRIORITY, "SO_PRIORITY"},
+    {SOL_SOCKET, SO_MARK, "SO_MARK"},
+    {SOL_SOCKET, SO_RCVBUF, "SO_RCVBUF", true},
+    {SOL_SOCKET, SO_SNDBUF, "SO_SNDBUF", true},
+    {IPPROTO_IP, IP_TOS, "IP_TOS"},
+    {IPPROTO_IP, IP_TTL, "IP_TTL"},
+    {IPPROTO_IPV6, IPV6_TCLASS, "IPV6_TCLASS"},
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, "IPV6_UNICAST_HOPS"},
+};
+
+// The value as the kernel gives it; empty where this kind of socket does not have the option.
+std::string option_value(int fd, const SocketOption& option) {
+  std::string value(64, '\0');
+  auto size = static_cast<socklen_t>(value.size());
+  if (::getsockopt(fd, option.level, option.option, value.data(), &size) != 0) size = 0;
+  value.resize(size);
+  return value;
+}
+
+Result<void> copy_options(int from, int to) {
   TRY(set_option(to, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR"));
   TRY(set_option(to, SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT"));
-  if (family == AF_INET6) {
-    TRY(set_option(to, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY",
-                   get_option(from, IPPROTO_IPV6, IPV6_V6ONLY)));
-  }
-  if (get_option(from, IPPROTO_IP, IP_FREEBIND) != 0) {
-    TRY(set_option(to, IPPROTO_IP, IP_FREEBIND, "IP_FREEBIND"));
-  }
-  if (const int defer = get_option(from, IPPROTO_TCP, TCP_DEFER_ACCEPT); defer != 0) {
-    TRY(set_option(to, IPPROTO_TCP, TCP_DEFER_ACCEPT, "TCP_DEFER_ACCEPT", defer));
-  }
-  std::array<char, 64> device{};
-  socklen_t size = device.size();
-  if (::getsockopt(from, SOL_SOCKET, SO_BINDTODEVICE, device.data(), &size) == 0 && size > 0 &&
-      device[0] != '\0' &&
-      ::setsockopt(to, SOL_SOCKET, SO_BINDTODEVICE, device.data(), size) != 0) {
-    return errno_error("SO_BINDTODEVICE");
+  for (const SocketOption& option : kCopied) {
+    const std::string value = option_value(from, option);
+    if (value == option_value(to, option)) continue;
+    if (option.is_doubled) {
+      const int half = get_option(from, option.level, option.option) / 2;
+      TRY(set_option(to, option.level, option.option, option.name, half));
+    } else if (::setsockopt(to, option.level, option.option, value.data(),
+                            static_cast<socklen_t>(value.size())) != 0) {
+      return errno_error(option.name);
+    }
   }
   return {};
 }
@@ -186,7 +219,7 @@ Result<UniqueFd> clone_listener(int original) {
             " is in another network namespace, where our clones would get no traffic: remove"
             " PrivateNetwork=, or repeat the ListenStream= line once a worker"};
   }
-  TRY(copy_options(original, fd.get(), address.family()));
+  TRY(copy_options(original, fd.get()));
   TRY(copy_owner(original, fd.get()));
   if (::bind(fd.get(), address.get(), address.size()) != 0) return bind_error(address, errno);
   const AcceptQueue queue = accept_queue(original);

@@ -28,7 +28,7 @@ Result<UniqueFd> bind_listener(const SocketAddress& address, Sharing sharing, in
                                mode_t mode);
 
 // Adds one socket to the SO_REUSEPORT group of `original`, a listening TCP socket: same address,
-// same options (IPV6_V6ONLY, SO_BINDTODEVICE, IP_FREEBIND, backlog), same owner. The owner is set
+// same options (kCopied in the .cc), same backlog, same owner. The owner is set
 // by fchown before the bind, because the kernel compares the uids of the sockets: with CAP_CHOWN a
 // service that is not root joins a group that PID 1 opened, and nobody else of its uid can.
 //
