@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -12,6 +13,12 @@
 #include "daemon/sys/address.h"
 
 namespace sockherd::sys {
+namespace {
+
+// Nobody means more, and a number near the end of its type would overflow as nanoseconds.
+constexpr std::chrono::microseconds kLongestExtension = std::chrono::hours(24);
+
+}  // namespace
 
 Notification parse_notification(std::string_view message) {
   Notification said;
@@ -27,7 +34,7 @@ Notification parse_notification(std::string_view message) {
       said.status = line.substr(7);
     } else if (line.starts_with("EXTEND_TIMEOUT_USEC=")) {
       if (const auto usec = parse_number<int64_t>(line.substr(20)); usec && *usec > 0) {
-        said.extend_timeout = std::chrono::microseconds(*usec);
+        said.extend_timeout = std::min(std::chrono::microseconds(*usec), kLongestExtension);
       }
     }
   }

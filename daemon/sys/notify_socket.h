@@ -17,7 +17,7 @@ struct Notification {
   bool ready = false;
   bool stopping = false;
   std::optional<std::string> status;
-  std::optional<std::chrono::microseconds> extend_timeout;
+  std::optional<std::chrono::microseconds> extend_timeout;  // at most a day
 };
 
 // Reads the lines of one message; unknown and malformed ones are ignored, as systemd does.
