@@ -15,6 +15,7 @@ Result<SocketAddress> SocketAddress::parse(std::string_view text) {
   const auto wrong = [text](const char* why) {
     return Error{EINVAL, "address \"" + std::string(text) + "\": " + why};
   };
+  if (text.find('\0') != std::string_view::npos) return wrong("it has a NUL byte");
   SocketAddress address;
   if (text.starts_with("unix:")) {
     const std::string_view path = text.substr(5);

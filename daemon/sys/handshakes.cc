@@ -20,7 +20,7 @@ struct DumpRequest {
   inet_diag_req_v2 diag;
 };
 
-Result<void> ask(int netlink, uint8_t family) {
+Result<void> ask(int netlink, uint8_t family, uint16_t port) {
   DumpRequest request{};
   request.header.nlmsg_len = sizeof request;
   request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
@@ -28,6 +28,7 @@ Result<void> ask(int netlink, uint8_t family) {
   request.diag.sdiag_family = family;
   request.diag.sdiag_protocol = IPPROTO_TCP;
   request.diag.idiag_states = 1U << TCP_SYN_RECV;
+  request.diag.id.idiag_sport = htons(port);  // the kernel leaves the others out
   if (::send(netlink, &request, sizeof request, 0) < 0) return errno_error("send to sock_diag");
   return {};
 }
@@ -67,7 +68,7 @@ Result<Handshakes> handshakes_under_way(uint16_t port) {
   Handshakes found;
   // A dual-stack socket's IPv4 clients are listed under AF_INET.
   for (const uint8_t family : {uint8_t{AF_INET}, uint8_t{AF_INET6}}) {
-    TRY(ask(netlink.get(), family));
+    TRY(ask(netlink.get(), family, port));
     TRY(receive_dump(netlink.get(), port, found));
   }
   return found;

@@ -1,0 +1,58 @@
+#include "daemon/sys/resources.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include "tests/unit/daemon/sys/peers.h"
+
+namespace sockherd::sys {
+namespace {
+
+TEST(QuotaCpus, RoundsUpAndKnowsNoQuota) {
+  const struct {
+    const char* cpu_max;
+    unsigned cpus;
+  } cases[] = {
+      {"max 100000", 0},    {"", 0},
+      {"150000 100000", 2}, {"100000 100000", 1},
+      {"1000 100000", 1},   {"200000 50000", 4},
+      {"0 100000", 0},      {"100000 0", 0},
+      {"100000", 0},        {"-1 100000", 0},
+      {"x y", 0},           {"250000 100000\n", 3},
+  };
+  for (const auto& [cpu_max, cpus] : cases) EXPECT_EQ(quota_cpus(cpu_max), cpus) << cpu_max;
+}
+
+TEST(UsableCpus, AreAtLeastOneAndNoMoreThanTheAffinityMask) {
+  const unsigned all = usable_cpus();
+  EXPECT_GE(all, 1U);
+  cpu_set_t before;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  EXPECT_LE(all, static_cast<unsigned>(CPU_COUNT(&before)));
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  for (int cpu = 0; CPU_COUNT(&one) == 0; ++cpu) {
+    if (CPU_ISSET(cpu, &before)) CPU_SET(cpu, &one);
+  }
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EQ(usable_cpus(), 1U);
+  ::sched_setaffinity(0, sizeof before, &before);
+}
+
+TEST(DescriptorLimit, IsRaisedToTheHardOneAndTellsTheSoftOneOfBefore) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit low{64, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  const auto raised = raise_descriptor_limit();
+  rlimit now{};
+  ::getrlimit(RLIMIT_NOFILE, &now);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_TRUE(raised.ok());
+  EXPECT_EQ(raised.value().soft, 64U);
+  EXPECT_EQ(raised.value().hard, before.rlim_max);
+  EXPECT_EQ(now.rlim_cur, before.rlim_max);
+}
+
+}  // namespace
+}  // namespace sockherd::sys
