@@ -17,7 +17,7 @@ using http::BodyKind;
 using http::ConnectionOption;
 using http::ParseState;
 
-constexpr size_t kReadBytes = 16 * 1024;
+constexpr size_t kReadBytes = size_t{16} * 1024;
 // A client that keeps us busy gets the loop back only after everybody else had a turn.
 constexpr int kStepsAtOnce = 64;
 

@@ -11,8 +11,8 @@ namespace sockherd::api {
 
 struct Limits {
   // Targets are short here, and the router matches them with std::regex, which recurses by length.
-  http::HeadLimits head{.max_bytes = 16 * 1024, .max_target_bytes = 2048, .max_fields = 64};
-  uint64_t max_body_bytes = 1024 * 1024;
+  http::HeadLimits head{.max_bytes = size_t{16} * 1024, .max_target_bytes = 2048, .max_fields = 64};
+  uint64_t max_body_bytes = uint64_t{1024} * 1024;
   size_t max_connections = 512;
   size_t max_refused_connections = 64;  // beyond those, that only wait for their 503 to be read
   std::chrono::milliseconds request_timeout{10'000};  // first byte (or accept) to last byte

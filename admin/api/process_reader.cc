@@ -53,14 +53,14 @@ std::vector<double> stat_fields(const std::string& stat) {
 void read_stat(const std::string& directory, double boot_time_seconds, ProcessFacts& facts) {
   const std::vector<double> fields = stat_fields(content_of(directory + "/stat"));
   if (fields.size() <= Rss) return;
-  static const auto kTicks = static_cast<double>(::sysconf(_SC_CLK_TCK));
-  static const auto kPageBytes = static_cast<double>(::sysconf(_SC_PAGESIZE));
-  facts.cpu_seconds = (fields[Utime] + fields[Stime]) / kTicks;
+  static const auto ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
+  static const auto page_bytes = static_cast<double>(::sysconf(_SC_PAGESIZE));
+  facts.cpu_seconds = (fields[Utime] + fields[Stime]) / ticks;
   facts.threads = fields[Threads];
   facts.start_time_seconds =
-      std::round((boot_time_seconds + fields[StartTime] / kTicks) * 100) / 100;
+      std::round((boot_time_seconds + fields[StartTime] / ticks) * 100) / 100;
   facts.virtual_memory_bytes = fields[Vsize];
-  facts.resident_memory_bytes = fields[Rss] * kPageBytes;
+  facts.resident_memory_bytes = fields[Rss] * page_bytes;
 }
 
 void read_fds(const std::string& directory, ProcessFacts& facts) {

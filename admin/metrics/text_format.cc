@@ -149,7 +149,7 @@ void append_family(std::string& out, const MetricFamily& family) {
 
 std::string to_text(const std::vector<MetricFamily>& families) {
   std::string out;
-  out.reserve(16 * 1024);
+  out.reserve(size_t{16} * 1024);
   for (const MetricFamily& family : families)
     if (!family.metric.empty()) append_family(out, family);
   return out;
