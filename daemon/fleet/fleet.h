@@ -84,7 +84,7 @@ class Fleet {
 
   // Rollouts (rollout.cc).
   static uint32_t wanted_after(const Pool& pool, const PoolSpec& spec);
-  void begin_reload_in(Pool& pool, uint32_t workers);
+  void begin_reload_in(Pool& pool, const PoolSpec& spec);
   void advance_rollout();
   void advance_restart();
   void commit_reload();

@@ -47,18 +47,19 @@ void Fleet::handle(const Reload& event) {
       pool.provisional = true;
       pool.desired = 0;
     }
-    begin_reload_in(
-        pool, spec.workers == pool.spec.workers && !pool.provisional ? pool.desired : spec.workers);
+    begin_reload_in(pool, spec);
   }
   advance_rollout();  // nothing to wait for where there is no pool
 }
 
-void Fleet::begin_reload_in(Pool& pool, uint32_t workers) {
+void Fleet::begin_reload_in(Pool& pool, const PoolSpec& spec) {
+  const uint32_t workers = wanted_after(pool, spec);
   if (pool.slots.size() < workers) pool.slots.resize(workers);
   for (uint32_t i = 0; i < workers; ++i) {
     Slot& slot = pool.slots[i];
     slot.retry_at.reset();
     slot.incoming = spawn(pool, i, rollout_->spec->generation);
+    workers_.at(*slot.incoming).deadline = now_ + spec.start_timeout;  // the new one, not ours yet
   }
 }
 

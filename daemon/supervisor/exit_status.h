@@ -24,10 +24,11 @@ struct StartError {
   std::string what;
 };
 
-// The status that fits a system's error.
+// The status that fits an error: one without an errno is about what was asked for.
 inline StartError start_error(const Error& error) {
   const bool denied = error.code == EPERM || error.code == EACCES;
-  return {denied ? ExitStatus::NoPermission : ExitStatus::Failure, error.what};
+  if (denied) return {ExitStatus::NoPermission, error.what};
+  return {error.code == 0 ? ExitStatus::Configuration : ExitStatus::Failure, error.what};
 }
 
 template <typename T>

@@ -113,12 +113,23 @@ Result<UniqueFd> bind_unix(const SocketAddress& address, int backlog, mode_t mod
   return fd;
 }
 
+// With SO_REUSEPORT a second daemon of our user would join the first one's group without an error
+// and take a part of its connections. A socket without the option is refused there.
+Result<void> check_unused(const SocketAddress& address) {
+  const UniqueFd probe(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!probe) return errno_error("socket");
+  TRY(set_option(probe.get(), SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR"));
+  if (::bind(probe.get(), address.get(), address.size()) != 0) return bind_error(address, errno);
+  return {};
+}
+
 Result<UniqueFd> bind_tcp(const SocketAddress& address, Sharing sharing, int backlog) {
   UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return errno_error("socket");
   // REUSEADDR: connections of a former run in TIME_WAIT must not keep us from the port.
   TRY(set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR"));
   if (sharing == Sharing::ReusePort) {
+    TRY(check_unused(address));
     TRY(set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT"));
   }
   if (::bind(fd.get(), address.get(), address.size()) != 0) return bind_error(address, errno);

@@ -242,6 +242,18 @@ TEST(Fleet, AFailedReloadLeavesTheOldWorkersAsTheyWere) {
   EXPECT_EQ(herd.worker(herd.current(0)).generation, 1U);
 }
 
+TEST(Fleet, ANewWorkerHasTheStartTimeoutOfItsOwnConfiguration) {
+  Herd herd;
+  herd.start(1);
+  herd.all_ready();
+  PoolSpec hasty = pool_spec("web", 1);
+  hasty.start_timeout = seconds(1);
+  herd.on(Reload{1, {.generation = 2, .pools = {hasty}}});
+  const WorkerId late = *herd.fleet.pools().at("web").slots[0].incoming;
+  herd.pass(seconds(2));
+  EXPECT_TRUE(herd.processes.at(late).killed);
+}
+
 TEST(Fleet, AReloadAddsAndRemovesPools) {
   Herd herd;
   herd.start(1);
