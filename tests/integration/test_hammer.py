@@ -69,6 +69,13 @@ class HammerSees(unittest.TestCase):
             report = hammer(f"unix:{directory}/none", short=1, count=3)
         self.assert_counts(report, connect_error=3)
 
+    def test_request_that_crosses_the_close_of_an_idle_connection(self):
+        """On a network the client writes before it can know; --latency-ms plays that."""
+        report = run("good-then-close", mode="keepalive", think_ms=20, latency_ms=5000)
+        lost = report["reset"] + report["eof"]
+        self.assertEqual((report["ok"] + lost, report["idle_closed"]), (12, 0), report.summary())
+        self.assertGreaterEqual(lost, 4, report.summary())  # of each client at least one
+
     def test_bytes_after_the_answer(self):
         """An answer that is too long is wrong, also when the rest comes in a packet of its own."""
         self.assert_counts(run("too-much"), wrong_answer=12)

@@ -38,7 +38,7 @@ class Reload(DaemonCase):
     def test_nothing_is_lost_under_every_kind_of_load(self):
         """Ten reloads, by all three ways, under short, keep-alive and slow connections."""
         daemon = self.ready()
-        load = self.load(daemon, short=8, keepalive=8, slow=30, think_ms=30, requests=50)
+        load = self.load(daemon, short=8, keepalive=40, slow=30, think_ms=300, latency_ms=50)
         load.after(500)
         for number in range(9):
             if number % 3 == 0:

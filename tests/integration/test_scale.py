@@ -44,7 +44,8 @@ class Scale(DaemonCase):
     def test_under_slow_and_keep_alive_connections(self):
         """They are open or in the handshake while their slot goes."""
         daemon = self.ready()
-        self.sweep(daemon, self.http_scale(daemon), slow=100, keepalive=16, think_ms=20)
+        self.sweep(daemon, self.http_scale(daemon), slow=100, keepalive=40, think_ms=300,
+                   latency_ms=50)
 
     def test_with_deferred_accept(self):
         """TCP_DEFER_ACCEPT: the handshake is half done until the request comes (lab, section 3)."""

@@ -135,7 +135,7 @@ class UnderLoad(SystemCase):
         """systemctl reload waits for it; afterwards the new one is in force."""
         self.start()
         before = worker_pids()
-        load = self.load(keepalive=6, slow=20, think_ms=20)
+        load = self.load(keepalive=20, slow=20, think_ms=300, latency_ms=50)
         configure(workers=3, routes=', { path = "/new/", module = "demo" }')
         systemctl("reload", SERVICE)
         self.assertFalse(worker_pids() & before, "reload returned before the new workers served")

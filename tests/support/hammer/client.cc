@@ -84,6 +84,7 @@ void Engine::on_connect_event(Client& client) {
 void Engine::on_connected(Client& client) {
   client.connect_time = now_ - client.begun;
   client.answers = 0;
+  client.ended.reset();
   client.written = 0;
   client.response.reset();
   if (client.mode != Mode::Slow) return begin_request(client);
@@ -106,6 +107,8 @@ void Engine::on_pause_event(Client& client) {
     return fail(client, Outcome::WrongAnswer, "bytes before the request was sent");
   }
   if (!idle) return on_end(client, got < 0 ? errno : 0);
+  if (!client.ended) client.ended = now_;
+  if (now_ - *client.ended < options_.latency) return;  // on its way to the client
   tally_.on_idle_closed(client.mode);
   park(client);
 }

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #include <deque>
+#include <optional>
 #include <queue>
 #include <random>
 #include <string>
@@ -30,11 +31,12 @@ struct Client {
   uint32_t timer = 0;  // generation of the timer that counts; others are stale
   UniqueFd fd;
   ResponseReader response;
-  size_t written = 0;        // bytes of the request
-  size_t write_until = 0;    // where this piece of the request ends
-  uint32_t answers = 0;      // on this connection
-  Instant begun;             // when this connect or request began
-  Duration connect_time{0};  // counted into the latency of the first answer
+  size_t written = 0;            // bytes of the request
+  size_t write_until = 0;        // where this piece of the request ends
+  uint32_t answers = 0;          // on this connection
+  Instant begun;                 // when this connect or request began
+  std::optional<Instant> ended;  // by the server, while idle; the client has not learnt it yet
+  Duration connect_time{0};      // counted into the latency of the first answer
 };
 
 class Engine {

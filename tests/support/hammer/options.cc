@@ -112,6 +112,7 @@ Result<void> set_option(Options& options, std::string_view name, const char* val
   if (name == "--rate") return set_number(value, options.rate);
   if (name == "--requests") return set_number(value, options.requests);
   if (name == "--think-ms") return set_milliseconds(value, options.think);
+  if (name == "--latency-ms") return set_milliseconds(value, options.latency);
   if (name == "--timeout-ms") return set_milliseconds(value, options.timeout);
   if (name == "--slow-after-ms") return set_milliseconds(value, options.slow_after);
   if (name == "--seed") return set_number(value, options.seed);
@@ -169,6 +170,8 @@ one for the state so far at each SIGUSR1. SIGTERM: no new requests, report; a se
   --slow N           clients that send their request 50-300 ms after connecting, in two pieces
   --requests N       requests per keep-alive connection (20)
   --think-ms N       longest pause between requests of a keep-alive connection (0)
+  --latency-ms N     after which a client learns that the server has closed an idle connection (0);
+                     a request that it writes before that is lost, as on a network
   --duration S       seconds; --count N: requests; neither: until SIGTERM
   --rate R           new connections a second; default: as fast as answers come
   --timeout-ms N     per connect and request (5000); --slow-after-ms N: counted as slow (1000)

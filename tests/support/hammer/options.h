@@ -35,6 +35,7 @@ struct Options {
   double rate = 0;         // new connections a second; 0 = as fast as answers come
   uint32_t requests = 20;  // per keep-alive connection
   Duration think{0};       // longest pause between two requests of a keep-alive connection
+  Duration latency{0};     // after which a client learns that the server has closed
   Duration timeout = std::chrono::seconds(5);
   Duration slow_after = std::chrono::seconds(1);
   uint64_t seed = 1;
