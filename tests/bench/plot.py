@@ -71,7 +71,7 @@ def svg(summary, titles, subtitle):
         text(MARGIN, 36, "HTTP on two processes", 20, weight="600"),
         text(MARGIN, 56, subtitle, 12, QUIET),
         text(left, 86, "Requests per second (× beside nginx)", 13, weight="600"),
-        text(right, 86, "Server CPU seconds per million requests (shorter is better)", 13, weight="600"),
+        text(right, 86, "Server CPU s per million requests (less is better)", 13, weight="600"),
     ]
     y = top
     for load, peers in summary.items():

@@ -6,7 +6,12 @@ Only descriptors can be renumbered and LISTEN_PID be known after the fork, hence
 """
 import fcntl
 import os
+import pathlib
+import signal
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from tests.support.orphans import die_with_parent  # noqa: E402 (-I leaves our own folder out)
 
 FIRST = 3  # SD_LISTEN_FDS_START
 
@@ -24,6 +29,7 @@ def renumber(descriptors):
 
 def main():
     """Never returns."""
+    die_with_parent(signal.SIGTERM)  # sockherd then takes its workers along
     passed, *command = sys.argv[1:]
     descriptors = [int(fd) for fd in passed.split(",")] if passed != "-" else []
     renumber(descriptors)

@@ -3,6 +3,7 @@ import json
 import signal
 import subprocess
 
+from tests.support.orphans import die_with_parent
 from tests.support.paths import program
 from tests.support.wait import until
 
@@ -10,8 +11,9 @@ FAILURES = ("refused", "reset", "eof", "short_answer", "wrong_answer", "timeout"
             "unfinished")
 
 
-def _block_signals():
+def _prepare():
     """A signal sent before the hammer is up waits until it is, instead of ending it."""
+    die_with_parent(signal.SIGKILL)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGTERM, signal.SIGINT})
 
 
@@ -44,7 +46,7 @@ class Hammer:
         for name, value in options.items():
             command += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        text=True, preexec_fn=_block_signals)
+                                        text=True, preexec_fn=_prepare)
         self.report = None
 
     def __enter__(self):
