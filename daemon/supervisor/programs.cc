@@ -14,7 +14,8 @@ Result<std::string> find_program(const std::string& name) {
   std::string directory(self.data(), static_cast<size_t>(length));
   directory.resize(directory.rfind('/'));
   for (const char* place : {"/", "/../libexec/sockherd/", "/../lib/sockherd/"}) {
-    std::string path = directory + place + name;
+    std::string path = directory;
+    path.append(place).append(name);
     if (::access(path.c_str(), X_OK) == 0) return path;
   }
   return Error{ENOENT, name + " is neither in " + directory + " nor in " + directory +

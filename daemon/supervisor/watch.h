@@ -4,9 +4,9 @@
 // here. A Watch may be destroyed from inside its own callback.
 #pragma once
 
-#include <signal.h>
 #include <systemd/sd-event.h>
 
+#include <csignal>
 #include <functional>
 #include <memory>
 
