@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <array>
 
+#include "daemon/supervisor/plain_text.h"
 #include "daemon/sys/resources.h"
 #include "daemon/sys/shared_memory.h"
 
 namespace sockherd::supervisor {
 namespace {
+
+constexpr size_t kMaxFaultBytes = 1024;  // a fault may quote the file
 
 Result<std::string> read_file(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
@@ -37,11 +40,14 @@ LoadedGeneration load_generation(const ConfigSource& source, uint32_t number) {
   LoadedGeneration loaded;
   auto text = read_file(source.file);
   if (!text) {
-    loaded.faults.push_back(source.file + ": " + text.error().what + remedy(text.error().code));
+    loaded.faults.push_back(plain_text(
+        source.file + ": " + text.error().what + remedy(text.error().code), kMaxFaultBytes));
     return loaded;
   }
   config::Loaded parsed = config::load(text.value(), source.file, source.overrides);
-  for (const config::Fault& fault : parsed.faults) loaded.faults.push_back(fault.text());
+  for (const config::Fault& fault : parsed.faults) {
+    loaded.faults.push_back(plain_text(fault.text(), kMaxFaultBytes));
+  }
   if (!parsed.config) return loaded;
   auto sealed = sys::create_sealed_file("sockherd-config", text.value());
   if (!sealed) {

@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/version.h"
+#include "daemon/supervisor/plain_text.h"
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/sys/listen_socket.h"
 
@@ -97,7 +99,7 @@ bus::Dictionary report_status(const Supervisor& supervisor) {
   status.set("generation", uint64_t{supervisor.hands().current().number});
   status.set("uptime_seconds", seconds_of(monotonic_now() - supervisor.started_at()));
   status.set("start_time_seconds", supervisor.started_time());
-  status.set("config_file", supervisor.config_file());
+  status.set("config_file", plain_text(supervisor.config_file(), PATH_MAX));
   status.set("reloads", reloads.total);
   status.set("reload_failures", reloads.failures);
   status.set("last_reload_ok", reloads.last_ok);
@@ -167,7 +169,7 @@ std::vector<bus::Dictionary> report_listeners(const Supervisor& supervisor) {
       const auto& served = group.served;
       bus::Dictionary entry;
       entry.set("name", name);
-      entry.set("address", group.address.text());
+      entry.set("address", plain_text(group.address.text(), PATH_MAX));
       entry.set("slot", uint64_t{slot});
       entry.set("adopted", slot < group.adopted);
       entry.set("served",

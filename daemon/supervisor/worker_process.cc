@@ -1,9 +1,20 @@
 #include "daemon/supervisor/worker_process.h"
 
+#include <sys/wait.h>
+
 #include <csignal>
 #include <cstring>
 
+#include "daemon/supervisor/plain_text.h"
+
 namespace sockherd::supervisor {
+namespace {
+
+// Messages taken in one turn: a worker that floods its socket waits for the others' turn.
+constexpr int kMessagesPerTurn = 16;
+constexpr size_t kMaxStatusBytes = 512;
+
+}  // namespace
 
 Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(sd_event* loop, fleet::WorkerId id,
                                                             sys::SpawnRequest request,
@@ -20,7 +31,9 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(sd_event* loop, flee
   auto watch =
       Watch::on_exit(loop, self->pid(), [self](const siginfo_t& i) { self->report_exit(i); });
   if (!watch) {
-    self->send(SIGKILL);  // a worker whose end we can not see must not live
+    // A worker whose end we can not see must not live. Nothing but the kill is waited for here.
+    self->send(SIGKILL);
+    ::waitpid(self->pid(), nullptr, 0);
     return std::move(watch).error();
   }
   worker->exit_watch_ = std::move(watch).value();
@@ -33,13 +46,16 @@ void WorkerProcess::send(int signal) const {
 }
 
 void WorkerProcess::read_notifications() {
-  while (auto said = notify_.receive()) {
-    if (said->status) status_ = *said->status;
+  for (int i = 0; i < kMessagesPerTurn; ++i) {
+    const auto said = notify_.receive();
+    if (!said) return;
+    if (said->status) status_ = plain_text(*said->status, kMaxStatusBytes);
     callbacks_.on_notification(*said);
   }
 }
 
 void WorkerProcess::report_exit(const siginfo_t& info) {
+  read_notifications();  // what it said last came before its end
   fleet::WorkerExited exited{.id = id_, .code = info.si_status, .pid = info.si_pid};
   if (const auto error = sys::read_spawn_failure(child_.failure.get(), program_)) {
     exited.kind = fleet::ExitKind::NotStarted;
@@ -48,6 +64,7 @@ void WorkerProcess::report_exit(const siginfo_t& info) {
   } else if (info.si_code == CLD_EXITED) {
     exited.kind = fleet::ExitKind::Status;
     exited.detail = "exit " + std::to_string(info.si_status);
+    if (info.si_status != 0 && !status_.empty()) exited.detail += " (" + status_ + ")";
   } else {
     exited.kind = fleet::ExitKind::Signal;
     const char* name = ::sigabbrev_np(info.si_status);

@@ -32,7 +32,7 @@ class WorkerProcess {
 
   fleet::WorkerId id() const { return id_; }
   pid_t pid() const { return child_.pid; }
-  const std::string& status() const { return status_; }  // the last STATUS=
+  const std::string& status() const { return status_; }  // the last STATUS=, plain
   void send(int signal) const;
 
  private:
