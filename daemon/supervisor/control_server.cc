@@ -1,5 +1,6 @@
 #include "daemon/supervisor/control_server.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr int kBacklog = 64;
 constexpr size_t kMaxConnections = 64;
+constexpr int kAcceptsPerTurn = 16;
 
 struct UnrefMessage {
   void operator()(sd_bus_message* message) const { ::sd_bus_message_unref(message); }
@@ -122,7 +124,11 @@ int open_statistics(sd_bus_message* call, void* userdata, sd_bus_error* /*error*
   const char* pool = nullptr;
   if (const int read = ::sd_bus_message_read(call, "s", &pool); read < 0) return read;
   const auto fd = supervisor_of(userdata).hands().statistics().open_read_only(pool);
-  if (!fd) return refuse(call, {bus::kErrorNoSuchPool, fd.error().what});
+  if (!fd) {
+    const bool is_missing = fd.error().code == ENOENT;
+    return refuse(call,
+                  {is_missing ? bus::kErrorNoSuchPool : bus::kErrorUnavailable, fd.error().what});
+  }
   return ::sd_bus_reply_method_return(call, "h", fd.value().get());  // sd-bus duplicates it
 }
 
@@ -166,6 +172,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::create(sd_event* loop,
   std::unique_ptr<ControlServer> server(
       new ControlServer(loop, path, std::move(socket), supervisor));
   ControlServer* self = server.get();
+  server->spare_ = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   server->watch_ =
       TRY(Watch::on_readable(loop, self->socket_.get(), [self] { self->accept_all(); }));
   return server;
@@ -176,14 +183,26 @@ ControlServer::~ControlServer() {
 }
 
 void ControlServer::accept_all() {
-  while (true) {
-    UniqueFd connection(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    UniqueFd connection = accept_one();
+    if (!connection && (errno == EMFILE || errno == ENFILE)) {
+      // One that stays in the queue would wake us for ever.
+      spare_.reset();
+      connection = accept_one();
+      connection.reset();
+      spare_ = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+      return;
+    }
     if (!connection) return;
     if (connections_.size() >= kMaxConnections) continue;  // closes it
     if (auto served = serve(std::move(connection)); !served) {
       log::warn("control-connection-failed", {{"error", served.error().what}});
     }
   }
+}
+
+UniqueFd ControlServer::accept_one() const {
+  return UniqueFd(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
 }
 
 Result<void> ControlServer::serve(UniqueFd connection) {

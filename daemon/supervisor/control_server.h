@@ -35,15 +35,18 @@ class ControlServer {
   ControlServer(sd_event* loop, std::string path, UniqueFd socket, Supervisor& supervisor)
       : loop_(loop), path_(std::move(path)), socket_(std::move(socket)), supervisor_(supervisor) {}
   void accept_all();
+  UniqueFd accept_one() const;
   void forget(sd_bus* bus);
 
+  // Without flushing: that would wait for a client that does not read.
   struct Close {
-    void operator()(sd_bus* bus) const { ::sd_bus_flush_close_unref(bus); }
+    void operator()(sd_bus* bus) const { ::sd_bus_close_unref(bus); }
   };
 
   sd_event* loop_;
   std::string path_;
   UniqueFd socket_;
+  UniqueFd spare_;  // given up for a moment to turn clients away where descriptors have run out
   Supervisor& supervisor_;
   Watch watch_;
   std::vector<std::unique_ptr<sd_bus, Close>> connections_;
