@@ -27,26 +27,45 @@ Result<std::optional<sys::Identity>> identity_of(const std::string& user) {
 
 }  // namespace
 
-void AdminProcess::run(std::vector<UniqueFd> sockets, const config::Admin& admin, int config_text) {
+Result<std::unique_ptr<AdminProcess>> AdminProcess::create(
+    sd_event* loop, Setup setup, std::function<void(UniqueFd)> serve_control) {
+  std::unique_ptr<AdminProcess> admin(
+      new AdminProcess(loop, std::move(setup), std::move(serve_control)));
+  AdminProcess* self = admin.get();
+  admin->retry_ = TRY(Watch::timer(loop, [self] { self->start(); }));
+  admin->deadline_ = TRY(Watch::timer(loop, [self] { self->kill_leaving(); }));
+  return admin;
+}
+
+void AdminProcess::run(std::vector<AdminSocket> sockets, const config::Admin& admin,
+                       int config_text) {
   sockets_ = std::move(sockets);
   user_ = admin.user;
   config_text_ = UniqueFd(::fcntl(config_text, F_DUPFD_CLOEXEC, 3));
-  if (process_) {
-    process_->send(SIGTERM);
-    leaving_.push_back(std::move(process_));
-  }
+  dismiss();
   is_wanted_ = !sockets_.empty();
   if (is_wanted_) start();
 }
 
 void AdminProcess::stop(std::function<void()> stopped) {
   is_wanted_ = false;
-  retry_.reset();
+  dismiss();
   stopped_ = std::move(stopped);
-  if (process_) {
-    process_->send(SIGTERM);
-  } else {
-    stopped_();
+  if (leaving_.empty()) std::exchange(stopped_, nullptr)();
+}
+
+void AdminProcess::dismiss() {
+  retry_.disarm();
+  if (!process_) return;
+  process_->send(SIGTERM);
+  leaving_.push_back(std::move(process_));
+  deadline_.arm(monotonic_now() + setup_.stop_timeout);
+}
+
+void AdminProcess::kill_leaving() {
+  for (const auto& process : leaving_) {
+    log::warn("admin-stop-timeout", {{"pid", process->pid()}});
+    process->send(SIGKILL);
   }
 }
 
@@ -69,7 +88,9 @@ Result<void> AdminProcess::try_start() {
     request.arguments.insert(request.arguments.end(),
                              {"--set", override.key + "=" + override.value});
   }
-  for (const UniqueFd& socket : sockets_) request.fds.push_back({socket.get(), "sockherd.admin"});
+  for (const AdminSocket& socket : sockets_) {
+    request.fds.push_back({socket.fd.get(), "sockherd.admin"});
+  }
   request.fds.push_back({theirs.get(), bus::kControlFdName});
   request.fds.push_back({config_text_.get(), "sockherd.config"});
   request.identity = TRY(identity_of(user_));
@@ -84,23 +105,13 @@ Result<void> AdminProcess::try_start() {
 }
 
 void AdminProcess::on_exit(const fleet::WorkerExited& exited) {
-  if (exited.id != 0 && exited.id != number_) {  // one that was told to go
-    std::erase_if(leaving_, [&](const auto& p) { return p->id() == exited.id; });
+  if (std::erase_if(leaving_, [&](const auto& p) { return p->id() == exited.id; }) > 0) {
+    if (leaving_.empty() && stopped_) std::exchange(stopped_, nullptr)();
     return;
   }
   process_.reset();
-  if (!is_wanted_) {
-    if (stopped_) stopped_();
-    return;
-  }
   ++restarts_;
   if (exited.id != 0) log::warn("admin-exited", {{"how", exited.detail}});
-  auto timer = Watch::timer(loop_, [this] { start(); });
-  if (!timer) {
-    log::error("admin-restart-failed", {{"error", timer.error().what}});
-    return;
-  }
-  retry_ = std::move(timer).value();
   retry_.arm(monotonic_now() + kRetry);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <set>
 
 #include "daemon/base/assert.h"
 #include "daemon/base/log.h"
@@ -58,16 +59,19 @@ Result<sys::SpawnRequest> Hands::request_for(const fleet::Spawn& action, uint32_
   const config::Pool* pool = generation.config.find_pool(action.pool);
   SH_ASSERT(pool != nullptr);
   sys::SpawnRequest request;
+  // The sockets are there, but for a slot beyond the wanted ones that must be emptied once more
+  // after a reload gave the pool another listener.
+  TRY(prepare_slots(generation.config, *pool, action.slot + 1));
   for (const std::string& name : pool->listeners) {
     request.fds.push_back({listeners_.socket(name, action.slot), name});
   }
   request.environment = setup_.environment;
-  request.environment.push_back("SOCKHERD_POOL=" + action.pool);
-  request.environment.push_back("SOCKHERD_SLOT=" + std::to_string(action.slot));
-  request.environment.push_back("SOCKHERD_GENERATION=" + std::to_string(action.generation));
   for (const std::string& entry : pool->environment) {
     request.environment.push_back(with_slot(entry, action.slot));
   }
+  request.environment.push_back("SOCKHERD_POOL=" + action.pool);
+  request.environment.push_back("SOCKHERD_SLOT=" + std::to_string(action.slot));
+  request.environment.push_back("SOCKHERD_GENERATION=" + std::to_string(action.generation));
   if (!pool->command.empty()) {
     request.arguments = pool->command;
     request.nofile_soft = setup_.nofile_soft;
@@ -93,6 +97,7 @@ void Hands::carry_out(const fleet::Kill& action) {
 }
 
 void Hands::carry_out(const fleet::Serve& action) {
+  ++steers_;
   const config::Pool* pool = current().config.find_pool(action.pool);
   if (pool == nullptr) return;
   for (const std::string& name : pool->listeners) {
@@ -104,24 +109,43 @@ void Hands::carry_out(const fleet::Serve& action) {
 }
 
 void Hands::carry_out(const fleet::AwaitQuiet& action) {
-  std::vector<uint16_t> ports;
-  if (const config::Pool* pool = current().config.find_pool(action.pool)) {
-    for (const std::string& name : pool->listeners) {
-      const auto group = listeners_.groups().find(name);
-      if (group == listeners_.groups().end() || group->second.is_unix()) continue;
-      ports.push_back(group->second.address.port());
-    }
+  for (auto& [number, leaving] : quiet_) {
+    if (leaving.pool != action.pool) continue;
+    // An older watch that still runs must not speak for a slot that was served again since.
+    std::erase(leaving.slots, action.slot);
+    if (leaving.steer != steers_ || leaving.watch.has_looked()) continue;
+    leaving.slots.push_back(action.slot);
+    return;
   }
-  const auto key = std::pair(action.pool, action.slot);
-  auto watch = QuietWatch::create(loop_, std::move(ports), [this, key] {
-    quiet_.erase(key);
-    post_(fleet::SlotQuiet{key.first, key.second});
-  });
-  if (watch.ok()) {
-    quiet_[key] = std::move(watch).value();
-  } else {
+  const uint64_t number = next_watch_++;
+  auto watch =
+      QuietWatch::create(loop_, ports_of(action.pool), [this, number] { on_quiet(number); });
+  if (!watch) {  // the fleet does not wait for ever
     log::warn("quiet-watch-failed", {{"pool", action.pool}, {"error", watch.error().what}});
+    return;
   }
+  quiet_[number] = {action.pool, steers_, {action.slot}, std::move(watch).value()};
+}
+
+std::vector<uint16_t> Hands::ports_of(const std::string& pool_name) const {
+  std::vector<uint16_t> ports;
+  const config::Pool* pool = current().config.find_pool(pool_name);
+  if (pool == nullptr) return ports;
+  for (const std::string& name : pool->listeners) {
+    const auto group = listeners_.groups().find(name);
+    if (group == listeners_.groups().end() || group->second.is_unix()) continue;
+    ports.push_back(group->second.address.port());
+  }
+  return ports;
+}
+
+void Hands::on_quiet(uint64_t number) {
+  const auto found = quiet_.find(number);
+  SH_ASSERT(found != quiet_.end());
+  const std::string pool = std::move(found->second.pool);
+  const std::vector<uint32_t> slots = std::move(found->second.slots);
+  quiet_.erase(found);
+  for (const uint32_t slot : slots) post_(fleet::SlotQuiet{pool, slot});
 }
 
 Result<void> Hands::prepare_slots(const config::Config& config, const config::Pool& pool,
@@ -146,9 +170,14 @@ void Hands::forget_unused(const std::map<fleet::WorkerId, fleet::Worker>& worker
            });
   };
   std::erase_if(generations_, [&](const auto& g) { return !is_used(g.first); });
-  // An old worker accepts what waits in a removed listener before it drains: only then is ours
-  // closed.
-  if (generations_.size() == 1) listeners_.keep_only(current().config);
+  // An old worker accepts what waits in a removed listener before it drains: ours stays until then.
+  std::set<std::string> names;
+  for (const auto& [number, generation] : generations_) {
+    for (const config::Listener& listener : generation.config.listeners) {
+      names.insert(listener.name);
+    }
+  }
+  listeners_.keep_only(names);
 }
 
 const WorkerProcess* Hands::process(fleet::WorkerId id) const {

@@ -66,8 +66,18 @@ class Hands {
     uint32_t seat = 0;
     std::unique_ptr<WorkerProcess> process;
   };
+  // Slots that were steered away from together, and are quiet together: the kernel is asked once
+  // for all of them (0.5 ms each time on a machine with 24 GB).
+  struct Leaving {
+    std::string pool;
+    uint64_t steer = 0;  // which one took them away
+    std::vector<uint32_t> slots;
+    QuietWatch watch;
+  };
   Result<Running> start(const fleet::Spawn& action);
   Result<sys::SpawnRequest> request_for(const fleet::Spawn& action, uint32_t seat);
+  std::vector<uint16_t> ports_of(const std::string& pool) const;
+  void on_quiet(uint64_t number);
   void on_notification(fleet::WorkerId id, const sys::Notification& said);
   void on_exit(fleet::WorkerExited exited);
 
@@ -79,7 +89,9 @@ class Hands {
   std::map<uint32_t, Generation> generations_;
   uint32_t current_ = 0;
   std::map<fleet::WorkerId, Running> running_;
-  std::map<std::pair<std::string, uint32_t>, QuietWatch> quiet_;  // by pool and slot
+  uint64_t steers_ = 0;  // Serve actions so far
+  uint64_t next_watch_ = 0;
+  std::map<uint64_t, Leaving> quiet_;
 };
 
 }  // namespace sockherd::supervisor

@@ -1,6 +1,7 @@
 #include "daemon/supervisor/listeners.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "daemon/base/assert.h"
@@ -65,32 +66,66 @@ Result<void> Listeners::adopt_one(sys::PassedFd passed, const config::Config& co
 Result<void> Listeners::ensure(const config::Listener& listener, uint32_t slots) {
   auto found = groups_.find(listener.name);
   if (found == groups_.end()) {
-    if (listener.address.empty()) {
-      return Error{0,
-                   "listener " + listener.name +
-                       " has no address, and systemd passed no socket of that name: set address ="
-                       " or FileDescriptorName=" +
-                       listener.name + " in a socket unit"};
-    }
-    const auto address = TRY(sys::SocketAddress::parse(listener.address));
-    UniqueFd fd =
-        TRY(sys::bind_listener(address, sys::Sharing::ReusePort, static_cast<int>(listener.backlog),
-                               static_cast<mode_t>(listener.mode)));
-    Group group;
-    group.address = TRY(sys::SocketAddress::of_socket(fd.get()));  // port 0 has become a number
-    group.sockets.push_back(std::move(fd));
-    found = groups_.emplace(listener.name, std::move(group)).first;
+    found = groups_.emplace(listener.name, TRY(bind_group(listener))).first;
+  } else {
+    TRY(check_unmoved(listener, found->second));
   }
-  Group& group = found->second;
-  if (group.is_unix() || group.sockets.size() >= slots) return {};
-  if (!group.served.empty()) TRY(sys::steer_to(group.sockets.front().get(), group.served));
+  if (found->second.is_unix()) return {};
+  if (auto grown = grow(found->second, slots); !grown) {
+    return std::move(grown).error().in("listener " + listener.name);
+  }
+  return {};
+}
+
+Result<Listeners::Group> Listeners::bind_group(const config::Listener& listener) const {
+  if (listener.address.empty()) {
+    return Error{0, "listener " + listener.name +
+                        " has no address, and systemd passed no socket of that name: set address ="
+                        " or FileDescriptorName=" +
+                        listener.name + " in a socket unit"};
+  }
+  Group group;
+  group.bound = TRY(sys::SocketAddress::parse(listener.address));
+  // It would join the other's SO_REUSEPORT group, in which steering counts.
+  for (const auto& [name, other] : groups_) {
+    if (!(other.address == *group.bound)) continue;
+    return Error{0, "listener " + listener.name + ": " + listener.address + " is still held for" +
+                        " listener " + name + ", whose workers drain: keep its name, or reload" +
+                        " again once they are gone"};
+  }
+  group.sockets.push_back(TRY(sys::bind_listener(*group.bound, sys::Sharing::ReusePort,
+                                                 static_cast<int>(listener.backlog),
+                                                 static_cast<mode_t>(listener.mode))));
+  const int socket = group.sockets.front().get();
+  group.address = TRY(sys::SocketAddress::of_socket(socket));  // port 0 has become a number
+  return group;
+}
+
+// A socket can not move: what waits in its queue came to the address that it has.
+Result<void> Listeners::check_unmoved(const config::Listener& listener, const Group& group) {
+  if (!group.bound || listener.address.empty()) return {};  // adopted ones move with their unit
+  const auto address = TRY(sys::SocketAddress::parse(listener.address));
+  if (address == *group.bound) return {};
+  return Error{0, "listener " + listener.name + " listens on " + group.bound->text() +
+                      ", and a reload can not move it to " + listener.address +
+                      ": give the new address a listener of another name, or restart sockherd"};
+}
+
+// Adds clones, masked where others are served already.
+Result<void> Listeners::grow(Group& group, uint32_t slots) {
   while (group.sockets.size() < slots) {
-    auto clone = sys::clone_listener(group.sockets.front().get());
+    const int first = group.sockets.front().get();
+    const bool is_masking = !group.served.empty();
+    // A single socket that was bound without SO_REUSEPORT has no group to steer before its first
+    // clone has joined; what comes to that one in between waits there for its worker.
+    const bool has_group = group.sockets.size() > 1 || group.bound;
+    if (is_masking && has_group) TRY(sys::steer_to(first, group.served));
+    auto clone = sys::clone_listener(first);
     if (!clone) {
-      return std::move(clone).error().in("listener " + listener.name + " socket for slot " +
-                                         std::to_string(group.sockets.size()));
+      return std::move(clone).error().in("socket for slot " + std::to_string(group.sockets.size()));
     }
     group.sockets.push_back(std::move(clone).value());
+    if (is_masking && !has_group) TRY(sys::steer_to(first, group.served));
   }
   return {};
 }
@@ -109,7 +144,10 @@ Result<void> Listeners::serve(const std::string& name, const std::vector<uint32_
   if (found == groups_.end() || found->second.is_unix()) return {};
   Group& group = found->second;
   group.served = slots;
-  std::vector<uint32_t> members = slots;
+  std::vector<uint32_t> members;
+  // The kernel takes a number beyond the group for a failure of the program, and hashes over all.
+  std::copy_if(slots.begin(), slots.end(), std::back_inserter(members),
+               [&group](uint32_t slot) { return slot < group.sockets.size(); });
   if (members.empty()) {
     members.resize(group.adopted);
     std::iota(members.begin(), members.end(), 0U);
@@ -119,9 +157,15 @@ Result<void> Listeners::serve(const std::string& name, const std::vector<uint32_
   return sys::steer_to(member, members);
 }
 
-void Listeners::keep_only(const config::Config& config) {
-  std::erase_if(groups_,
-                [&config](const auto& g) { return config.find_listener(g.first) == nullptr; });
+void Listeners::keep_only(const std::set<std::string>& names) {
+  std::erase_if(groups_, [&names](const auto& g) {
+    return !names.contains(g.first) && g.second.adopted == 0;
+  });
+  for (auto& [name, group] : groups_) {
+    if (names.contains(name)) continue;
+    group.sockets.resize(group.adopted);
+    group.served.clear();
+  }
 }
 
 }  // namespace sockherd::supervisor

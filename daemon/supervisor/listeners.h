@@ -11,6 +11,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,8 +28,9 @@ class Listeners {
  public:
   struct Group {
     sys::SocketAddress address;
-    std::vector<UniqueFd> sockets;  // by slot; one for Unix
-    uint32_t adopted = 0;           // the first so many came from systemd
+    std::vector<UniqueFd> sockets;            // by slot; one for Unix
+    uint32_t adopted = 0;                     // the first so many came from systemd
+    std::optional<sys::SocketAddress> bound;  // what we bound, as configured; nothing = adopted
     std::vector<uint32_t>
         served;  // slots that new connections are steered to; empty = not steered yet
 
@@ -41,7 +44,8 @@ class Listeners {
   Result<void> adopt(std::vector<sys::PassedFd> passed, const config::Config& config);
 
   // Makes sure that the listener exists, bound where systemd passed none, with at least `slots`
-  // sockets. Errors: as bind_listener and clone_listener; what existed before stays.
+  // sockets. Errors: as bind_listener and clone_listener; an address that has changed since we
+  // bound it. What existed before stays, and so do the sockets that were made before the error.
   Result<void> ensure(const config::Listener& listener, uint32_t slots);
 
   // The socket of a slot, borrowed. Requires: ensure() for at least that slot.
@@ -51,16 +55,20 @@ class Listeners {
   // systemd keeps when we go.
   Result<void> serve(const std::string& name, const std::vector<uint32_t>& slots);
 
-  // Forgets every listener that `config` does not have: closes its sockets.
-  void keep_only(const config::Config& config);
+  // Forgets every other listener: closes the sockets that we made. Adopted ones stay, since nobody
+  // can ask systemd for them again: a later configuration may want them back.
+  void keep_only(const std::set<std::string>& names);
 
   const std::map<std::string, Group>& groups() const { return groups_; }
 
-  // The sockets passed under the name "admin", for the admin process. Empty after the first call.
-  std::vector<UniqueFd> take_admin() { return std::move(admin_); }
+  // The sockets passed under the name "admin", for the admin process.
+  const std::vector<UniqueFd>& admin() const { return admin_; }
 
  private:
   Result<void> adopt_one(sys::PassedFd passed, const config::Config& config);
+  Result<Group> bind_group(const config::Listener& listener) const;
+  static Result<void> check_unmoved(const config::Listener& listener, const Group& group);
+  static Result<void> grow(Group& group, uint32_t slots);
 
   std::map<std::string, Group> groups_;
   std::vector<UniqueFd> admin_;

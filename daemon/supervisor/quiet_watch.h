@@ -22,6 +22,10 @@ class QuietWatch {
   static Result<QuietWatch> create(sd_event* loop, std::vector<uint16_t> ports,
                                    std::function<void()> quiet);
 
+  // Whether the handshakes under way have been noted; before that, a slot steered away from in the
+  // same round may share this watch.
+  bool has_looked() const { return state_->has_looked; }
+
  private:
   struct State {
     std::vector<uint16_t> ports;

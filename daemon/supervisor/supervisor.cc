@@ -1,5 +1,6 @@
 #include "daemon/supervisor/supervisor.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,6 +45,12 @@ Result<void> make_directory(const std::string& path) {
   Error error = errno_error("create the runtime directory " + path);
   error.what += "; set RuntimeDirectory= in the unit, or daemon.runtime_directory";
   return error;
+}
+
+Result<UniqueFd> duplicate(int fd) {
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (!copy) return errno_error("F_DUPFD_CLOEXEC");
+  return copy;
 }
 
 log::Level log_level(const std::string& name) {
@@ -128,20 +135,25 @@ Supervisor::~Supervisor() = default;
 StartResult<void> Supervisor::start(std::vector<sys::PassedFd> passed, Generation first) {
   const fleet::Spec spec = fleet_spec(first);
   next_generation_ = first.number + 1;
+  // First of all: where another sockherd answers here, its listeners must not be touched.
+  auto control = ControlServer::create(loop_, runtime_directory_ + "/control", *this);
+  if (!control) return start_error(control.error());
+  control_ = std::move(control).value();
   if (auto adopted = hands_.listeners().adopt(std::move(passed), first.config); !adopted) {
     return StartError{ExitStatus::Configuration, adopted.error().what};
   }
   if (auto prepared = prepare(first, spec); !prepared) return start_error(prepared.error());
   hands_.set_current(first.number);
   hands_.add_generation(std::move(first));
-  auto control = ControlServer::create(loop_, runtime_directory_ + "/control", *this);
-  if (!control) return start_error(control.error());
-  control_ = std::move(control).value();
   auto timer = Watch::timer(loop_, [this] { post(fleet::Tick{}); });
   if (!timer) return start_error(timer.error());
   timer_ = std::move(timer).value();
   if (auto watched = watch_signals(); !watched) return start_error(watched.error());
-  if (auto started = start_admin(); !started) return start_error(started.error());
+  auto admin = admin_sockets(hands_.current().config.admin);
+  if (!admin) return start_error(admin.error());
+  if (auto started = run_admin(std::move(admin).value()); !started) {
+    return start_error(started.error());
+  }
   if (const int set = ::sd_event_set_watchdog(loop_, 1); set < 0) {
     return start_error(errno_error("sd_event_set_watchdog", -set));
   }
@@ -185,7 +197,7 @@ void Supervisor::carry_out(const fleet::Action& action) {
   } else if (const auto* failed = std::get_if<fleet::StartFailed>(&action)) {
     on_start_failed(failed->reason);
   } else if (std::holds_alternative<fleet::Finished>(action)) {
-    stop_admin(ExitStatus::Ok);
+    stop_admin();
   } else if (const auto* happened = std::get_if<fleet::Happened>(&action)) {
     const WorkerProcess* process = hands_.process(happened->id);
     log_transition(*happened, process != nullptr ? process->pid() : happened->pid);
@@ -216,27 +228,29 @@ void Supervisor::on_started_up() {
 
 void Supervisor::on_start_failed(const std::string& reason) {
   log::error("start-failed", {{"reason", reason}});
-  manager_.status("start failed: " + reason);
-  stop_admin(ExitStatus::Failure);
+  start_failure_ = reason;
+  post(fleet::Stop{});  // the workers of other pools may be serving already
 }
 
 // The admin process watches the drain to its end, so it is the last one to go.
-void Supervisor::stop_admin(ExitStatus status) {
+void Supervisor::stop_admin() {
   if (admin_) {
-    admin_->stop([this, status] { finish(status); });
+    admin_->stop([this] { finish(); });
   } else {
-    finish(status);
+    finish();
   }
 }
 
-void Supervisor::finish(ExitStatus status) {
+void Supervisor::finish() {
   if (has_finished_) return;
   has_finished_ = true;
+  const ExitStatus status = start_failure_.empty() ? ExitStatus::Ok : ExitStatus::Failure;
   log::info("stopped", {{"status", static_cast<int>(status)}});
   ::sd_event_exit(loop_, static_cast<int>(status));
 }
 
 std::string Supervisor::status_text() const {
+  if (!start_failure_.empty()) return "start failed: " + start_failure_;
   uint64_t ready = 0;
   uint64_t desired = 0;
   for (const auto& [name, pool] : fleet_.pools()) desired += pool.desired;
@@ -276,7 +290,7 @@ void Supervisor::on_stop_signal() {
   if (fleet_.is_stopping()) {
     log::notice("stopping-now");
     post(fleet::StopNow{});
-    if (fleet_.workers().empty()) finish(ExitStatus::Ok);
+    if (fleet_.workers().empty()) finish();
     return;
   }
   log::info("stopping");
@@ -340,16 +354,21 @@ std::optional<Refused> Supervisor::reload(Done done) {
   LoadedGeneration loaded = load_generation(config_, number);
   if (loaded.generation) {
     fleet::Spec spec = fleet_spec(*loaded.generation);
-    if (auto prepared = prepare(*loaded.generation, spec); prepared.ok()) {
+    auto prepared = prepare(*loaded.generation, spec);
+    auto admin = prepared.ok() ? admin_sockets(loaded.generation->config.admin)
+                               : Result<std::vector<AdminSocket>>(std::move(prepared).error());
+    if (admin.ok()) {
       const uint64_t ticket = next_ticket_++;
-      tickets_[ticket] = {.since = since, .generation = number, .done = std::move(done)};
+      tickets_[ticket] = {.since = since,
+                          .generation = number,
+                          .admin_sockets = std::move(admin).value(),
+                          .done = std::move(done)};
       hands_.add_generation(std::move(*loaded.generation));
       post(fleet::Reload{ticket, std::move(spec)});
       return std::nullopt;
-    } else {
-      hands_.listeners().keep_only(hands_.current().config);
-      loaded.faults.push_back(prepared.error().what);
     }
+    hands_.forget_unused(fleet_.workers());  // listeners that only the new configuration had
+    loaded.faults.push_back(admin.error().what);
   }
   const double seconds = std::chrono::duration<double>(monotonic_now() - since).count();
   record_reload(false, seconds, loaded.faults);
@@ -360,12 +379,12 @@ std::optional<Refused> Supervisor::reload(Done done) {
 void Supervisor::on_conclude(const fleet::Conclude& end) {
   const auto found = tickets_.find(end.ticket);
   if (found == tickets_.end()) return;
-  const Ticket ticket = std::move(found->second);
+  Ticket ticket = std::move(found->second);
   tickets_.erase(found);
   const double seconds = std::chrono::duration<double>(monotonic_now() - ticket.since).count();
   std::vector<std::string> reasons = end.reasons;
   if (ticket.generation) {
-    if (end.ok) adopt_generation(*ticket.generation);
+    if (end.ok) adopt_generation(*ticket.generation, std::move(ticket.admin_sockets));
     record_reload(end.ok, seconds, reasons);
   } else {
     log::info(
@@ -375,16 +394,20 @@ void Supervisor::on_conclude(const fleet::Conclude& end) {
   ticket.done({.ok = end.ok, .seconds = seconds, .reasons = std::move(reasons)});
 }
 
-void Supervisor::adopt_generation(uint32_t number) {
+void Supervisor::adopt_generation(uint32_t number, std::vector<AdminSocket> admin_sockets) {
   const config::Admin before = hands_.current().config.admin;
   hands_.set_current(number);
+  // The fleet says so only where the slots of a pool have changed; its listeners may be other ones.
+  for (const auto& [name, pool] : fleet_.pools()) {
+    if (!pool.served.empty()) hands_.carry_out(fleet::Serve{name, pool.served});
+  }
   log::set_level(log_level(hands_.current().config.daemon.log_level));
   const config::Admin& now = hands_.current().config.admin;
   if (before.enabled == now.enabled && before.address == now.address && before.hosts == now.hosts &&
       before.user == now.user) {
     return;
   }
-  if (auto started = start_admin(); !started) {
+  if (auto started = run_admin(std::move(admin_sockets)); !started) {
     log::error("admin-change-failed", {{"error", started.error().what}});
   }
 }
@@ -401,7 +424,7 @@ void Supervisor::record_reload(bool ok, double seconds, const std::vector<std::s
     log::info("reloaded",
               {{"generation", hands_.current().number}, {"seconds", std::to_string(seconds)}});
   }
-  manager_.ready();
+  if (fleet_.has_started()) manager_.ready();  // else it is still to come
   manager_.status(status_text());
 }
 
@@ -413,7 +436,8 @@ Result<void> Supervisor::prepare(const Generation& generation, const fleet::Spec
   for (const fleet::PoolSpec& pool : spec.pools) {
     const auto running = fleet_.pools().find(pool.name);
     const uint32_t desired = running == fleet_.pools().end() ? 0 : running->second.desired;
-    const uint32_t slots = std::max(pool.workers, std::min(desired, pool.max_workers));
+    // A count set at run time may be above the new max_workers until the reload is through.
+    const uint32_t slots = std::max(pool.workers, desired);
     TRY(hands_.prepare_slots(generation.config, *generation.config.find_pool(pool.name), slots));
   }
   return {};
@@ -424,7 +448,7 @@ Result<void> Supervisor::prepare(const Generation& generation, const fleet::Spec
 Result<void> Supervisor::check_capacity(const config::Config& config,
                                         const fleet::Spec& spec) const {
   constexpr uint64_t kOwn = 64;
-  constexpr uint64_t kPerWorker = 3 * 2;
+  constexpr uint64_t kPerWorker = 6;
   uint64_t needed = kOwn;
   for (const fleet::PoolSpec& pool : spec.pools) {
     const uint64_t listeners = config.find_pool(pool.name)->listeners.size();
@@ -437,39 +461,53 @@ Result<void> Supervisor::check_capacity(const config::Config& config,
                       ": lower `workers`, or raise LimitNOFILE= in the unit (ulimit -Hn)"};
 }
 
-Result<void> Supervisor::start_admin() {
-  const config::Admin& admin = hands_.current().config.admin;
-  std::vector<UniqueFd> sockets = TRY(admin_sockets(admin));
+Result<void> Supervisor::run_admin(std::vector<AdminSocket> sockets) {
   if (sockets.empty() && !admin_) return {};
   if (!admin_) {
     AdminProcess::Setup setup{.program = TRY(find_program("sockherd-admin")),
                               .runtime_directory = runtime_directory_,
                               .environment = environment_,
                               .overrides = config_.overrides};
-    admin_ = std::make_unique<AdminProcess>(loop_, std::move(setup), [this](UniqueFd control) {
+    admin_ = TRY(AdminProcess::create(loop_, std::move(setup), [this](UniqueFd control) {
       if (auto served = control_->serve(std::move(control)); !served) {
         log::error("admin-control-failed", {{"error", served.error().what}});
       }
-    });
+    }));
   }
-  admin_->run(std::move(sockets), admin, hands_.current().text.get());
+  const Generation& generation = hands_.current();
+  admin_->run(std::move(sockets), generation.config.admin, generation.text.get());
   return {};
 }
 
-// The sockets that systemd passed under the name "admin", else those of the configuration.
-Result<std::vector<UniqueFd>> Supervisor::admin_sockets(const config::Admin& admin) {
-  std::vector<UniqueFd> sockets = hands_.listeners().take_admin();
-  if (!admin.enabled) return std::vector<UniqueFd>();
+// The sockets that systemd passed under the name "admin", else those of the configuration; each one
+// that is open already is taken again, since nobody can bind it twice.
+Result<std::vector<AdminSocket>> Supervisor::admin_sockets(const config::Admin& admin) const {
+  std::vector<AdminSocket> sockets;
+  if (!admin.enabled) return sockets;
+  for (const UniqueFd& passed : hands_.listeners().admin()) {
+    sockets.push_back({"", TRY(duplicate(passed.get()))});
+  }
   if (!sockets.empty()) return sockets;
   for (const std::string& text : admin.address) {
-    const auto address = TRY(sys::SocketAddress::parse(text));
-    auto socket = sys::bind_listener(address, sys::Sharing::Exclusive, kAdminBacklog, kAdminMode);
+    auto socket = admin_socket(text);
     if (!socket) return std::move(socket).error().in("admin.address");
-    log::info("admin-listens",
-              {{"address", sys::SocketAddress::of_socket(socket.value().get())->text()}});
-    sockets.push_back(std::move(socket).value());
+    sockets.push_back({text, std::move(socket).value()});
   }
   return sockets;
+}
+
+Result<UniqueFd> Supervisor::admin_socket(const std::string& text) const {
+  if (admin_) {
+    for (const AdminSocket& open : admin_->sockets()) {
+      if (open.address == text) return duplicate(open.fd.get());
+    }
+  }
+  const auto address = TRY(sys::SocketAddress::parse(text));
+  UniqueFd socket =
+      TRY(sys::bind_listener(address, sys::Sharing::Exclusive, kAdminBacklog, kAdminMode));
+  const auto bound = TRY(sys::SocketAddress::of_socket(socket.get()));
+  log::info("admin-listens", {{"address", bound.text()}});
+  return socket;
 }
 
 }  // namespace sockherd::supervisor

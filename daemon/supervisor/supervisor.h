@@ -84,8 +84,9 @@ class Supervisor {
 
   StartResult<void> start(std::vector<sys::PassedFd> passed, Generation first);
   Result<void> watch_signals();
-  Result<void> start_admin();
-  Result<std::vector<UniqueFd>> admin_sockets(const config::Admin& admin);
+  Result<void> run_admin(std::vector<AdminSocket> sockets);
+  Result<std::vector<AdminSocket>> admin_sockets(const config::Admin& admin) const;
+  Result<UniqueFd> admin_socket(const std::string& text) const;
 
   void post(fleet::Event event);
   void process_events();
@@ -93,8 +94,8 @@ class Supervisor {
   void on_conclude(const fleet::Conclude& end);
   void on_started_up();
   void on_start_failed(const std::string& reason);
-  void stop_admin(ExitStatus status);
-  void finish(ExitStatus status);
+  void stop_admin();
+  void finish();
   void after_events();
 
   void on_stop_signal();
@@ -102,13 +103,14 @@ class Supervisor {
 
   Result<void> prepare(const Generation& generation, const fleet::Spec& spec);
   Result<void> check_capacity(const config::Config& config, const fleet::Spec& spec) const;
-  void adopt_generation(uint32_t number);
+  void adopt_generation(uint32_t number, std::vector<AdminSocket> admin_sockets);
   void record_reload(bool ok, double seconds, const std::vector<std::string>& reasons);
   std::string status_text() const;
 
   struct Ticket {
     Instant since;
-    std::optional<uint32_t> generation;  // of a reload
+    std::optional<uint32_t> generation;      // of a reload
+    std::vector<AdminSocket> admin_sockets;  // of a reload, taken into use when it succeeds
     Done done;
   };
 
@@ -132,6 +134,7 @@ class Supervisor {
   uint64_t next_ticket_ = 1;
   uint32_t next_generation_ = 1;
   ReloadRecord reloads_;
+  std::string start_failure_;  // "" = none
   bool has_finished_ = false;
 };
 
