@@ -124,13 +124,10 @@ void place_fds(std::vector<int>& fds, int& pipe) {
   ::close_range(static_cast<unsigned>(beyond), ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
-void change_identity(const std::optional<Identity>& identity, int pipe) {
-  // Without ambient capabilities a program that is not root has none after exec (capabilities(7)).
-  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  if (!identity) return;
-  if (::setgroups(1, &identity->gid) != 0 ||
-      ::setresgid(identity->gid, identity->gid, identity->gid) != 0 ||
-      ::setresuid(identity->uid, identity->uid, identity->uid) != 0 ||
+void change_identity(const Identity& identity, int pipe) {
+  if (::setgroups(1, &identity.gid) != 0 ||
+      ::setresgid(identity.gid, identity.gid, identity.gid) != 0 ||
+      ::setresuid(identity.uid, identity.uid, identity.uid) != 0 ||
       ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     fail(pipe, Stage::Identity);
   }
@@ -143,14 +140,28 @@ void set_nofile(unsigned long soft, int pipe) {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) fail(pipe, Stage::Limit);
 }
 
+// A program that only we can reach (a build in somebody's home) may still be run by the other user:
+// it is opened before the change.
+[[noreturn]] void exec_as(const Identity& identity, const Plan& plan, int pipe) {
+  const int program = ::open(plan.arguments[0], O_PATH | O_CLOEXEC);
+  if (program < 0) fail(pipe, Stage::Exec);
+  change_identity(identity, pipe);
+  ::execveat(program, "", plan.arguments.data(), plan.environment.data(), AT_EMPTY_PATH);
+  fail(pipe, Stage::Exec);
+}
+
 [[noreturn]] void run_child(const SpawnRequest& request, Plan& plan, int pipe) {
   reset_signals();
+  // Ctrl-C at a terminal is for the supervisor, which then drains us.
+  ::setpgid(0, 0);
   place_fds(plan.fds, pipe);
   constexpr size_t kPrefix = sizeof "LISTEN_PID=" - 1;
   char* digits = plan.listen_pid.data() + kPrefix;
   *std::to_chars(digits, plan.listen_pid.data() + plan.listen_pid.size(), ::getpid()).ptr = '\0';
   if (request.nofile_soft) set_nofile(*request.nofile_soft, pipe);
-  change_identity(request.identity, pipe);
+  // Without ambient capabilities a program that is not root has none after exec (capabilities(7)).
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  if (request.identity) exec_as(*request.identity, plan, pipe);
   ::execvpe(plan.arguments[0], plan.arguments.data(), plan.environment.data());
   fail(pipe, Stage::Exec);
 }

@@ -32,7 +32,8 @@ struct SpawnRequest {
   // "NAME=value", the whole of it; of several with one name the last counts. LISTEN_* are added.
   std::vector<std::string> environment;
   std::vector<PassFd> fds;                   // at 3, 4, ... in this order; no others are inherited
-  std::optional<Identity> identity;          // become this user, for good (no_new_privs)
+  std::optional<Identity> identity;          // become this user, for good (no_new_privs);
+                                             // arguments[0] is a path then
   std::optional<unsigned long> nofile_soft;  // soft limit of descriptors to set
 };
 

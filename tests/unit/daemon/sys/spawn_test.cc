@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <filesystem>
 
 #include "daemon/sys/activation.h"
 #include "tests/unit/daemon/sys/peers.h"
@@ -163,6 +164,26 @@ TEST(Spawn, BecomesAnotherUserForGood) {
             std::move(request));
   EXPECT_EQ(ended.output,
             "65534\n65534\nCapEff:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n");
+}
+
+TEST(Spawn, AnotherUserRunsAProgramThatOnlyWeCanReach) {
+  SKIP_UNLESS_ROOT();
+  char home[] = "/tmp/sh-home-XXXXXX";
+  ASSERT_NE(::mkdtemp(home), nullptr);  // mode 0700
+  const std::string program = std::string(home) + "/program";
+  std::filesystem::copy_file("/bin/true", program);
+  auto child = spawn({.arguments = {program}, .identity = Identity{kNobody, kNobody}});
+  ASSERT_TRUE(child.ok());
+  int status = -1;
+  ::waitpid(child->pid, &status, 0);
+  EXPECT_EQ(status, 0);
+  std::filesystem::remove_all(home);
+}
+
+TEST(Spawn, LeavesTheProcessGroupOfTheTerminal) {
+  const Ended ended = shell("ps -o pgid= -p $$ | tr -d ' ' >&3; echo $$ >&3");
+  const size_t half = ended.output.size() / 2;
+  EXPECT_EQ(ended.output.substr(0, half), ended.output.substr(half));
 }
 
 TEST(Spawn, ReportsAUserThatItMayNotBecome) {
