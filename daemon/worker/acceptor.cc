@@ -40,6 +40,12 @@ void refuse_and_close(UniqueFd fd) {
   shut_down_sending(fd.get());
 }
 
+// The flag belongs to the open file, which others hold too and can change.
+bool set_nonblocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  return flags >= 0 && ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
 Result<int> socket_option(int fd, int option, const char* name) {
   int value = 0;
   socklen_t size = sizeof value;
@@ -62,8 +68,7 @@ Result<std::unique_ptr<Acceptor>> Acceptor::create(Service& service, UniqueFd li
     return Error{EINVAL, "is a socket that does not listen"};
   }
   const bool is_shared = TRY(socket_option(fd, SO_DOMAIN, "SO_DOMAIN")) == AF_UNIX;
-  const int flags = ::fcntl(fd, F_GETFL);
-  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) return errno_error("O_NONBLOCK");
+  if (!set_nonblocking(fd)) return errno_error("O_NONBLOCK");
   if (!is_shared) {  // accepted sockets inherit it; an answer is one send, so nothing is to be held
     const int on = 1;
     if (::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
@@ -145,6 +150,7 @@ void Acceptor::take(UniqueFd fd) {
 }
 
 void Acceptor::finish() {
+  set_nonblocking(listener_.get());  // here the queue is emptied to its end: it must not block
   for (unsigned i = 0; i < kMostAtFinish; ++i) {
     if (service_.connections.size() >= service_.limits.max_connections) break;
     if (accept_one() != Outcome::Accepted) break;

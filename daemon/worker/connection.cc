@@ -22,6 +22,10 @@ constexpr unsigned kReadsPerTurn = 16;
 constexpr Duration kDrainIdle = milliseconds(500);
 constexpr Duration kDrainSpread = milliseconds(250);
 
+// A client that has connected and said nothing (a browser that connects in advance) does not hold
+// up a drain for all of header_timeout; one that is slow still gets its answer.
+constexpr Duration kDrainSilence = seconds(3);
+
 // Lingering close (RFC 9112 section 9.6): closing a socket with unread bytes resets it, and the
 // reset overtakes the answer.
 constexpr Duration kLingerIdle = seconds(2);
@@ -132,6 +136,10 @@ bool Connection::watch_socket() {
 bool Connection::is_reading() const {
   return (phase_ == Phase::Head || phase_ == Phase::Body) && !last_answer_ &&
          !answers_.is_blocked() && !ended_;
+}
+
+bool Connection::is_silent() const {
+  return is_fresh_ && phase_ == Phase::Head && in_.is_empty();
 }
 
 bool Connection::is_idle() const {
@@ -430,9 +438,11 @@ Instant Connection::deadline_for_phase() const {
   if (answers_.is_blocked()) return answers_.sent_at() + limits.write_timeout;
   if (phase_ == Phase::Body) return received_at_ + limits.body_timeout;
   if (phase_ == Phase::Answer) return kNever;  // the job has its own
+  const bool is_draining = service_.phase == ServicePhase::Draining;
+  if (is_silent() && is_draining) return began_ + std::min(limits.header_timeout, kDrainSilence);
   if (is_fresh_ || !in_.is_empty()) return began_ + limits.header_timeout;
   const Instant idle_since = std::max(received_at_, answers_.sent_at());
-  if (service_.phase == ServicePhase::Draining) return std::max(idle_since + kDrainIdle, began_);
+  if (is_draining) return std::max(idle_since + kDrainIdle, began_);
   return idle_since + limits.keepalive_timeout;
 }
 
@@ -471,7 +481,8 @@ void Connection::on_idle_timeout() {
 }
 
 void Connection::drain(double spread) {
-  if (phase_ != Phase::Head || !in_.is_empty() || is_fresh_) return;
+  if (phase_ != Phase::Head || !in_.is_empty()) return;
+  if (is_fresh_) return set_deadline(deadline_for_phase());
   const auto wait = std::chrono::duration_cast<Duration>(kDrainSpread * spread);
   began_ = service_.loop.now() + wait;
   if (answers_.is_empty()) set_deadline(deadline_for_phase());

@@ -37,8 +37,8 @@ class Stop(DaemonCase):
         self.assertEqual(processes.session_of(daemon.pid), [])
 
     def test_idle_connections_do_not_hold_up_the_end(self):
-        """Nobody waits for keepalive_timeout."""
-        daemon = self.ready(basic_config(pool='drain_timeout = "60s"'))
+        """Nobody waits for keepalive_timeout, nor for header_timeout of a client that says nothing."""
+        daemon = self.ready(basic_config(pool='drain_timeout = "60s"\nheader_timeout = "60s"'))
         with Wire(daemon.address("web")) as idle, Wire(daemon.address("web")):
             idle.ask("GET /plaintext HTTP/1.1\r\nHost: x\r\n\r\n")
             daemon.signal(signal.SIGTERM)

@@ -103,12 +103,17 @@ class Activation(SystemCase):
         self.assertEqual(request(web_address(), "GET", "/plaintext").status, 200)
 
     def test_bad_configuration_at_start(self):
-        """Fails once with status 6 and the place, and is not started again and again."""
+        """Fails with status 6 and the place; whoever waits is served as soon as it is mended."""
         CONFIG.write_text("[pool.web]\nwokers = 2\n")
         self.assertNotEqual(systemctl("start", SERVICE, check=False).returncode, 0)
         self.assertEqual(show("ExecMainStatus"), "6", journal())
         self.assertRegex(journal(), r"sockherd\.toml:2:1: .*wokers")
-        self.assertEqual(show("NRestarts"), "0")
+        with connect(web_address()) as waiting:
+            waiting.sendall(b"GET /plaintext HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            until(lambda: int(show("NRestarts")) > 1, "further tries", explain=journal)
+            configure()
+            waiting.settimeout(20)
+            self.assertIn(b"Hello, World!", b"".join(iter(lambda: waiting.recv(4096), b"")))
 
     def test_watchdog(self):
         """A supervisor that hangs is replaced by systemd."""

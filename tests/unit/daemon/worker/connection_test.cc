@@ -559,6 +559,15 @@ TEST(Connection, DrainAnswersAConnectionThatHasSaidNothingYet) {
   EXPECT_THAT(answer, HasSubstr("\r\nConnection: close\r\n"));
 }
 
+TEST(Connection, DrainDoesNotWaitLongForASilentClient) {
+  Harness harness;
+  Client client = harness.connect();
+  harness.drain();
+  harness.advance(milliseconds(3100));
+  EXPECT_TRUE(client.is_ended());
+  EXPECT_EQ(harness.open_connections(), 0u);
+}
+
 TEST(Connection, DrainEndsAnIdleConnectionAfterAGrace) {
   Harness harness;
   Client client = harness.connect();
