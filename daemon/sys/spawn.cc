@@ -147,6 +147,8 @@ void set_nofile(unsigned long soft, int pipe) {
   if (program < 0) fail(pipe, Stage::Exec);
   change_identity(identity, pipe);
   ::execveat(program, "", plan.arguments.data(), plan.environment.data(), AT_EMPTY_PATH);
+  // ENOENT: a script, whose interpreter must open it by its name (execveat(2)).
+  if (errno == ENOENT) ::execve(plan.arguments[0], plan.arguments.data(), plan.environment.data());
   fail(pipe, Stage::Exec);
 }
 
