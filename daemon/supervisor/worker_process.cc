@@ -43,6 +43,8 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(sd_event* loop, flee
 void WorkerProcess::send(int signal) const {
   // The child has not been reaped as long as this object exists, so the pid is still its own.
   ::kill(child_.pid, signal);
+  // It leads a process group: what a wrapper script has started must not outlive the last resort.
+  if (signal == SIGKILL) ::kill(-child_.pid, SIGKILL);
 }
 
 void WorkerProcess::read_notifications() {

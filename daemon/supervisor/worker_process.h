@@ -33,7 +33,7 @@ class WorkerProcess {
   fleet::WorkerId id() const { return id_; }
   pid_t pid() const { return child_.pid; }
   const std::string& status() const { return status_; }  // the last STATUS=, plain
-  void send(int signal) const;
+  void send(int signal) const;  // SIGKILL goes to all that it has started, too
 
  private:
   WorkerProcess(fleet::WorkerId id, std::string program, sys::NotifySocket socket,

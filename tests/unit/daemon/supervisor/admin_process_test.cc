@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
-#include "daemon/base/log.h"
+#include "daemon/base/clock.h"
 #include "daemon/sys/listen_socket.h"
 #include "daemon/sys/shared_memory.h"
 #include "tests/unit/daemon/supervisor/loop.h"
@@ -49,7 +49,14 @@ class AdminProcessTest : public LoopTest {
 
   // Until the program has begun: it makes a file, whose name it must be told.
   void run_until_exists(const std::string& name) {
-    while (::access(directory_.path(name).c_str(), F_OK) != 0) ::sd_event_run(loop(), 1000);
+    bool is_due = false;
+    Watch timer;
+    timer = Watch::timer(loop(), [&] {
+              is_due = ::access(directory_.path(name).c_str(), F_OK) == 0;
+              timer.arm(monotonic_now() + std::chrono::milliseconds(2));
+            }).value();
+    timer.arm(monotonic_now());
+    run_until([&] { return is_due; });
   }
 
   worker::TemporaryDirectory directory_;

@@ -25,9 +25,9 @@ class WorkerProcessTest : public LoopTest {
 
   std::string notify_path() const { return directory_.path("n"); }
 
-  void start(std::vector<std::string> arguments) {
+  void start(std::vector<std::string> arguments, std::vector<sys::PassFd> fds = {}) {
     auto started = WorkerProcess::start(
-        loop(), 7, {.arguments = std::move(arguments)}, notify_path(),
+        loop(), 7, {.arguments = std::move(arguments), .fds = std::move(fds)}, notify_path(),
         {.on_notification = [this](const sys::Notification& said) { take(said); },
          .on_exit =
              [this](fleet::WorkerExited exited) {
@@ -108,6 +108,22 @@ TEST_F(WorkerProcessTest, SendsSignalsToItsWorker) {
   start_shell("exec sleep 60");
   worker_->send(SIGKILL);
   EXPECT_EQ(run_to_the_end().detail, "signal KILL");
+}
+
+// Found in review: the program behind a wrapper script went on accepting from the slot.
+TEST_F(WorkerProcessTest, KillsWhatItsWorkerHasStartedToo) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  start({"/bin/sh", "-c", "sleep 60 & echo >&3; wait"}, {{write_end.get(), "alive"}});
+  write_end.reset();
+  char byte = 0;
+  ASSERT_EQ(::read(read_end.get(), &byte, 1), 1) << "both are there";
+  worker_->send(SIGKILL);
+  run_to_the_end();
+  ASSERT_TRUE(sys::wait_readable(read_end.get()));
+  EXPECT_EQ(::read(read_end.get(), &byte, 1), 0) << "neither is there";
 }
 
 TEST_F(WorkerProcessTest, TellsWhyItsWorkerCouldNotBeStarted) {
