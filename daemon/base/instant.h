@@ -12,7 +12,8 @@ using Duration = std::chrono::nanoseconds;
 struct Instant {
   Duration since_boot{0};
 
-  // clang-tidy 14 means the 0 inside the defaulted comparison. NOLINTNEXTLINE(modernize-use-nullptr)
+  // clang-tidy 14 means the 0 inside the defaulted comparison.
+  // NOLINTNEXTLINE(modernize-use-nullptr)
   friend auto operator<=>(const Instant&, const Instant&) = default;
   friend Instant operator+(Instant at, Duration wait) { return {at.since_boot + wait}; }
   friend Duration operator-(Instant later, Instant earlier) {
