@@ -135,9 +135,10 @@ TEST_F(ControlServerTest, TurnsClientsAwayWhereDescriptorsHaveRunOut) {
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const UniqueFd lowest_free(::fcntl(client.get(), F_DUPFD_CLOEXEC, 0));
   const rlimit none{static_cast<rlim_t>(lowest_free.get()), before.rlim_max};
+  sd_event* running = loop();  // a sanitizer checks member calls with pipes
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
   int turns = 0;
-  while (turns < 100 && ::sd_event_run(loop(), 0) > 0) ++turns;
+  while (turns < 100 && ::sd_event_run(running, 0) > 0) ++turns;
   ::setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_LT(turns, 100);
   EXPECT_TRUE(answers_ping());
