@@ -73,6 +73,13 @@ void append_value(std::string& line, std::string_view value) {
 
 }  // namespace
 
+Level level_named(std::string_view name) {
+  if (name == "error") return Level::Error;
+  if (name == "warning") return Level::Warning;
+  if (name == "notice") return Level::Notice;
+  return name == "debug" ? Level::Debug : Level::Info;
+}
+
 void set_level(Level level) {
   sink().level = level;
 }
@@ -81,7 +88,7 @@ uint64_t count(Level level) {
   return sink().counts[static_cast<size_t>(level)];
 }
 
-std::string format(std::string_view event, Facts facts) {
+std::string format(std::string_view event, std::span<const Fact> facts) {
   std::string line(event);
   for (const Fact& fact : facts) {
     line += ' ';
@@ -92,7 +99,7 @@ std::string format(std::string_view event, Facts facts) {
   return line;
 }
 
-void write(Level level, std::string_view event, Facts facts) {
+void write(Level level, std::string_view event, std::span<const Fact> facts) {
   ++sink().counts[static_cast<size_t>(level)];
   if (level > sink().level) return;
   std::string line;

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -32,13 +33,19 @@ struct Fact {
 };
 using Facts = std::initializer_list<Fact>;
 
+// "error", "warning", "notice", "debug"; Info for everything else.
+Level level_named(std::string_view name);
+
 // Lines below `level` are dropped. The default is Info.
 void set_level(Level level);
 
 // How many lines of `level` were written or dropped since the start (for the metrics).
 uint64_t count(Level level);
 
-void write(Level level, std::string_view event, Facts facts);
+void write(Level level, std::string_view event, std::span<const Fact> facts);
+inline void write(Level level, std::string_view event, Facts facts) {
+  write(level, event, std::span(facts.begin(), facts.size()));
+}
 
 inline void error(std::string_view event, Facts facts = {}) {
   write(Level::Error, event, facts);
@@ -58,6 +65,9 @@ inline void debug(std::string_view event, Facts facts = {}) {
 
 // The line as it is written, without prefix: values with blanks, quotes or control characters are
 // quoted and escaped, so that one event is always one line.
-std::string format(std::string_view event, Facts facts);
+std::string format(std::string_view event, std::span<const Fact> facts);
+inline std::string format(std::string_view event, Facts facts) {
+  return format(event, std::span(facts.begin(), facts.size()));
+}
 
 }  // namespace sockherd::log

@@ -1,5 +1,7 @@
 #include "daemon/supervisor/journal.h"
 
+#include <vector>
+
 #include "daemon/base/log.h"
 
 namespace sockherd::supervisor {
@@ -38,19 +40,13 @@ Line line_of(fleet::What what) {
 
 void log_transition(const fleet::Happened& happened, pid_t pid) {
   const Line line = line_of(happened.what);
-  if (happened.id == 0) {
-    log::write(line.level, line.event,
-               {{"pool", happened.pool},
-                {"generation", happened.generation},
-                {"detail", happened.detail}});
-    return;
-  }
-  log::write(line.level, line.event,
-             {{"pool", happened.pool},
-              {"slot", happened.slot},
-              {"generation", happened.generation},
-              {"pid", pid},
-              {"detail", happened.detail}});
+  std::vector<log::Fact> facts;
+  if (!happened.pool.empty()) facts.emplace_back("pool", happened.pool);
+  if (happened.id != 0) facts.emplace_back("slot", happened.slot);
+  facts.emplace_back("generation", happened.generation);
+  if (pid != 0) facts.emplace_back("pid", pid);
+  if (!happened.detail.empty()) facts.emplace_back("detail", happened.detail);
+  log::write(line.level, line.event, facts);
 }
 
 }  // namespace sockherd::supervisor

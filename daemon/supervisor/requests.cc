@@ -1,0 +1,191 @@
+// Requests: the part of Supervisor that scales, restarts and reloads for those who ask, over the
+// control interface or by a signal, and tells them how it went.
+#include <algorithm>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/bus/interface.h"
+#include "daemon/supervisor/supervisor.h"
+#include "daemon/sys/resources.h"
+
+namespace sockherd::supervisor {
+namespace {
+
+Refused refused(fleet::Refusal refusal, const fleet::Fleet& fleet, const std::string& pool) {
+  switch (refusal) {
+    case fleet::Refusal::NoSuchPool: {
+      std::string known;
+      for (const auto& [name, p] : fleet.pools()) known += " " + name;
+      return {bus::kErrorNoSuchPool, "there is no pool " + pool + "; there are:" + known};
+    }
+    case fleet::Refusal::NoSuchSlot:
+      return {bus::kErrorNoSuchSlot,
+              "pool " + pool + " has the slots 0 to " +
+                  std::to_string(fleet.pools().find(pool)->second.desired - 1)};
+    case fleet::Refusal::OutOfRange:
+      return {bus::kErrorOutOfRange,
+              "pool " + pool + " can have 1 to " +
+                  std::to_string(fleet.pools().find(pool)->second.spec.max_workers) +
+                  " workers (max_workers)"};
+    case fleet::Refusal::Busy:
+      return {bus::kErrorBusy, "another reload or restart is running; try again when it has ended"};
+    case fleet::Refusal::Stopping:
+      return {bus::kErrorStopping, "sockherd is stopping"};
+    case fleet::Refusal::None:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<Refused> Supervisor::scale(const std::string& pool, uint32_t workers,
+                                         uint32_t* before) {
+  const fleet::Scale request{pool, workers};
+  if (const auto no = fleet_.refusal(request); no != fleet::Refusal::None) {
+    return refused(no, fleet_, pool);
+  }
+  *before = fleet_.pools().find(pool)->second.desired;
+  const Generation& generation = hands_.current();
+  fleet::Spec spec = fleet_spec(generation);
+  for (fleet::PoolSpec& p : spec.pools) {
+    if (p.name == pool) p.workers = workers;
+  }
+  auto prepared = check_capacity(generation.config, spec);
+  if (prepared.ok()) {
+    prepared = hands_.prepare_slots(generation.config, *generation.config.find_pool(pool), workers);
+  }
+  if (!prepared) return Refused{bus::kErrorUnavailable, prepared.error().what};
+  post(request);
+  return std::nullopt;
+}
+
+std::optional<Refused> Supervisor::restart(const std::string& pool, std::optional<uint32_t> slot,
+                                           Done done) {
+  fleet::Restart request{.pool = pool, .slot = slot};
+  if (const auto no = fleet_.refusal(request); no != fleet::Refusal::None) {
+    return refused(no, fleet_, pool);
+  }
+  request.ticket = next_ticket_++;
+  tickets_[request.ticket] = {.since = monotonic_now(), .done = std::move(done)};
+  post(std::move(request));
+  return std::nullopt;
+}
+
+std::optional<Refused> Supervisor::reload(Done done) {
+  if (const auto no = fleet_.refusal(fleet::Reload{}); no != fleet::Refusal::None) {
+    return refused(no, fleet_, "");
+  }
+  const Instant since = monotonic_now();
+  manager_.reloading(since);
+  const uint32_t number = next_generation_++;
+  LoadedGeneration loaded = load_generation(config_, number);
+  if (loaded.generation) {
+    fleet::Spec spec = fleet_spec(*loaded.generation);
+    auto prepared = prepare(*loaded.generation, spec);
+    auto admin = prepared.ok() ? admin_sockets(loaded.generation->config.admin)
+                               : Result<std::vector<AdminSocket>>(std::move(prepared).error());
+    if (admin.ok()) {
+      const uint64_t ticket = next_ticket_++;
+      tickets_[ticket] = {.since = since,
+                          .generation = number,
+                          .admin_sockets = std::move(admin).value(),
+                          .done = std::move(done)};
+      hands_.add_generation(std::move(*loaded.generation));
+      post(fleet::Reload{ticket, std::move(spec)});
+      return std::nullopt;
+    }
+    hands_.forget_unused(fleet_.workers());  // listeners that only the new configuration had
+    loaded.faults.push_back(admin.error().what);
+  }
+  const double seconds = std::chrono::duration<double>(monotonic_now() - since).count();
+  record_reload(false, seconds, loaded.faults);
+  done({.ok = false, .seconds = seconds, .reasons = loaded.faults});
+  return std::nullopt;
+}
+
+void Supervisor::on_conclude(const fleet::Conclude& end) {
+  const auto found = tickets_.find(end.ticket);
+  if (found == tickets_.end()) return;
+  Ticket ticket = std::move(found->second);
+  tickets_.erase(found);
+  const double seconds = std::chrono::duration<double>(monotonic_now() - ticket.since).count();
+  std::vector<std::string> reasons = end.reasons;
+  if (ticket.generation) {
+    if (end.ok) adopt_generation(*ticket.generation, std::move(ticket.admin_sockets));
+    record_reload(end.ok, seconds, reasons);
+  } else {
+    log::info(
+        end.ok ? "restart-done" : "restart-failed",
+        {{"seconds", std::to_string(seconds)}, {"reason", reasons.empty() ? "" : reasons[0]}});
+  }
+  ticket.done({.ok = end.ok, .seconds = seconds, .reasons = std::move(reasons)});
+}
+
+void Supervisor::adopt_generation(uint32_t number, std::vector<AdminSocket> admin_sockets) {
+  const config::Admin before = hands_.current().config.admin;
+  hands_.set_current(number);
+  // The fleet says so only where the slots of a pool have changed; its listeners may be other ones.
+  for (const auto& [name, pool] : fleet_.pools()) {
+    if (!pool.served.empty()) hands_.carry_out(fleet::Serve{name, pool.served});
+  }
+  log::set_level(log::level_named(hands_.current().config.daemon.log_level));
+  const config::Admin& now = hands_.current().config.admin;
+  if (before.enabled == now.enabled && before.address == now.address && before.hosts == now.hosts &&
+      before.user == now.user) {
+    return;
+  }
+  if (auto started = run_admin(std::move(admin_sockets)); !started) {
+    log::error("admin-change-failed", {{"error", started.error().what}});
+  }
+}
+
+void Supervisor::record_reload(bool ok, double seconds, const std::vector<std::string>& reasons) {
+  ++reloads_.total;
+  reloads_.failures += ok ? 0 : 1;
+  reloads_.last_ok = ok;
+  reloads_.last_seconds = seconds;
+  reloads_.last_reasons = reasons;
+  if (ok) reloads_.last_success_time = unix_now();
+  for (const std::string& reason : reasons) log::error("reload-failed", {{"reason", reason}});
+  if (ok) {
+    log::info("reloaded",
+              {{"generation", hands_.current().number}, {"seconds", std::to_string(seconds)}});
+  }
+  if (fleet_.has_started()) manager_.ready();  // else it is still to come
+  manager_.status(status_text());
+}
+
+// --- what it takes
+
+Result<void> Supervisor::prepare(const Generation& generation, const fleet::Spec& spec) {
+  TRY(check_capacity(generation.config, spec));
+  for (const fleet::PoolSpec& pool : spec.pools) {
+    const auto running = fleet_.pools().find(pool.name);
+    const uint32_t desired = running == fleet_.pools().end() ? 0 : running->second.desired;
+    // A count set at run time may be above the new max_workers until the reload is through.
+    const uint32_t slots = std::max(pool.workers, desired);
+    TRY(hands_.prepare_slots(generation.config, *generation.config.find_pool(pool.name), slots));
+  }
+  return {};
+}
+
+// One socket a slot and listener; for each worker a notify socket, a pidfd and a pipe, twice while
+// a reload has both generations alive; and some of our own.
+Result<void> Supervisor::check_capacity(const config::Config& config,
+                                        const fleet::Spec& spec) const {
+  constexpr uint64_t kOwn = 64;
+  constexpr uint64_t kPerWorker = 6;
+  uint64_t needed = kOwn;
+  for (const fleet::PoolSpec& pool : spec.pools) {
+    const uint64_t listeners = config.find_pool(pool.name)->listeners.size();
+    needed += pool.workers * (listeners + kPerWorker);
+  }
+  const auto limit = TRY(sys::raise_descriptor_limit());
+  if (needed <= limit.hard) return {};
+  return Error{0, "so many workers need " + std::to_string(needed) +
+                      " descriptors, and the limit is " + std::to_string(limit.hard) +
+                      ": lower `workers`, or raise LimitNOFILE= in the unit (ulimit -Hn)"};
+}
+
+}  // namespace sockherd::supervisor
