@@ -89,8 +89,10 @@ int serve(const api::CommandLine& line) {
   if (!loop.ok()) return fail("admin-start-failed", loop.error(), kExitFailure);
   auto admin = api::Admin::create(loop->get(), std::move(handover).value(), config->admin.hosts);
   if (!admin.ok()) return fail("admin-start-failed", admin.error(), kExitFailure);
+  // Nobody waits for it, and where the runtime directory is in somebody's home it does not get
+  // through.
   if (const auto told = sys::notify("READY=1\nSTATUS=serving"); !told.ok())
-    log::warn("admin-notify-failed", {{"reason", told.error().what}});
+    log::debug("admin-notify-failed", {{"reason", told.error().what}});
   const int ended = sd_event_loop(loop->get());
   if (ended < 0)
     return fail("admin-loop-failed", errno_error("sd_event_loop", -ended), kExitFailure);

@@ -28,7 +28,7 @@ Limits Limits::create(const config::Limits& from, size_t descriptors) {
 }
 
 size_t Limits::block_bytes() const {
-  constexpr size_t kLeast = 32 * 1024;
+  constexpr size_t kLeast = size_t{32} * 1024;
   constexpr size_t kPage = 4096;
   const size_t wanted = std::max(kLeast, head.max_bytes + head.max_target_bytes + 2 * kPage);
   return (wanted + kPage - 1) / kPage * kPage;
