@@ -1,5 +1,7 @@
 #include "daemon/supervisor/listeners.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <iterator>
 #include <numeric>
@@ -19,6 +21,11 @@ std::string describe(const sys::PassedFd& passed) {
     text += " (" + address->text() + ")";
   }
   return text;
+}
+
+// A node that nobody listens at would only puzzle people; that of an adopted socket is systemd's.
+void remove_node(const Listeners::Group& group) {
+  if (group.bound && group.is_unix()) ::unlink(std::string(group.address.path()).c_str());
 }
 
 }  // namespace
@@ -157,9 +164,15 @@ Result<void> Listeners::serve(const std::string& name, const std::vector<uint32_
   return sys::steer_to(member, members);
 }
 
+Listeners::~Listeners() {
+  for (const auto& [name, group] : groups_) remove_node(group);
+}
+
 void Listeners::keep_only(const std::set<std::string>& names) {
   std::erase_if(groups_, [&names](const auto& g) {
-    return !names.contains(g.first) && g.second.adopted == 0;
+    const bool is_over = !names.contains(g.first) && g.second.adopted == 0;
+    if (is_over) remove_node(g.second);
+    return is_over;
   });
   for (auto& [name, group] : groups_) {
     if (names.contains(name)) continue;

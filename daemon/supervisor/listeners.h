@@ -26,6 +26,11 @@ namespace sockherd::supervisor {
 
 class Listeners {
  public:
+  Listeners() = default;
+  ~Listeners();  // removes the nodes of the Unix sockets that we bound
+  Listeners(const Listeners&) = delete;
+  Listeners& operator=(const Listeners&) = delete;
+
   struct Group {
     sys::SocketAddress address;
     std::vector<UniqueFd> sockets;            // by slot; one for Unix

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 
+#include <filesystem>
+
 #include "daemon/sys/listen_socket.h"
 #include "tests/unit/daemon/sys/peers.h"
 #include "tests/unit/daemon/worker/temporary_directory.h"
@@ -211,6 +213,14 @@ TEST_F(ListenersTest, KeepsTheNamedOnesOnly) {
 }
 
 // Found in review: an adopted listener that a reload removed could never come back.
+TEST_F(ListenersTest, RemovesTheNodeOfAUnixSocketThatItBound) {
+  const std::string path = directory_.path("s");
+  ensure(listener("web", "unix:" + path), 1);
+  ASSERT_TRUE(std::filesystem::exists(path));
+  listeners_.keep_only({});
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
 TEST_F(ListenersTest, KeepsWhatSystemdPassed) {
   ASSERT_TRUE(adopt("web", activated(1)).ok());
   ensure(config_.listeners[0], 3);
