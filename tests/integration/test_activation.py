@@ -160,9 +160,12 @@ class OwnBind(DaemonCase):
         self.assert_in("in use", second.log())
 
 
-@unittest.skipIf(os.geteuid() != 0, "changing users takes root")
 class Unprivileged(DaemonCase):
-    """As the unit runs it: user sockherd with CAP_CHOWN, sockets made by root."""
+    """As the unit runs it: user sockherd with CAP_CHOWN, sockets made by root. Fails without root."""
+
+    def setUp(self):
+        super().setUp()
+        self.assertEqual(os.geteuid(), 0, "changes users: run it as root")
 
     def launch_as_nobody(self, config, capabilities):
         """A supervisor of uid 65534 with these ambient capabilities."""
@@ -181,7 +184,6 @@ class Unprivileged(DaemonCase):
         daemon.start()
         return daemon
 
-    @unittest.skipUnless(shutil.which("setpriv"), "setpriv is in util-linux")
     def test_clones_join_the_group_of_roots_socket(self):
         """The uid rule: the clone is given to the owner of the adopted socket before bind."""
         daemon = self.launch_as_nobody(basic_config(workers=3), ["chown"]).ready()

@@ -63,7 +63,7 @@ TEST_F(LoadGeneration, SaysWhyAFileCanNotBeRead) {
 }
 
 TEST_F(LoadGeneration, SaysThatAFileIsNotForItsUser) {
-  SKIP_UNLESS_ROOT();
+  REQUIRE_ROOT();
   directory_.write("c.toml", kText);
   ASSERT_EQ(::chmod(directory_.path("").c_str(), 0755), 0);
   ASSERT_EQ(::chmod(directory_.path("c.toml").c_str(), 0600), 0);

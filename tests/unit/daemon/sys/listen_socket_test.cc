@@ -6,6 +6,8 @@
 #include <netinet/tcp.h>
 #include <sys/stat.h>
 
+#include <fstream>
+
 #include "tests/unit/daemon/sys/peers.h"
 #include "tests/unit/daemon/worker/temporary_directory.h"
 
@@ -104,7 +106,7 @@ TEST(BindListener, SaysWhichAddressCanNotBe) {
 }
 
 TEST(BindListener, TellsAnotherUserOfTheUidRule) {
-  SKIP_UNLESS_ROOT();
+  REQUIRE_ROOT();
   const UniqueFd ours = bound(parsed("127.0.0.1:0"));
   const SocketAddress address = address_of(ours);
   const std::string said = as_user(kNobody, [&] { return bind_failure(address); });
@@ -114,9 +116,14 @@ TEST(BindListener, TellsAnotherUserOfTheUidRule) {
 }
 
 TEST(BindListener, TellsThatAPrivilegedPortNeedsACapability) {
-  SKIP_UNLESS_ROOT();
+  REQUIRE_ROOT();
   const std::string said = as_user(kNobody, [] { return bind_failure(parsed("127.0.0.1:1")); });
-  if (said == "bound") GTEST_SKIP() << "net.ipv4.ip_unprivileged_port_start allows it here";
+  int first_free_port = 0;
+  std::ifstream("/proc/sys/net/ipv4/ip_unprivileged_port_start") >> first_free_port;
+  if (first_free_port <= 1) {  // some containers leave every port to everybody
+    EXPECT_EQ(said, "bound");
+    return;
+  }
   EXPECT_THAT(said, AllOf(HasSubstr("Permission denied"), HasSubstr("CAP_NET_BIND_SERVICE")));
 }
 
@@ -255,7 +262,7 @@ TEST(CloneListener, LeavesDefaultsAlone) {
 }
 
 TEST(CloneListener, IsGivenToTheOwnerOfItsOriginal) {
-  SKIP_UNLESS_ROOT();
+  REQUIRE_ROOT();
   const UniqueFd original = bound(parsed("127.0.0.1:0"));
   ASSERT_EQ(::fchown(original.get(), 1234, static_cast<gid_t>(-1)), 0);
   const UniqueFd clone = cloned(original);
@@ -266,7 +273,7 @@ TEST(CloneListener, IsGivenToTheOwnerOfItsOriginal) {
 }
 
 TEST(CloneListener, TellsAnotherUserOfTheCapabilityThatIsMissing) {
-  SKIP_UNLESS_ROOT();
+  REQUIRE_ROOT();
   const UniqueFd original = bound(parsed("127.0.0.1:0"));
   const std::string said = as_user(kNobody, [&] {
     const auto clone = clone_listener(original.get());

@@ -105,7 +105,7 @@ TEST_F(NotifySocketTest, IsReplacedWhereAnOldOneStandsAndRemovedInTheEnd) {
 }
 
 TEST_F(NotifySocketTest, MayBeSpokenToByAnotherUser) {
-  SKIP_UNLESS_ROOT();
+  REQUIRE_ROOT();
   ASSERT_EQ(::chmod(directory_.path("").c_str(), 0755), 0);
   NotifySocket socket = create();
   as_user(kNobody, [&] {

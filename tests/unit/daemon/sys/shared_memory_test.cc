@@ -45,7 +45,7 @@ TEST(MemoryFile, CanNotBeMappedForWritingOnceItIsReopenedReadOnly) {
 
 // Found in review: a memory file is born 0777, so a holder could open the read-only one anew.
 TEST(MemoryFile, CanNotBeOpenedAnewForWritingByAnotherUser) {
-  SKIP_UNLESS_ROOT();
+  REQUIRE_ROOT();
   const UniqueFd fd = memory_file(4096);
   auto reader = reopen_read_only(fd.get());
   ASSERT_TRUE(reader.ok());

@@ -156,7 +156,7 @@ TEST(Spawn, FailurePipeEndsWithASuccessfulExec) {
 }
 
 TEST(Spawn, BecomesAnotherUserForGood) {
-  SKIP_UNLESS_ROOT();
+  REQUIRE_ROOT();
   SpawnRequest request;
   request.identity = Identity{kNobody, kNobody};
   const Ended ended =
@@ -167,7 +167,7 @@ TEST(Spawn, BecomesAnotherUserForGood) {
 }
 
 TEST(Spawn, AnotherUserRunsAProgramThatOnlyWeCanReach) {
-  SKIP_UNLESS_ROOT();
+  REQUIRE_ROOT();
   char home[] = "/tmp/sh-home-XXXXXX";
   ASSERT_NE(::mkdtemp(home), nullptr);  // mode 0700
   const std::string program = std::string(home) + "/program";
@@ -187,7 +187,7 @@ TEST(Spawn, LeavesTheProcessGroupOfTheTerminal) {
 }
 
 TEST(Spawn, ReportsAUserThatItMayNotBecome) {
-  SKIP_UNLESS_ROOT();
+  REQUIRE_ROOT();
   const std::string said = as_user(kNobody, [] {
     auto child = spawn({.arguments = {"/bin/true"}, .identity = Identity{0, 0}});
     if (!child.ok()) return child.error().what;
