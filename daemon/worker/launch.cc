@@ -10,13 +10,11 @@
 #include "daemon/base/parse.h"
 #include "daemon/base/version.h"
 #include "daemon/config/load.h"
+#include "daemon/contract/names.h"
 #include "daemon/stats/segment.h"
 
 namespace sockherd::worker {
 namespace {
-
-constexpr std::string_view kConfigFd = "sockherd.config";
-constexpr std::string_view kStatsFd = "sockherd.stats";
 
 constexpr std::string_view kHelp =
     "usage: sockherd-worker [--set KEY=VALUE]...\n"
@@ -76,12 +74,13 @@ Result<uint32_t> number_from_environment(const char* name) {
 }
 
 Result<Identity> identity_from_environment() {
-  const char* pool = std::getenv("SOCKHERD_POOL");
-  if (pool == nullptr || *pool == '\0') return usage("SOCKHERD_POOL is not set");
+  const char* pool = std::getenv(contract::kPoolVariable);
+  if (pool == nullptr || *pool == '\0')
+    return usage(std::string(contract::kPoolVariable) + " is not set");
   Identity identity;
   identity.pool = pool;
-  identity.slot = TRY(number_from_environment("SOCKHERD_SLOT"));
-  identity.generation = TRY(number_from_environment("SOCKHERD_GENERATION"));
+  identity.slot = TRY(number_from_environment(contract::kSlotVariable));
+  identity.generation = TRY(number_from_environment(contract::kGenerationVariable));
   identity.pid = ::getpid();
   return identity;
 }
@@ -122,7 +121,7 @@ Result<config::Pool> load_pool(int fd, const std::vector<config::Override>& over
 
 Result<CounterPage> open_statistics(UniqueFd fd) {
   if (!fd) return CounterPage();
-  const uint32_t seat = TRY(number_from_environment("SOCKHERD_SEAT"));
+  const uint32_t seat = TRY(number_from_environment(contract::kSeatVariable));
   Result<sys::Mapping> mapping = sys::Mapping::create(fd.get(), sys::Access::ReadWrite);
   if (!mapping.ok()) return Error{kExitUsage, "map sockherd.stats: " + mapping.error().what};
   Result<stats::Segment> segment = stats::Segment::attach(mapping->bytes());
@@ -141,10 +140,10 @@ Result<Launch> open_launch(std::span<char* const> arguments) {
   std::vector<sys::PassedFd> passed = std::move(taken).value();
   Launch launch;
   launch.identity = TRY(identity_from_environment());
-  const UniqueFd configuration = take(passed, kConfigFd);
+  const UniqueFd configuration = take(passed, contract::kConfigFd);
   if (!configuration) return usage("no descriptor named sockherd.config was passed");
   launch.pool = TRY(load_pool(configuration.get(), overrides, launch.identity.pool));
-  launch.statistics = TRY(open_statistics(take(passed, kStatsFd)));
+  launch.statistics = TRY(open_statistics(take(passed, contract::kStatsFd)));
   if (passed.empty()) return usage("no listening socket was passed");
   launch.listeners = std::move(passed);
   return launch;

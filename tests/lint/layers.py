@@ -8,13 +8,15 @@ BASE = "daemon/base"
 MAY_SEE = {  # folder: the folders it may include, besides its own
     "daemon/base": [],
     "daemon/sys": [BASE],
+    "daemon/contract": [BASE],
     "daemon/http": [BASE],
     "daemon/stats": [BASE],
     "daemon/config": [BASE],
     "daemon/fleet": [BASE],
     "daemon/bus": [BASE],
-    "daemon/supervisor": [BASE, "daemon/sys", "daemon/config", "daemon/stats", "daemon/fleet", "daemon/bus"],
-    "daemon/worker": [BASE, "daemon/sys", "daemon/config", "daemon/stats", "daemon/http"],
+    "daemon/supervisor": [BASE, "daemon/sys", "daemon/contract", "daemon/config", "daemon/stats",
+                          "daemon/fleet", "daemon/bus"],
+    "daemon/worker": [BASE, "daemon/sys", "daemon/contract", "daemon/config", "daemon/stats", "daemon/http"],
     "admin/metrics": [BASE, "daemon/stats", "daemon/bus"],
     "admin/web": [BASE],
     "admin/api": [BASE, "daemon/sys", "daemon/http", "daemon/stats", "daemon/config", "daemon/bus",
@@ -24,7 +26,7 @@ MAY_SEE = {  # folder: the folders it may include, besides its own
     "admin": ["daemon", "admin"],
 }
 # Pure folders: no descriptors, no clock, no logging. Time and bytes are arguments.
-PURE = ["daemon/fleet", "daemon/http", "daemon/config", "daemon/stats"]
+PURE = ["daemon/contract", "daemon/fleet", "daemon/http", "daemon/config", "daemon/stats"]
 PURE_FORBIDS = re.compile(r'^\s*#\s*include\s+[<"](?:unistd\.h|fcntl\.h|sys/(?:socket|epoll|mman|stat)\.h'
                           r'|systemd/.*|daemon/base/(?:unique_fd|log|clock)\.h)[>"]')
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')

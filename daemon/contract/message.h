@@ -1,0 +1,47 @@
+// Messages on the control socket of a worker, a SOCK_SEQPACKET pair: one message a packet.
+//
+//   VERB=take
+//   LISTENER=web
+//   SLOT=3
+//
+// These lines in this order and nothing else. A slot is a socket of the listener's group; whose it
+// is, is the supervisor's affair. A hang-up of the socket is a message as well: nobody owns this
+// worker any more (the supervisor is gone, and the service manager does not keep its end either);
+// it finishes and exits.
+//
+// The sockets are daemon/sys/packet_socket.h, the worker's side is daemon/worker/control.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sockherd::contract {
+
+enum class Verb : uint8_t {
+  // Supervisor to worker. Take and Empty carry the socket as the packet's one descriptor.
+  Take,   // serve this socket of a sibling's slot as well, until told otherwise
+  Drop,   // stop accepting on it, and leave what waits: the slot has a worker of its own again
+  Empty,  // accept what waits in it, until there is nothing, and close it
+  // Worker to supervisor: it is done. A worker that drains answers nothing any more.
+  Taken,
+  Dropped,
+  Emptied,
+};
+
+struct Message {
+  Verb verb = Verb::Take;
+  std::string listener;  // its name in the configuration
+  uint32_t slot = 0;
+
+  bool operator==(const Message&) const = default;
+};
+
+// Requires: `listener` is a name of the configuration.
+std::string encode(const Message& message);
+
+// What encode() has made; nothing for anything else.
+std::optional<Message> parse(std::string_view packet);
+
+}  // namespace sockherd::contract
