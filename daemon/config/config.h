@@ -61,6 +61,7 @@ struct Pool {
   Milliseconds restart_delay{0};         // after the second crash in a row; doubles
   Milliseconds restart_delay_max{0};
   Milliseconds stable_after{0};  // alive and ready for this long: the crash count starts anew
+  Milliseconds hang_timeout{0};  // without progress, then SIGABRT; 0 = never. Built-in only
   Limits limits;
 };
 

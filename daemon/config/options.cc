@@ -179,6 +179,16 @@ constexpr Option kOptions[] = {
      .help = "How long a worker must have been ready for its earlier crashes to be forgotten.",
      .field = at<&Pool::stable_after>},
     {.section = Section::Pool,
+     .name = "hang_timeout",
+     .type = Type::Duration,
+     .fallback = "\"10s\"",
+     .min = 0,
+     .max = kHour,
+     .help = "How long a built-in worker may make no progress (its loop stands still, or "
+             "connections wait and none is accepted) before it is ended with SIGABRT and its slot "
+             "is taken over; 0s switches it off.",
+     .field = at<&Pool::hang_timeout>},
+    {.section = Section::Pool,
      .name = "max_connections",
      .type = Type::Integer,
      .fallback = "0",

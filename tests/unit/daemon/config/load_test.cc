@@ -41,6 +41,7 @@ TEST(Load, FillsInTheDefaults) {
   EXPECT_EQ(pool.max_workers, 256);
   EXPECT_EQ(pool.start_timeout, milliseconds(30'000));
   EXPECT_EQ(pool.restart_delay, milliseconds(100));
+  EXPECT_EQ(pool.hang_timeout, milliseconds(10'000));
   EXPECT_EQ(pool.limits.max_header_size, 16 * 1024);
   EXPECT_EQ(pool.limits.max_body_size, 1024 * 1024);
   EXPECT_EQ(pool.limits.keepalive_timeout, milliseconds(75'000));
@@ -58,6 +59,7 @@ TEST(Load, ReadsEveryKindOfValue) {
     workers = 3
     environment = ["A=b=c", "EMPTY="]
     drain_timeout = 90
+    hang_timeout = "0s"
     header_timeout = 0.25
     max_body_size = 0
     max_header_size = "32KiB"
@@ -71,6 +73,7 @@ TEST(Load, ReadsEveryKindOfValue) {
   EXPECT_EQ(pool.workers, 3);
   EXPECT_THAT(pool.environment, ElementsAre("A=b=c", "EMPTY="));
   EXPECT_EQ(pool.drain_timeout, std::chrono::seconds(90));
+  EXPECT_EQ(pool.hang_timeout, std::chrono::seconds(0));
   EXPECT_EQ(pool.limits.header_timeout, std::chrono::milliseconds(250));
   EXPECT_EQ(pool.limits.max_header_size, 32 * 1024);
   ASSERT_EQ(pool.routes.size(), 2U);
