@@ -120,7 +120,8 @@ class Daemon:
         self.config = self.directory / "sockherd.toml"
         self.config.write_text(config)
         self.log_file = self.directory / "log"
-        self.notify = NotifySocket(str(self.directory / "notify"))
+        self.notify = self.open_notify(str(self.directory / "notify"))
+        self.began = 0  # the mark of the notify messages at the last start
         self.sockets = dict({"web": [tcp_listener()]} if sockets is None else sockets)
         if admin:  # the admin server listens on both kinds of socket
             self.sockets["admin"] = [unix_listener(self.directory / "admin"), tcp_listener()]
@@ -144,14 +145,23 @@ class Daemon:
     def __exit__(self, *_):
         self.end()
 
+    def open_notify(self, path):
+        """Who listens to what the daemon says to its manager."""
+        return NotifySocket(path)
+
+    def passed(self):
+        """(name, descriptor) of all that the next start gets."""
+        return [(name, one.fileno()) for name, many in self.sockets.items() for one in many]
+
     def start(self):
         """Forks and execs; does not wait for anything."""
-        named = [(name, one) for name, many in self.sockets.items() for one in many]
+        passed = self.passed()
         environment = dict(self.environment)
-        if named:
-            environment["LISTEN_FDS"] = str(len(named))
-            environment["LISTEN_FDNAMES"] = ":".join(name for name, _ in named)
-        numbers = [one.fileno() for _, one in named]
+        if passed:
+            environment["LISTEN_FDS"] = str(len(passed))
+            environment["LISTEN_FDNAMES"] = ":".join(name for name, _ in passed)
+        numbers = [fd for _, fd in passed]
+        self.began = self.notify.mark()
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-I", "-S", ACTIVATE, ",".join(map(str, numbers)) or "-",
@@ -177,9 +187,12 @@ class Daemon:
 
     def start_status(self):
         """Waits for the outcome of a start: None if it is ready, else the exit status."""
-        until(lambda: self.notify.find("READY", "1") or self.process.poll() is not None,
-              "READY=1 or the end", explain=self.log)
-        return None if self.notify.find("READY", "1") else self.process.wait()
+        def is_ready():
+            return self.notify.find("READY", "1", since=self.began)
+        until(lambda: is_ready() or self.process.poll() is not None, "READY=1 or the end",
+              explain=self.log)
+        self.notify.flush()  # the end may have been noticed first
+        return None if is_ready() else self.process.wait()
 
     def ready(self):
         """Waits for READY=1; fails at once, with the log, when the daemon exits instead."""

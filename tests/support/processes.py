@@ -36,6 +36,12 @@ def children(pid):
             and fields[0] not in "ZX"]
 
 
+def orphans_of(sessions):
+    """Our own children, dead ones too, that were born in one of these sessions but do not lead it."""
+    return [pid for pid in pids() if pid not in sessions and (fields := stat_fields(pid)) and
+            int(fields[1]) == os.getpid() and int(fields[3]) in sessions]
+
+
 def descriptors(pid):
     """{number: what it points to} of the open descriptors; inode numbers left out."""
     folder = PROC / str(pid) / "fd"
