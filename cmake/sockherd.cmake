@@ -7,6 +7,8 @@ target_compile_options(sockherd_flags INTERFACE
   -Wno-missing-field-initializers)  # designated initialisers leave out what has its default
 target_include_directories(sockherd_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
 target_compile_definitions(sockherd_flags INTERFACE _GNU_SOURCE)
+# A worker starts without libbpf, which only the supervisor calls.
+target_link_options(sockherd_flags INTERFACE LINKER:--as-needed)
 
 # sockherd_library(daemon/base [EXCEPTIONS] [LINK lib...]): all *.cc of a folder as one static library
 # named after it (sockherd_daemon_base). Without EXCEPTIONS it is built with neither exceptions nor RTTI.
@@ -26,6 +28,27 @@ function(sockherd_library folder)
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE sockherd_flags ${ARG_LINK})
   endif()
+endfunction()
+
+# sockherd_bpf_program(target daemon/sys/bpf/name.bpf.c): compiles a program for the kernel, which the
+# target gets as a libbpf skeleton, <name.skel.h>, with the program in it.
+function(sockherd_bpf_program target source)
+  find_program(BPF_CLANG clang REQUIRED)
+  find_program(BPFTOOL bpftool PATHS /usr/sbin /sbin REQUIRED)
+  get_filename_component(name ${source} NAME_WE)
+  set(folder ${PROJECT_BINARY_DIR}/bpf)
+  file(MAKE_DIRECTORY ${folder})
+  # The architecture's folder holds asm/types.h on Debian.
+  add_custom_command(
+    OUTPUT ${folder}/${name}.skel.h
+    COMMAND ${BPF_CLANG} -target bpf -O2 -g -Wall -Werror -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
+            -c ${PROJECT_SOURCE_DIR}/${source} -o ${folder}/${name}.o
+    COMMAND ${BPFTOOL} gen skeleton ${folder}/${name}.o name ${name} > ${folder}/${name}.skel.h
+    DEPENDS ${PROJECT_SOURCE_DIR}/${source}
+    COMMENT "Compiling ${source} for the kernel"
+    VERBATIM)
+  target_sources(${target} PRIVATE ${folder}/${name}.skel.h)
+  target_include_directories(${target} SYSTEM PRIVATE ${folder})
 endfunction()
 
 # sockherd_program(name main.cc [LINK lib...])

@@ -70,11 +70,14 @@ Mapping::~Mapping() {
 Result<Mapping> Mapping::create(int fd, Access access) {
   struct stat st {};
   if (::fstat(fd, &st) != 0) return errno_error("fstat");
-  const auto size = static_cast<size_t>(st.st_size);
+  return create(fd, static_cast<size_t>(st.st_size), access);
+}
+
+Result<Mapping> Mapping::create(int fd, size_t bytes, Access access) {
   const int protection = access == Access::Read ? PROT_READ : PROT_READ | PROT_WRITE;
-  void* base = ::mmap(nullptr, size, protection, MAP_SHARED, fd, 0);
+  void* base = ::mmap(nullptr, bytes, protection, MAP_SHARED, fd, 0);
   if (base == MAP_FAILED) return errno_error("mmap");
-  return Mapping({static_cast<std::byte*>(base), size});
+  return Mapping({static_cast<std::byte*>(base), bytes});
 }
 
 }  // namespace sockherd::sys

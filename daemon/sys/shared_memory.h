@@ -38,6 +38,8 @@ class Mapping {
 
   // Maps the whole file, shared.
   static Result<Mapping> create(int fd, Access access);
+  // Maps the first bytes of what does not tell its size, such as a BPF map.
+  static Result<Mapping> create(int fd, size_t bytes, Access access);
 
   std::span<std::byte> bytes() const { return bytes_; }
 

@@ -23,7 +23,7 @@ REVISION = "1"  # raise it when the way the tree is made changes
 PACKAGES = [
     "systemd", "systemd-sysv", "dbus", "python3", "curl", "iproute2", "procps", "prometheus",
     # What our programs link against; Tree.missing_libraries() tells when this list falls behind.
-    "libfmt9", "libprometheus-cpp-core1.0", "libcpp-httplib0.11", "libsystemd0", "zlib1g", "libssl3",
+    "libfmt9", "libprometheus-cpp-core1.0", "libcpp-httplib0.11", "libsystemd0", "zlib1g", "libssl3", "libbpf1",
 ]
 
 
