@@ -55,14 +55,16 @@ Result<int> socket_option(int fd, int option, const char* name) {
 
 }  // namespace
 
-Acceptor::Acceptor(Service& service, UniqueFd listener, Events events, unsigned budget)
+Acceptor::Acceptor(Service& service, Place place, UniqueFd listener, OnEmptied on_emptied)
     : service_(service),
+      place_(std::move(place)),
       listener_(std::move(listener)),
+      on_emptied_(std::move(on_emptied)),
       spare_(open_spare()),
-      events_(events),
-      budget_(budget) {}
+      budget_(kBudget) {}
 
-Result<std::unique_ptr<Acceptor>> Acceptor::create(Service& service, UniqueFd listener) {
+Result<std::unique_ptr<Acceptor>> Acceptor::create(Service& service, Place place, UniqueFd listener,
+                                                   OnEmptied on_emptied) {
   const int fd = listener.get();
   if (TRY(socket_option(fd, SO_ACCEPTCONN, "SO_ACCEPTCONN")) == 0) {
     return Error{EINVAL, "is a socket that does not listen"};
@@ -75,22 +77,28 @@ Result<std::unique_ptr<Acceptor>> Acceptor::create(Service& service, UniqueFd li
       return errno_error("TCP_NODELAY");
     }
   }
-  const Events events = event::kReadable | (is_shared ? event::kOneOfMany : 0);
   std::unique_ptr<Acceptor> acceptor(
-      new Acceptor(service, std::move(listener), events, is_shared ? kSharedBudget : kBudget));
+      new Acceptor(service, std::move(place), std::move(listener), std::move(on_emptied)));
+  if (is_shared) {
+    acceptor->events_ |= event::kOneOfMany;
+    acceptor->budget_ = kSharedBudget;
+  }
   TRY(acceptor->resume());
   return acceptor;
 }
 
 Result<void> Acceptor::resume() {
   watch_ = TRY(service_.loop.watch(listener_.get(), events_, *this));
+  if (on_emptied_) watch_.call_again(event::kReadable);  // no event says that nothing waits
   return {};
 }
 
 void Acceptor::on_ready(Events /*events*/) {
-  for (unsigned i = 0; i < budget_; ++i) {
-    if (accept_one() != Outcome::Accepted) return;
-  }
+  Outcome outcome = Outcome::Accepted;
+  for (unsigned i = 0; i < budget_ && outcome == Outcome::Accepted; ++i) outcome = accept_one();
+  if (!on_emptied_) return;
+  if (outcome == Outcome::Accepted) watch_.call_again(event::kReadable);
+  if (outcome == Outcome::Empty) std::exchange(on_emptied_, {})(*this);  // may destroy us
 }
 
 void Acceptor::on_due(Instant /*now*/) {

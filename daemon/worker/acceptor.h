@@ -4,10 +4,14 @@
 // it is never shut down, and taken out of the loop before our number is closed. Registered
 // level-triggered: what the budget of one wake-up leaves in the queue is reported again. Out of
 // descriptors, it gives up a spare one to accept and refuse a connection, so that the loop does not
-// spin; out of memory, it pauses.
+// spin; out of memory, it pauses. Destroying it lets go of the listener and leaves its queue as it
+// is, for whoever holds the socket next.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
@@ -17,10 +21,26 @@
 
 namespace sockherd::worker {
 
+// Which socket this is.
+struct Place {
+  std::string listener;  // its name in the configuration
+  uint32_t slot = 0;
+
+  bool operator==(const Place&) const = default;
+};
+
 class Acceptor final : private Watcher, private Timer {
  public:
+  // Called once, when nothing waits in the queue any more; may destroy the acceptor.
+  using OnEmptied = std::function<void(Acceptor&)>;
+
   // listener: a listening socket, TCP or AF_UNIX.
-  static Result<std::unique_ptr<Acceptor>> create(Service& service, UniqueFd listener);
+  // on_emptied: where the queue is to be emptied only. It is looked at in the next turn, also when
+  // nothing waits.
+  static Result<std::unique_ptr<Acceptor>> create(Service& service, Place place, UniqueFd listener,
+                                                  OnEmptied on_emptied = {});
+
+  const Place& place() const { return place_; }
 
   // Accepts what waits in the queue now, then lets go of the listener. What does not fit stays in
   // the queue, for whoever holds the socket next.
@@ -29,7 +49,7 @@ class Acceptor final : private Watcher, private Timer {
  private:
   enum class Outcome : uint8_t { Accepted, Empty, Paused };
 
-  Acceptor(Service& service, UniqueFd listener, Events events, unsigned budget);
+  Acceptor(Service& service, Place place, UniqueFd listener, OnEmptied on_emptied);
   void on_ready(Events events) override;
   void on_due(Instant now) override;
   Outcome accept_one();
@@ -39,10 +59,12 @@ class Acceptor final : private Watcher, private Timer {
   Result<void> resume();
 
   Service& service_;
+  Place place_;
   UniqueFd listener_;
+  OnEmptied on_emptied_;
   UniqueFd spare_;
   Watch watch_;
-  Events events_;
+  Events events_ = event::kReadable;
   unsigned budget_;  // connections accepted in one wake-up
 };
 

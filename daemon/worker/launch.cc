@@ -28,6 +28,8 @@ constexpr std::string_view kHelp =
     "Descriptors (LISTEN_FDS, LISTEN_FDNAMES; sd_listen_fds(3)):\n"
     "  sockherd.config  a memory file with the configuration, TOML\n"
     "  sockherd.stats   the statistics segment of the pool (optional)\n"
+    "  sockherd.control the control socket (optional): further sockets to serve; its\n"
+    "                   hang-up is as SIGTERM\n"
     "  any other name   a listening socket\n"
     "\n"
     "Environment:\n"
@@ -144,6 +146,7 @@ Result<Launch> open_launch(std::span<char* const> arguments) {
   if (!configuration) return usage("no descriptor named sockherd.config was passed");
   launch.pool = TRY(load_pool(configuration.get(), overrides, launch.identity.pool));
   launch.statistics = TRY(open_statistics(take(passed, contract::kStatsFd)));
+  launch.control = take(passed, contract::kControlFd);
   if (passed.empty()) return usage("no listening socket was passed");
   launch.listeners = std::move(passed);
   return launch;

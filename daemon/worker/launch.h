@@ -39,6 +39,7 @@ struct Launch {
   Identity identity;
   config::Pool pool;
   std::vector<sys::PassedFd> listeners;
+  UniqueFd control;  // the control socket; empty without a supervisor that has one
   CounterPage statistics;
 };
 

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <string>
 #include <utility>
@@ -69,10 +70,12 @@ Worker::Worker(Launch launch, std::unique_ptr<Loop> loop, Router router, UniqueF
                const Limits& limits)
     : statistics_(std::move(launch.statistics)),
       drain_timeout_(launch.pool.drain_timeout),
+      heartbeat_(Duration(launch.pool.hang_timeout) / 4),
       loop_(std::move(loop)),
       router_(std::move(router)),
       signals_(std::move(signals)),
-      service_(*loop_, router_, statistics_.counters(), limits) {}
+      service_(*loop_, router_, statistics_.counters(), limits),
+      acceptors_(service_) {}
 
 Worker::~Worker() = default;
 
@@ -84,17 +87,24 @@ Result<std::unique_ptr<Worker>> Worker::create(Launch launch) {
   if (!loop.ok()) return Error{kExitFailure, loop.error().what};
   const Limits limits = Limits::create(launch.pool.limits, raise_descriptor_limit());
   std::vector<sys::PassedFd> listeners = std::move(launch.listeners);
+  UniqueFd control = std::move(launch.control);
+  const uint32_t slot = launch.identity.slot;
   std::unique_ptr<Worker> worker(new Worker(std::move(launch), std::move(loop).value(),
                                             std::move(router), std::move(signals).value(), limits));
   Result<Watch> watch = worker->loop_->watch(worker->signals_.get(), event::kReadable, *worker);
   if (!watch.ok()) return Error{kExitFailure, watch.error().what};
   worker->signal_watch_ = std::move(watch).value();
   for (sys::PassedFd& listener : listeners) {
-    auto acceptor = Acceptor::create(worker->service_, std::move(listener.fd));
-    if (!acceptor.ok()) {
-      return Error{kExitUsage, "listener " + listener.name + ": " + acceptor.error().what};
+    const auto added = worker->acceptors_.add({listener.name, slot}, std::move(listener.fd));
+    if (!added.ok()) {
+      return Error{kExitUsage, "listener " + listener.name + ": " + added.error().what};
     }
-    worker->acceptors_.push_back(std::move(acceptor).value());
+  }
+  if (control) {
+    auto opened = Control::create(worker->service_, worker->acceptors_, std::move(control),
+                                  [&to = *worker] { to.on_hang_up(); });
+    if (!opened.ok()) return Error{kExitUsage, "sockherd.control: " + opened.error().what};
+    worker->control_ = std::move(opened).value();
   }
   return worker;
 }
@@ -102,9 +112,14 @@ Result<std::unique_ptr<Worker>> Worker::create(Launch launch) {
 void Worker::run() {
   tell_manager("READY=1\nSTATUS=serving");
   while (!is_done()) {
-    loop_->turn(give_up_at_);
+    loop_->turn(next_turn_at());
     service_.counters.add(stats::Count::LoopIterations);
   }
+}
+
+Instant Worker::next_turn_at() const {
+  if (heartbeat_ == Duration::zero()) return give_up_at_;
+  return std::min(give_up_at_, loop_->now() + heartbeat_);
 }
 
 bool Worker::is_done() const {
@@ -116,20 +131,31 @@ bool Worker::is_done() const {
 void Worker::on_ready(Events /*events*/) {
   signalfd_siginfo signal{};
   while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
-    if (signal.ssi_signo == SIGINT || service_.phase == ServicePhase::Draining) {
+    if (signal.ssi_signo == SIGINT || std::exchange(is_told_to_end_, true)) {
       ends_now_ = true;
     } else {
-      start_drain();
+      on_terminate();
     }
   }
 }
 
-void Worker::start_drain() {
+void Worker::on_terminate() {
   tell_manager("STOPPING=1\nSTATUS=draining");
+  start_drain();
+}
+
+// There is nobody to tell.
+void Worker::on_hang_up() {
+  log::notice("control-hung-up", {{"next", "drain"}});
+  start_drain();
+}
+
+void Worker::start_drain() {
+  if (service_.phase == ServicePhase::Draining) return;
   service_.phase =
       ServicePhase::Draining;  // before accepting: what comes now is answered and closed
   give_up_at_ = loop_->now() + drain_timeout_;
-  for (const auto& acceptor : acceptors_) acceptor->finish();
+  acceptors_.finish();
   const auto count = static_cast<double>(service_.connections.size());
   double place = 0;
   service_.connections.for_each([&place, count](Connection& connection) {

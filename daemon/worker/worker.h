@@ -1,17 +1,21 @@
 // Worker: the engine put together: loop, routes, listeners, signals; serving, then draining.
 //
-// Serving ends with SIGTERM. Then the worker takes what waits in its queues, lets go of its
-// listeners, answers what is in flight and what its clients have sent already, and ends when no
-// connection is left or drain_timeout is over. A second SIGTERM, or SIGINT, ends it at once.
+// Serving ends with SIGTERM, or when the control socket hangs up. Then the worker takes what waits
+// in its queues, lets go of all its listeners, answers what is in flight and what its clients have
+// sent already, and ends when no connection is left or drain_timeout is over. A second SIGTERM, or
+// SIGINT, ends it at once.
+//
+// While it is healthy, its loop turns at least every quarter of hang_timeout: by that the
+// supervisor tells an idle worker from one that hangs.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
-#include "daemon/worker/acceptor.h"
+#include "daemon/worker/acceptors.h"
+#include "daemon/worker/control.h"
 #include "daemon/worker/launch.h"
 #include "daemon/worker/loop.h"
 #include "daemon/worker/router.h"
@@ -35,18 +39,24 @@ class Worker final : private Watcher {
   Worker(Launch launch, std::unique_ptr<Loop> loop, Router router, UniqueFd signals,
          const Limits& limits);
   void on_ready(Events events) override;
+  void on_terminate();
+  void on_hang_up();
   void start_drain();
   bool is_done() const;
+  Instant next_turn_at() const;
 
   CounterPage statistics_;
   Duration drain_timeout_;
+  Duration heartbeat_;  // the longest that the loop sleeps; 0: as long as it likes
   std::unique_ptr<Loop> loop_;
   Router router_;
   UniqueFd signals_;
   Watch signal_watch_;
   Service service_;
-  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  Acceptors acceptors_;
+  std::unique_ptr<Control> control_;
   Instant give_up_at_{Duration::max()};  // of the drain
+  bool is_told_to_end_ = false;          // by SIGTERM
   bool ends_now_ = false;
 };
 

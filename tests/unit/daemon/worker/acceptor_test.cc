@@ -1,6 +1,5 @@
 #include "daemon/worker/acceptor.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "tests/unit/daemon/worker/harness.h"
+#include "tests/unit/daemon/worker/loopback.h"
 
 namespace sockherd::worker {
 namespace {
@@ -21,31 +21,12 @@ using ::testing::HasSubstr;
 
 constexpr std::string_view kPlain = "GET /plaintext HTTP/1.1\r\nHost: h\r\n\r\n";
 
-UniqueFd listen_on_loopback() {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  EXPECT_EQ(::listen(fd.get(), 128), 0);
-  return fd;
-}
-
-UniqueFd connect_to(int listener) {
-  sockaddr_in address{};
-  socklen_t size = sizeof address;
-  EXPECT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(::fcntl(fd.get(), F_SETFL, O_NONBLOCK), 0);
-  return fd;
-}
-
 class AcceptorTest : public ::testing::Test {
  protected:
   explicit AcceptorTest(const Limits& limits = {}) : harness_(limits) {
     UniqueFd given(::fcntl(listener_.get(), F_DUPFD_CLOEXEC, 0));
-    acceptor_ = std::move(Acceptor::create(harness_.service(), std::move(given))).value();
+    acceptor_ =
+        std::move(Acceptor::create(harness_.service(), {"web", 3}, std::move(given))).value();
   }
   Client connect() { return Client(connect_to(listener_.get())); }
 
@@ -142,12 +123,22 @@ TEST_F(FullAcceptorTest, LeavesInTheQueueWhatDoesNotFitWhenItLetsGo) {
   EXPECT_TRUE(static_cast<bool>(left));
 }
 
+TEST_F(AcceptorTest, LeavesItsQueueWhenItIsDestroyed) {
+  std::vector<Client> clients;
+  for (int i = 0; i < 10; ++i) clients.push_back(connect());
+  acceptor_.reset();
+  harness_.run();
+  EXPECT_EQ(harness_.open_connections(), 0u);
+  EXPECT_EQ(::fcntl(listener_.get(), F_SETFL, O_NONBLOCK), 0);
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(UniqueFd(::accept(listener_.get(), nullptr, nullptr)));
+}
+
 TEST(Acceptor, RefusesWhatDoesNotListen) {
   Harness harness;
   UniqueFd socket(::socket(AF_INET, SOCK_STREAM, 0));
-  EXPECT_FALSE(Acceptor::create(harness.service(), std::move(socket)).ok());
+  EXPECT_FALSE(Acceptor::create(harness.service(), {"web", 3}, std::move(socket)).ok());
   UniqueFd file(::open("/dev/null", O_RDONLY));
-  EXPECT_FALSE(Acceptor::create(harness.service(), std::move(file)).ok());
+  EXPECT_FALSE(Acceptor::create(harness.service(), {"web", 3}, std::move(file)).ok());
 }
 
 }  // namespace
