@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <least_connections.skel.h>  // made from bpf/least_connections.bpf.c
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -36,6 +37,20 @@ Error load_error(int code) {
   }
   return error;
 }
+
+// Where libbpf cannot probe the kernel for want of privilege, it lifts RLIMIT_MEMLOCK, which no
+// kernel since 5.11 asks for and our children would inherit. (libbpf 1.1 declares the function that
+// forbids it, but does not export it.)
+class KeepMemlockLimit {
+ public:
+  KeepMemlockLimit() { ::getrlimit(RLIMIT_MEMLOCK, &limit_); }
+  KeepMemlockLimit(const KeepMemlockLimit&) = delete;
+  KeepMemlockLimit& operator=(const KeepMemlockLimit&) = delete;
+  ~KeepMemlockLimit() { ::setrlimit(RLIMIT_MEMLOCK, &limit_); }
+
+ private:
+  rlimit limit_{};
+};
 
 Result<UniqueFd> duplicate(int fd) {
   UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
@@ -107,8 +122,8 @@ Result<Balancer> Balancer::adopt(std::vector<PassedFd> stored) {
 }
 
 Result<Balancer> Balancer::load(Tables adopted) {
-  libbpf_set_print(nullptr);   // what it has to say is in the error code
-  libbpf_set_memlock_rlim(0);  // not needed since Linux 5.11, and our children would inherit it
+  libbpf_set_print(nullptr);  // what it has to say is in the error code
+  const KeepMemlockLimit keep;
   const Program program(least_connections__open());
   if (!program) return load_error(errno);
   const std::array<bpf_map*, kTables> maps = {program->maps.sockets, program->maps.loads,

@@ -1,8 +1,9 @@
 // Steering: which sockets of a SO_REUSEPORT group the kernel gives new connections to.
 //
-// A classic BPF program attached to the group picks one of the served sockets at random. It needs
-// no privilege, is replaced atomically (1.6 million replacements under load lost nothing,
-// measured), and outlives the process that attached it, so a new supervisor detaches what it finds.
+// A classic BPF program attached to the group picks one of the served sockets, at random or by the
+// CPU. It needs no privilege, is replaced atomically (1.6 million replacements under load lost
+// nothing, measured), and outlives the process that attached it, so a new supervisor detaches what
+// it finds.
 //
 // A socket's number is its place in the kernel's array: the order in which the members began to
 // listen. Nobody closes a member, so the numbers do not move.
@@ -19,6 +20,10 @@ namespace sockherd::sys {
 // member: any listening socket of the group. Errors: EINVAL for a socket without a group: it was
 // bound without SO_REUSEPORT, and no clone has joined it yet.
 Result<void> steer_to(int member, std::span<const uint32_t> numbers);
+
+// The same, but the CPU that receives the SYN decides: number `CPU % count` gets it. Where worker k
+// stays on CPU k, and the network card spreads by flow, a connection never changes its CPU.
+Result<void> steer_by_cpu(int member, std::span<const uint32_t> numbers);
 
 // Back to the kernel's hash over all members. No error where there is no program or no group.
 Result<void> stop_steering(int member);

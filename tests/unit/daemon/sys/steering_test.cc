@@ -1,11 +1,11 @@
 #include "daemon/sys/steering.h"
 
 #include <gmock/gmock.h>
+#include <sched.h>
 
 #include <thread>
 
-#include "daemon/sys/listen_socket.h"
-#include "tests/unit/daemon/sys/peers.h"
+#include "tests/unit/daemon/sys/group.h"
 
 namespace sockherd::sys {
 namespace {
@@ -16,36 +16,14 @@ using testing::Gt;
 
 class Steering : public testing::Test {
  protected:
-  void SetUp() override {
-    auto first = bind_listener(parsed("127.0.0.1:0"), Sharing::ReusePort, 1024, 0);
-    ASSERT_TRUE(first.ok()) << first.error().what;
-    group_.push_back(std::move(first).value());
-    while (group_.size() < 4) {
-      auto clone = clone_listener(group_.front().get());
-      ASSERT_TRUE(clone.ok()) << clone.error().what;
-      group_.push_back(std::move(clone).value());
-    }
-  }
-
   void steer(const std::vector<uint32_t>& numbers, size_t by = 0) {
     const auto steered = steer_to(group_[by].get(), numbers);
     ASSERT_TRUE(steered.ok()) << steered.error().what;
   }
 
-  // Connects so often, and answers how many connections each member got.
-  std::vector<int> shares_of(int connections) {
-    std::vector<UniqueFd> clients;
-    for (int i = 0; i < connections; ++i) {
-      clients.push_back(connect_to(address_of(group_.front())));
-      EXPECT_TRUE(clients.back());
-    }
-    std::vector<int> shares;
-    for (const UniqueFd& member : group_) shares.push_back(accept_all(member));
-    EXPECT_EQ(shares[0] + shares[1] + shares[2] + shares[3], connections);
-    return shares;
-  }
+  std::vector<int> shares_of(int connections) { return sys::shares_of(group_, connections); }
 
-  std::vector<UniqueFd> group_;
+  std::vector<UniqueFd> group_ = make_group(4);
 };
 
 TEST_F(Steering, GivesConnectionsToTheServedMembersOnly) {
@@ -63,6 +41,28 @@ TEST_F(Steering, CanBeSetThroughAnyMember) {
 TEST_F(Steering, SpreadsEvenly) {
   steer({0, 1, 2, 3});
   EXPECT_THAT(shares_of(800), Each(Gt(100)));  // 200 each, give or take 12
+}
+
+// On loopback a SYN is received on the CPU that sends it.
+TEST_F(Steering, ByCpuGivesAConnectionToTheMemberOfItsCpu) {
+  const std::vector<uint32_t> numbers = {3, 1};
+  const auto steered = steer_by_cpu(group_[0].get(), numbers);
+  ASSERT_TRUE(steered.ok()) << steered.error().what;
+  std::thread client([&] {  // a thread of its own, because the others stay where they are
+    cpu_set_t allowed;
+    ASSERT_EQ(::sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (!CPU_ISSET(cpu, &allowed)) continue;
+      cpu_set_t one;
+      CPU_ZERO(&one);
+      CPU_SET(cpu, &one);
+      ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+      std::vector<int> expected(4);
+      expected[numbers[cpu % numbers.size()]] = 20;
+      EXPECT_EQ(shares_of(20), expected) << "from CPU " << cpu;
+    }
+  });
+  client.join();
 }
 
 TEST_F(Steering, AllMembersGetConnectionsOnceItStops) {
