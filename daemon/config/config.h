@@ -22,6 +22,7 @@ struct Listener {
   std::string address;  // "[::]:8080", "127.0.0.1:80", "unix:/run/x.sock"; "" = only from systemd
   int64_t backlog = 0;  // pending connections; the kernel clamps it to net.core.somaxconn
   int64_t mode = 0;     // access bits of a Unix socket that we bind, 0660 = 432
+  std::string balance;  // least-connections, hash, cpu: who gets a new TCP connection
 };
 
 // One entry of `routes`: what answers the paths that start with `path`. Exactly one of the targets

@@ -87,6 +87,15 @@ constexpr Option kOptions[] = {
      .max = 0777,
      .help = "Access bits of a Unix socket that sockherd binds.",
      .field = at<&Listener::mode>},
+    {.section = Section::Listener,
+     .name = "balance",
+     .type = Type::Choice,
+     .fallback = "\"least-connections\"",
+     .choices = "least-connections, hash, cpu",
+     .help = "Which worker gets a new TCP connection: the one with the fewest connections (with "
+             "CAP_BPF; otherwise as hash), one chosen by a hash of the addresses, or that of the "
+             "CPU which received it.",
+     .field = at<&Listener::balance>},
 
     // --- [pool.NAME] ---
     {.section = Section::Pool,

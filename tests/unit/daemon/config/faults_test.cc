@@ -117,6 +117,8 @@ TEST(Faults, Choices) {
       after(kPool, "[daemon]\nlog_level = \"warn\"\n", "f:6:13",
             {"unknown value \"warn\"", "error, warning, notice, info, debug"}),
       after(kPool, "[daemon]\nlog_level = \"debgu\"\n", "f:6:13", {"did you mean \"debug\"?"}),
+      after(kPool, "[pool.b]\nlisteners = [\"b\"]\ncommand = [\"x\"]\n[listener.b]\nbalance = \"p2c\"\n",
+            "f:9:11", {"unknown value \"p2c\"", "least-connections, hash, cpu"}),
       after(kNoTarget, "routes = [{path=\"/\", module=\"dmeo\"}]\n", "f:4:29",
             {"did you mean \"demo\"?"}),
   });

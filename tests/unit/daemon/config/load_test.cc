@@ -35,6 +35,7 @@ TEST(Load, FillsInTheDefaults) {
   EXPECT_EQ(config.listeners[0].address, "");
   EXPECT_EQ(config.listeners[0].backlog, 4096);
   EXPECT_EQ(config.listeners[0].mode, 0660);
+  EXPECT_EQ(config.listeners[0].balance, "least-connections");
   ASSERT_EQ(config.pools.size(), 1U);
   const Pool& pool = config.pools[0];
   EXPECT_TRUE(pool.workers_auto);
