@@ -45,6 +45,8 @@ struct Limits {
   Milliseconds body_timeout{0};       // without progress in a request body
   Milliseconds write_timeout{0};      // without progress in a response
   Milliseconds keepalive_timeout{0};  // idle between requests
+  Milliseconds drain_idle{0};         // idle for so long: a drain may close it
+  Milliseconds drain_spread{0};       // ... and closes them over this window
 };
 
 // [pool.NAME]: interchangeable workers of one program, serving one or more listeners.

@@ -272,6 +272,25 @@ constexpr Option kOptions[] = {
      .max = kHour,
      .help = "How long a connection may be idle between two requests.",
      .field = limit<&Limits::keepalive_timeout>},
+    {.section = Section::Pool,
+     .name = "drain_idle",
+     .type = Type::Duration,
+     .fallback = "\"500ms\"",
+     .min = 0,
+     .max = kHour,
+     .help = "How long a keep-alive connection must have been idle before a worker that drains "
+             "closes it; one that sends a request before gets its answer, which says that the "
+             "connection ends.",
+     .field = limit<&Limits::drain_idle>},
+    {.section = Section::Pool,
+     .name = "drain_spread",
+     .type = Type::Duration,
+     .fallback = "\"250ms\"",
+     .min = 0,
+     .max = kHour,
+     .help = "The window over which a worker that drains closes its idle connections, so that "
+             "their clients do not all come back in the same instant.",
+     .field = limit<&Limits::drain_spread>},
 
     // --- routes ---
     {.section = Section::Route,

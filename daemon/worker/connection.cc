@@ -11,16 +11,10 @@ namespace sockherd::worker {
 namespace {
 
 using stats::Count;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // Reads of a full buffer before others have their turn.
 constexpr unsigned kReadsPerTurn = 16;
-
-// An idle connection is ended by a drain when it has been idle for this long, and not all in the
-// same instant: a client that is about to send has mostly done so by then.
-constexpr Duration kDrainIdle = milliseconds(500);
-constexpr Duration kDrainSpread = milliseconds(250);
 
 // A client that has connected and said nothing (a browser that connects in advance) does not hold
 // up a drain for all of header_timeout; one that is slow still gets its answer.
@@ -30,6 +24,9 @@ constexpr Duration kDrainSilence = seconds(3);
 // reset overtakes the answer.
 constexpr Duration kLingerIdle = seconds(2);
 constexpr Duration kLingerLongest = seconds(30);
+
+// After the end of an idle connection: for what is on its way, which takes one round trip.
+constexpr Duration kLingerAfterIdle = seconds(1);
 
 constexpr Instant kNever{Duration::max()};
 
@@ -401,16 +398,21 @@ void Connection::end_after_answers() {
   if (last_answer_ && phase_ != Phase::Linger) {
     const bool may_send_more = keep_alive_ || refused_ || phase_ == Phase::Body;
     if (ended_ || !may_send_more) return close();
-    shut_down_sending(fd_.get());
-    job_.reset();
-    in_.clear();
-    phase_ = Phase::Linger;
-    began_ = received_at_ = service_.loop.now();
-    may_read_ = true;
-    discard_input();
+    start_linger(kLingerLongest);
   }
   const bool awaits_input = phase_ == Phase::Head || phase_ == Phase::Body;
   if (ended_ && awaits_input) close();
+}
+
+void Connection::start_linger(Duration longest) {
+  shut_down_sending(fd_.get());
+  job_.reset();
+  in_.clear();
+  phase_ = Phase::Linger;
+  received_at_ = service_.loop.now();
+  began_ = received_at_ + longest;
+  may_read_ = true;
+  discard_input();
 }
 
 void Connection::discard_input() {
@@ -433,7 +435,7 @@ void Connection::set_deadline(Instant at) {
 Instant Connection::deadline_for_phase() const {
   const Limits& limits = service_.limits;
   if (phase_ == Phase::Linger) {
-    return std::min(received_at_ + kLingerIdle, began_ + kLingerLongest);
+    return std::min(received_at_ + kLingerIdle, began_);
   }
   if (answers_.is_blocked()) return answers_.sent_at() + limits.write_timeout;
   if (phase_ == Phase::Body) return received_at_ + limits.body_timeout;
@@ -442,7 +444,7 @@ Instant Connection::deadline_for_phase() const {
   if (is_silent() && is_draining) return began_ + std::min(limits.header_timeout, kDrainSilence);
   if (is_fresh_ || !in_.is_empty()) return began_ + limits.header_timeout;
   const Instant idle_since = std::max(received_at_, answers_.sent_at());
-  if (is_draining) return std::max(idle_since + kDrainIdle, began_);
+  if (is_draining) return std::max(idle_since + limits.drain_idle, began_);
   return idle_since + limits.keepalive_timeout;
 }
 
@@ -473,17 +475,31 @@ void Connection::on_timeout(Instant now) {
   finish_turn();
 }
 
-// A request that arrived in this very moment is still served.
+// The end of a connection on which nothing is under way, as far as we know.
+//
+// Guaranteed: a request that has arrived is answered, and that answer says "Connection: close". So
+// is one from a client that is never idle for drain_idle (keepalive_timeout while we serve).
+// Not guaranteed, and nobody can: a request that the client sends before it sees our end, and that
+// arrives after our last look. RFC 9112 section 9.5 knows that race; the client repeats the request
+// on another connection (section 9.3.1), which it may do by itself if the request is idempotent.
+// The window is the way from us to the client, a few microseconds on one machine, plus the two
+// system calls between our look and our end.
+// What we can do is to end in stages (section 9.6): close(2) would answer such a request with a
+// reset, which also takes from the client what it has not yet read of our last answer. So we send
+// our end, read on for a round trip and drop what comes: an answer cannot be sent any more. The
+// client reads the end of the stream, never a reset.
 void Connection::on_idle_timeout() {
   if (receive_more()) return serve();
   if (service_.phase == ServicePhase::Serving) service_.counters.add(Count::KeepaliveTimeouts);
-  close();
+  if (ended_ || phase_ == Phase::Closed) return close();
+  start_linger(kLingerAfterIdle);
+  finish_turn();
 }
 
 void Connection::drain(double spread) {
   if (phase_ != Phase::Head || !in_.is_empty()) return;
   if (is_fresh_) return set_deadline(deadline_for_phase());
-  const auto wait = std::chrono::duration_cast<Duration>(kDrainSpread * spread);
+  const auto wait = std::chrono::duration_cast<Duration>(service_.limits.drain_spread * spread);
   began_ = service_.loop.now() + wait;
   if (answers_.is_empty()) set_deadline(deadline_for_phase());
 }

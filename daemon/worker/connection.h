@@ -98,6 +98,7 @@ class Connection final : private Exchange, private Watcher, private Timer {
 
   // The end.
   void end_after_answers();
+  void start_linger(Duration longest);
   void discard_input();
   void on_timeout(Instant now);
   void on_idle_timeout();
@@ -117,7 +118,7 @@ class Connection final : private Exchange, private Watcher, private Timer {
   Instant armed_for_;    // when the timer fires
   Instant received_at_;  // the last bytes came (at first: when it was accepted)
   Instant began_;        // the first byte of this request; idle in a drain: not to be ended
-                         // before; Linger: since when
+                         // before; Linger: ends then at the latest
   uint32_t place_ = 0;   // in Service::connections
   Phase phase_ = Phase::Head;
   uint8_t minor_version_ = 1;

@@ -24,6 +24,8 @@ Limits Limits::create(const config::Limits& from, size_t descriptors) {
   limits.body_timeout = from.body_timeout;
   limits.write_timeout = from.write_timeout;
   limits.keepalive_timeout = from.keepalive_timeout;
+  limits.drain_idle = from.drain_idle;
+  limits.drain_spread = from.drain_spread;
   return limits;
 }
 

@@ -18,6 +18,8 @@ struct Limits {
   Duration body_timeout = std::chrono::seconds(10);
   Duration write_timeout = std::chrono::seconds(10);
   Duration keepalive_timeout = std::chrono::seconds(60);
+  Duration drain_idle = std::chrono::milliseconds(500);
+  Duration drain_spread = std::chrono::milliseconds(250);
 
   // max_connections = 0 becomes what `descriptors` leave after a reserve for everything else.
   static Limits create(const config::Limits& from, size_t descriptors);

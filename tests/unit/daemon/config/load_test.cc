@@ -46,6 +46,8 @@ TEST(Load, FillsInTheDefaults) {
   EXPECT_EQ(pool.limits.max_header_size, 16 * 1024);
   EXPECT_EQ(pool.limits.max_body_size, 1024 * 1024);
   EXPECT_EQ(pool.limits.keepalive_timeout, milliseconds(75'000));
+  EXPECT_EQ(pool.limits.drain_idle, milliseconds(500));
+  EXPECT_EQ(pool.limits.drain_spread, milliseconds(250));
   EXPECT_TRUE(config.admin.enabled);
   EXPECT_THAT(config.admin.address, ElementsAre("unix:/run/sockherd/admin.sock", "127.0.0.1:9753"));
 }

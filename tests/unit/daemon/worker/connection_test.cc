@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "tests/unit/daemon/worker/harness.h"
+#include "tests/unit/daemon/worker/loopback.h"
 
 namespace sockherd::worker {
 namespace {
@@ -488,6 +489,9 @@ TEST(Connection, ClosesAnIdleConnectionSilently) {
   EXPECT_EQ(idle.read(), "");
   EXPECT_TRUE(idle.is_ended());
   EXPECT_EQ(harness.count(Count::KeepaliveTimeouts), 2u);
+  silent.close();
+  idle.close();
+  harness.run();
   EXPECT_EQ(harness.open_connections(), 0u);
 }
 
@@ -565,6 +569,7 @@ TEST(Connection, DrainDoesNotWaitLongForASilentClient) {
   harness.drain();
   harness.advance(milliseconds(3100));
   EXPECT_TRUE(client.is_ended());
+  harness.advance(milliseconds(4200));  // also if it does not close
   EXPECT_EQ(harness.open_connections(), 0u);
 }
 
@@ -577,8 +582,64 @@ TEST(Connection, DrainEndsAnIdleConnectionAfterAGrace) {
   EXPECT_FALSE(client.is_ended());
   harness.advance(milliseconds(900));
   EXPECT_TRUE(client.is_ended());
+  client.close();
+  harness.run();
   EXPECT_EQ(harness.open_connections(), 0u);
   EXPECT_EQ(harness.count(Count::KeepaliveTimeouts), 0u);
+}
+
+TEST(Connection, DrainWaitsAsLongAsItIsTold) {
+  Harness harness(Limits{.drain_idle = seconds(5)});
+  Client client = harness.connect();
+  harness.exchange(client, kPlain);
+  harness.drain();
+  harness.advance(milliseconds(4900));
+  EXPECT_THAT(harness.exchange(client, kPlain), HasSubstr("\r\nConnection: close\r\n"));
+}
+
+TEST(Connection, DrainClosesIdleConnectionsOverAWindow) {
+  Harness harness(Limits{.drain_idle = Duration(0), .drain_spread = seconds(10)});
+  std::vector<Client> clients;
+  for (int i = 0; i < 10; ++i) {
+    clients.push_back(harness.connect());
+    harness.exchange(clients.back(), kPlain);
+  }
+  harness.service().phase = ServicePhase::Draining;
+  double place = 0;
+  harness.service().connections.for_each([&place](Connection& connection) {
+    connection.drain(place / 10);
+    place += 1;
+  });
+  for (int second = 0; second < 10; ++second) {
+    harness.advance(milliseconds(1000 * second + 100));
+    const auto ended = std::count_if(clients.begin(), clients.end(),
+                                     [](Client& client) { return client.is_ended(); });
+    EXPECT_EQ(ended, second + 1);
+  }
+}
+
+// One reset would take from the client what it has not read yet of the last answer.
+TEST(Connection, ReadsOnAfterTheEndOfAnIdleConnectionSoThatNoResetFollows) {
+  Harness harness;
+  const UniqueFd listener = listen_on_loopback();
+  UniqueFd peer = connect_to(listener.get());
+  Client client(std::move(peer));
+  UniqueFd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  Connection::start(harness.service(), std::move(accepted));
+  client.send(kPlain);
+  harness.run();
+  harness.drain();
+  harness.advance(milliseconds(900));
+  client.send(kPlain);  // has not looked: the end of the stream has been there for a while
+  harness.run();
+  int error = 0;
+  socklen_t size = sizeof error;
+  ASSERT_EQ(::getsockopt(client.fd(), SOL_SOCKET, SO_ERROR, &error, &size), 0);
+  EXPECT_EQ(error, 0);
+  EXPECT_EQ(occurrences(client.read(), "Hello, World!"), 1u);
+  EXPECT_TRUE(client.is_ended());
+  harness.advance(seconds(3));
+  EXPECT_EQ(harness.open_connections(), 0u);
 }
 
 TEST(Connection, DrainServesARequestThatComesAtTheEndOfTheGrace) {
