@@ -22,9 +22,15 @@ constexpr size_t kLists = 4;  // LISTS in least_connections.bpf.c
 constexpr size_t kServedEntries = 1 + kLists * Balancer::kMostSlots;
 
 struct Close {
-  void operator()(least_connections* program) const { least_connections__destroy(program); }
+  void operator()(bpf_object* object) const { bpf_object__close(object); }
 };
-using Program = std::unique_ptr<least_connections, Close>;
+using Object = std::unique_ptr<bpf_object, Close>;
+
+Object open_object() {
+  size_t bytes = 0;
+  const void* elf = least_connections__elf_bytes(&bytes);
+  return Object(bpf_object__open_mem(elf, bytes, nullptr));
+}
 
 Error load_error(int code) {
   Error error = errno_error("load the eBPF program", code);
@@ -79,7 +85,7 @@ std::optional<uint32_t> slot_of(int sockets, uint64_t cookie) {
 }  // namespace
 
 struct Balancer::Layout {
-  std::string_view name;
+  const char* name;
   uint32_t type;
   uint32_t value_bytes;
   uint32_t entries;
@@ -111,7 +117,7 @@ Result<Balancer> Balancer::adopt(std::vector<PassedFd> stored) {
     const Layout& layout = kLayouts[i];
     const auto found = std::find_if(stored.begin(), stored.end(),
                                     [&layout](const PassedFd& p) { return p.name == layout.name; });
-    const std::string who = "eBPF table " + std::string(layout.name);
+    const std::string who = std::string("eBPF table ") + layout.name;
     if (found == stored.end()) return Error{0, who + " is missing"};
     if (auto checked = layout.check(found->fd.get()); !checked) {
       return std::move(checked).error().in(who);
@@ -124,37 +130,37 @@ Result<Balancer> Balancer::adopt(std::vector<PassedFd> stored) {
 Result<Balancer> Balancer::load(Tables adopted) {
   libbpf_set_print(nullptr);  // what it has to say is in the error code
   const KeepMemlockLimit keep;
-  const Program program(least_connections__open());
-  if (!program) return load_error(errno);
-  const std::array<bpf_map*, kTables> maps = {program->maps.sockets, program->maps.loads,
-                                              program->maps.served};
+  const Object object = open_object();
+  if (!object) return load_error(errno);
+  std::array<bpf_map*, kTables> maps{};
   for (size_t i = 0; i < kTables; ++i) {
+    maps[i] = bpf_object__find_map_by_name(object.get(), kLayouts[i].name);
+    SH_ASSERT(maps[i] != nullptr);
     if (!adopted[i]) continue;
     if (const int code = bpf_map__reuse_fd(maps[i], adopted[i].get()); code != 0) {
       return errno_error("bpf_map__reuse_fd", -code);
     }
   }
-  if (const int code = least_connections__load(program.get()); code != 0) return load_error(-code);
+  if (const int code = bpf_object__load(object.get()); code != 0) return load_error(-code);
 
   Balancer balancer;
-  for (size_t i = 0; i < kTables; ++i) {
-    balancer.tables_[i] = TRY(duplicate(bpf_map__fd(maps[i])));
-  }
-  balancer.program_ = TRY(duplicate(bpf_program__fd(program->progs.least_connections)));
+  for (size_t i = 0; i < kTables; ++i) balancer.tables_[i] = TRY(duplicate(bpf_map__fd(maps[i])));
+  const bpf_program* program = bpf_object__next_program(object.get(), nullptr);
+  balancer.program_ = TRY(duplicate(bpf_program__fd(program)));
   TRY(balancer.map_tables());
   return balancer;
 }
 
 Result<void> Balancer::map_tables() {
   loads_ = TRY(map_slot_loads(loads_fd()));
-  served_ = TRY(Mapping::create(tables_[kServed].get(), kServedEntries * sizeof(uint64_t),
-                                Access::ReadWrite));
+  served_ = TRY(
+      Mapping::create(tables_[Served].get(), kServedEntries * sizeof(uint64_t), Access::ReadWrite));
   return {};
 }
 
 Result<void> Balancer::add(uint32_t slot, int socket) {
   SH_ASSERT(slot < kMostSlots);
-  const int sockets = tables_[kSockets].get();
+  const int sockets = tables_[Sockets].get();
   const uint64_t cookie = TRY(cookie_of(socket));
   uint64_t there = 0;
   if (bpf_map_lookup_elem(sockets, &slot, &there) == 0 && there == cookie) return {};

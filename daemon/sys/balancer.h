@@ -61,7 +61,7 @@ class Balancer {
   std::span<stats::SlotLoad> loads() const;
 
   // The table of the loads, borrowed: for a worker to map (map_slot_loads).
-  int loads_fd() const { return tables_[kLoads].get(); }
+  int loads_fd() const { return tables_[Loads].get(); }
 
   // What waits on a slot, as the kernel tells.
   struct Waiting {
@@ -84,7 +84,8 @@ class Balancer {
   std::vector<Stored> stored() const;
 
  private:
-  enum Table : uint8_t { kSockets, kLoads, kServed, kTables };
+  enum Table : uint8_t { Sockets, Loads, Served };
+  static constexpr size_t kTables = 3;
   using Tables = std::array<UniqueFd, kTables>;
   struct Layout;
   static const std::array<Layout, kTables> kLayouts;
