@@ -152,7 +152,7 @@ Result<Balancer> Balancer::load(Tables adopted) {
 }
 
 Result<void> Balancer::map_tables() {
-  loads_ = TRY(map_slot_loads(loads_fd()));
+  loads_ = TRY(LoadTable::map(loads_fd()));
   served_ = TRY(
       Mapping::create(tables_[Served].get(), kServedEntries * sizeof(uint64_t), Access::ReadWrite));
   return {};
@@ -203,10 +203,6 @@ void Balancer::serve(std::span<const uint32_t> slots) {
   table[0].store(uint64_t{slots.size()} << 32 | first, std::memory_order_release);
 }
 
-std::span<stats::SlotLoad> Balancer::loads() const {
-  return slot_loads(loads_);
-}
-
 void Balancer::settle(uint32_t slot, int64_t before, const Waiting& waiting) {
   stats::SlotLoad& load = loads()[slot];
   const int64_t after = load.under_way();
@@ -225,15 +221,6 @@ std::vector<Balancer::Stored> Balancer::stored() const {
   std::vector<Stored> all;
   for (size_t i = 0; i < kTables; ++i) all.push_back({kLayouts[i].name, tables_[i].get()});
   return all;
-}
-
-Result<Mapping> map_slot_loads(int fd) {
-  return Mapping::create(fd, Balancer::kMostSlots * sizeof(stats::SlotLoad), Access::ReadWrite);
-}
-
-std::span<stats::SlotLoad> slot_loads(const Mapping& mapping) {
-  return {reinterpret_cast<stats::SlotLoad*>(mapping.bytes().data()),
-          mapping.bytes().size() / sizeof(stats::SlotLoad)};
 }
 
 }  // namespace sockherd::sys

@@ -25,13 +25,14 @@
 #include "daemon/base/unique_fd.h"
 #include "daemon/stats/slot_load.h"
 #include "daemon/sys/activation.h"
+#include "daemon/sys/load_table.h"
 #include "daemon/sys/shared_memory.h"
 
 namespace sockherd::sys {
 
 class Balancer {
  public:
-  static constexpr uint32_t kMostSlots = 1024;
+  static constexpr uint32_t kMostSlots = LoadTable::kSlots;
 
   // Empty tables and a program, attached to nothing yet.
   // Errors: EPERM without CAP_BPF, or where a system call filter leaves bpf(2) out; ENOSYS and
@@ -58,9 +59,9 @@ class Balancer {
   // it. Empty: the kernel's hash over all members.
   void serve(std::span<const uint32_t> slots);
 
-  std::span<stats::SlotLoad> loads() const;
+  std::span<stats::SlotLoad> loads() const { return loads_.slots(); }
 
-  // The table of the loads, borrowed: for a worker to map (map_slot_loads).
+  // The table of the loads, borrowed: for a worker to map.
   int loads_fd() const { return tables_[Loads].get(); }
 
   // What waits on a slot, as the kernel tells.
@@ -96,13 +97,8 @@ class Balancer {
 
   Tables tables_;
   UniqueFd program_;
-  Mapping loads_;
+  LoadTable loads_;
   Mapping served_;
 };
-
-// Maps the table behind Balancer::loads_fd() in a worker. The entries outlive the descriptor, not
-// the mapping.
-Result<Mapping> map_slot_loads(int fd);
-std::span<stats::SlotLoad> slot_loads(const Mapping& mapping);
 
 }  // namespace sockherd::sys

@@ -53,6 +53,12 @@ Result<int> socket_option(int fd, int option, const char* name) {
   return value;
 }
 
+stats::SlotLoad* load_of(const Service& service, const Place& place) {
+  const auto table = service.loads.find(place.listener);
+  if (table == service.loads.end() || place.slot >= sys::LoadTable::kSlots) return nullptr;
+  return &table->second.slots()[place.slot];
+}
+
 }  // namespace
 
 Acceptor::Acceptor(Service& service, Place place, UniqueFd listener, OnEmptied on_emptied)
@@ -61,7 +67,8 @@ Acceptor::Acceptor(Service& service, Place place, UniqueFd listener, OnEmptied o
       listener_(std::move(listener)),
       on_emptied_(std::move(on_emptied)),
       spare_(open_spare()),
-      budget_(kBudget) {}
+      budget_(kBudget),
+      is_serving_(!on_emptied_) {}
 
 Result<std::unique_ptr<Acceptor>> Acceptor::create(Service& service, Place place, UniqueFd listener,
                                                    OnEmptied on_emptied) {
@@ -79,12 +86,30 @@ Result<std::unique_ptr<Acceptor>> Acceptor::create(Service& service, Place place
   }
   std::unique_ptr<Acceptor> acceptor(
       new Acceptor(service, std::move(place), std::move(listener), std::move(on_emptied)));
+  acceptor->load_ = load_of(service, acceptor->place_);
   if (is_shared) {
     acceptor->events_ |= event::kOneOfMany;
     acceptor->budget_ = kSharedBudget;
   }
   TRY(acceptor->resume());
   return acceptor;
+}
+
+// Whoever serves the slot next begins with an empty hand.
+Acceptor::~Acceptor() {
+  if (load_ == nullptr) return;
+  load_->accepted.fetch_add(unpublished_, std::memory_order_relaxed);
+  if (is_serving_) load_->open.store(0, std::memory_order_relaxed);
+}
+
+// Stored again in every turn: a predecessor in this slot may have left its own number there.
+void Acceptor::publish_load() {
+  if (load_ == nullptr) return;
+  // All of the worker's, whichever socket they came from: that is how busy it is. Not where it only
+  // empties a queue, since what comes there later is not for it.
+  if (is_serving_) load_->open.store(service_.connections.size(), std::memory_order_relaxed);
+  if (unpublished_ == 0) return;
+  load_->accepted.fetch_add(std::exchange(unpublished_, 0), std::memory_order_release);
 }
 
 Result<void> Acceptor::resume() {
@@ -114,6 +139,7 @@ Acceptor::Outcome Acceptor::pause() {
 Acceptor::Outcome Acceptor::accept_one() {
   UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (fd) {
+    ++unpublished_;
     take(std::move(fd));
     return Outcome::Accepted;
   }
@@ -138,6 +164,7 @@ Acceptor::Outcome Acceptor::accept_with_spare() {
   spare_.reset();
   UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (fd) {
+    ++unpublished_;
     service_.counters.add(Count::ConnectionsRefused);
     refuse_and_close(std::move(fd));
   }

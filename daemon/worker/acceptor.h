@@ -6,6 +6,8 @@
 // descriptors, it gives up a spare one to accept and refuse a connection, so that the loop does not
 // spin; out of memory, it pauses. Destroying it lets go of the listener and leaves its queue as it
 // is, for whoever holds the socket next.
+//
+// Where the listener is balanced by load, it publishes the load of its slot (stats/slot_load.h).
 #pragma once
 
 #include <cstdint>
@@ -15,6 +17,7 @@
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/stats/slot_load.h"
 #include "daemon/worker/loop.h"
 #include "daemon/worker/service.h"
 #include "daemon/worker/timer_wheel.h"
@@ -40,7 +43,13 @@ class Acceptor final : private Watcher, private Timer {
   static Result<std::unique_ptr<Acceptor>> create(Service& service, Place place, UniqueFd listener,
                                                   OnEmptied on_emptied = {});
 
+  ~Acceptor() override;
+
   const Place& place() const { return place_; }
+
+  // To be called once a turn: between accepting and this, a connection counts as still under way,
+  // so the load is right at every moment, and nothing of it is in the path of a request.
+  void publish_load();
 
   // Accepts what waits in the queue now, then lets go of the listener. What does not fit stays in
   // the queue, for whoever holds the socket next.
@@ -66,6 +75,9 @@ class Acceptor final : private Watcher, private Timer {
   Watch watch_;
   Events events_ = event::kReadable;
   unsigned budget_;  // connections accepted in one wake-up
+  stats::SlotLoad* load_ = nullptr;
+  bool is_serving_;           // not only emptying
+  uint64_t unpublished_ = 0;  // connections accepted since publish_load()
 };
 
 }  // namespace sockherd::worker

@@ -32,6 +32,12 @@ Result<void> Acceptors::empty(Place place, UniqueFd listener,
   return {};
 }
 
+void Acceptors::publish_loads() {
+  for (const auto* each : {&serving_, &emptying_}) {
+    for (const auto& acceptor : *each) acceptor->publish_load();
+  }
+}
+
 void Acceptors::finish() {
   for (const auto* each : {&serving_, &emptying_}) {
     for (const auto& acceptor : *each) acceptor->finish();

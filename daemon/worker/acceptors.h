@@ -30,6 +30,9 @@ class Acceptors {
   // on_emptied.
   Result<void> empty(Place place, UniqueFd listener, std::function<void(const Place&)> on_emptied);
 
+  // See Acceptor::publish_load().
+  void publish_loads();
+
   // Accepts what waits in every queue now, and lets go of all sockets.
   void finish();
 

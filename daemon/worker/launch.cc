@@ -30,6 +30,7 @@ constexpr std::string_view kHelp =
     "  sockherd.stats   the statistics segment of the pool (optional)\n"
     "  sockherd.control the control socket (optional): further sockets to serve; its\n"
     "                   hang-up is as SIGTERM\n"
+    "  sockherd.load.L  where to count the load of listener L (optional)\n"
     "  any other name   a listening socket\n"
     "\n"
     "Environment:\n"
@@ -135,6 +136,20 @@ Result<CounterPage> open_statistics(UniqueFd fd) {
   return CounterPage(std::move(mapping).value(), page);
 }
 
+// Takes every table of loads out of `passed`.
+Result<std::map<std::string, sys::LoadTable>> open_loads(std::vector<sys::PassedFd>& passed) {
+  constexpr std::string_view kPrefix = contract::kLoadFdPrefix;
+  std::map<std::string, sys::LoadTable> loads;
+  for (const sys::PassedFd& each : passed) {
+    if (!each.name.starts_with(kPrefix)) continue;
+    Result<sys::LoadTable> table = sys::LoadTable::map(each.fd.get());
+    if (!table.ok()) return Error{kExitUsage, each.name + ": " + table.error().what};
+    loads[each.name.substr(kPrefix.size())] = std::move(table).value();
+  }
+  std::erase_if(passed, [](const auto& each) { return each.name.starts_with(kPrefix); });
+  return loads;
+}
+
 Result<Launch> open_launch(std::span<char* const> arguments) {
   const std::vector<config::Override> overrides = TRY(parse_overrides(arguments));
   Result<std::vector<sys::PassedFd>> taken = sys::take_passed_fds();
@@ -146,6 +161,7 @@ Result<Launch> open_launch(std::span<char* const> arguments) {
   if (!configuration) return usage("no descriptor named sockherd.config was passed");
   launch.pool = TRY(load_pool(configuration.get(), overrides, launch.identity.pool));
   launch.statistics = TRY(open_statistics(take(passed, contract::kStatsFd)));
+  launch.loads = TRY(open_loads(passed));
   launch.control = take(passed, contract::kControlFd);
   if (passed.empty()) return usage("no listening socket was passed");
   launch.listeners = std::move(passed);

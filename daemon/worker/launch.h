@@ -3,6 +3,7 @@
 // The other half is the supervisor, which starts workers with exactly this.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 #include "daemon/config/config.h"
 #include "daemon/stats/page.h"
 #include "daemon/sys/activation.h"
+#include "daemon/sys/load_table.h"
 #include "daemon/sys/shared_memory.h"
 #include "daemon/worker/identity.h"
 
@@ -39,6 +41,7 @@ struct Launch {
   Identity identity;
   config::Pool pool;
   std::vector<sys::PassedFd> listeners;
+  std::map<std::string, sys::LoadTable> loads;  // by listener
   UniqueFd control;  // the control socket; empty without a supervisor that has one
   CounterPage statistics;
 };

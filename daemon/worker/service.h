@@ -5,13 +5,16 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "daemon/http/date.h"
 #include "daemon/http/request.h"
 #include "daemon/stats/page.h"
+#include "daemon/sys/load_table.h"
 #include "daemon/worker/buffer.h"
 #include "daemon/worker/limits.h"
 #include "daemon/worker/loop.h"
@@ -60,6 +63,7 @@ struct Service {
   http::RequestHead head;  // of the request being handled: 4 KiB that no connection has to hold
   std::vector<char> path;  // of that request, decoded
   ConnectionSet connections;
+  std::map<std::string, sys::LoadTable> loads;  // of listeners whose balance asks for it
 
  private:
   http::DateCache dates_;

@@ -88,12 +88,14 @@ Result<std::unique_ptr<Worker>> Worker::create(Launch launch) {
   const Limits limits = Limits::create(launch.pool.limits, raise_descriptor_limit());
   std::vector<sys::PassedFd> listeners = std::move(launch.listeners);
   UniqueFd control = std::move(launch.control);
+  std::map<std::string, sys::LoadTable> loads = std::move(launch.loads);
   const uint32_t slot = launch.identity.slot;
   std::unique_ptr<Worker> worker(new Worker(std::move(launch), std::move(loop).value(),
                                             std::move(router), std::move(signals).value(), limits));
   Result<Watch> watch = worker->loop_->watch(worker->signals_.get(), event::kReadable, *worker);
   if (!watch.ok()) return Error{kExitFailure, watch.error().what};
   worker->signal_watch_ = std::move(watch).value();
+  worker->service_.loads = std::move(loads);
   for (sys::PassedFd& listener : listeners) {
     const auto added = worker->acceptors_.add({listener.name, slot}, std::move(listener.fd));
     if (!added.ok()) {
@@ -112,6 +114,7 @@ Result<std::unique_ptr<Worker>> Worker::create(Launch launch) {
 void Worker::run() {
   tell_manager("READY=1\nSTATUS=serving");
   while (!is_done()) {
+    acceptors_.publish_loads();
     loop_->turn(next_turn_at());
     service_.counters.add(stats::Count::LoopIterations);
   }

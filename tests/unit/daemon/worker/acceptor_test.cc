@@ -9,6 +9,7 @@
 
 #include <vector>
 
+#include "daemon/worker/acceptors.h"
 #include "tests/unit/daemon/worker/harness.h"
 #include "tests/unit/daemon/worker/loopback.h"
 
@@ -63,6 +64,80 @@ TEST_F(AcceptorTest, TakesItsQueueBeforeItLetsGo) {
   harness_.run();
   EXPECT_EQ(harness_.open_connections(), 100u);
   EXPECT_GE(::accept(listener_.get(), nullptr, nullptr), 0);
+}
+
+// The table is any memory here; the kernel's part is in balancer_test.cc.
+class CountingAcceptorTest : public ::testing::Test {
+ protected:
+  CountingAcceptorTest() {
+    constexpr size_t kBytes = sys::LoadTable::kSlots * sizeof(stats::SlotLoad);
+    const UniqueFd memory = std::move(sys::create_memory_file("loads", kBytes)).value();
+    harness_.service().loads["web"] = std::move(sys::LoadTable::map(memory.get())).value();
+    table_ = harness_.service().loads["web"].slots();
+    acceptors_ = std::make_unique<Acceptors>(harness_.service());
+  }
+  UniqueFd shared_listener() { return UniqueFd(::fcntl(listener_.get(), F_DUPFD_CLOEXEC, 0)); }
+  Client connect() { return Client(connect_to(listener_.get())); }
+  // A turn of the worker, as in Worker::run().
+  void turn() {
+    harness_.run();
+    acceptors_->publish_loads();
+  }
+
+  Harness harness_;
+  UniqueFd listener_ = listen_on_loopback();
+  std::span<stats::SlotLoad> table_;
+  std::unique_ptr<Acceptors> acceptors_;
+};
+
+TEST_F(CountingAcceptorTest, PublishesWhatItHasAcceptedAndWhatIsOpen) {
+  ASSERT_TRUE(acceptors_->add({"web", 3}, shared_listener()).ok());
+  std::vector<Client> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(connect());
+  harness_.run();
+  EXPECT_EQ(table_[3].accepted.load(), 0U) << "until the end of the turn they are under way";
+  acceptors_->publish_loads();
+  EXPECT_EQ(table_[3].accepted.load(), 3U);
+  EXPECT_EQ(table_[3].open.load(), 3U);
+  clients.pop_back();
+  turn();
+  EXPECT_EQ(table_[3].accepted.load(), 3U);
+  EXPECT_EQ(table_[3].open.load(), 2U);
+}
+
+TEST_F(CountingAcceptorTest, ASlotThatItTookOverIsAsBusyAsTheWorker) {
+  ASSERT_TRUE(acceptors_->add({"web", 3}, shared_listener()).ok());
+  ASSERT_TRUE(acceptors_->take({"web", 5}, listen_on_loopback()).ok());
+  ASSERT_TRUE(acceptors_->take({"admin", 5}, listen_on_loopback()).ok()) << "has no table";
+  const Client client = connect();
+  turn();
+  EXPECT_EQ(table_[3].accepted.load(), 1U);
+  EXPECT_EQ(table_[5].accepted.load(), 0U);
+  EXPECT_EQ(table_[5].open.load(), 1U);
+  acceptors_->drop({"web", 5});
+  EXPECT_EQ(table_[5].open.load(), 0U);
+}
+
+TEST_F(CountingAcceptorTest, WhatIsOpenBelongsToTheNextWorkerOnceItLetsGo) {
+  ASSERT_TRUE(acceptors_->add({"web", 3}, shared_listener()).ok());
+  const Client early = connect();
+  turn();
+  const Client late = connect();
+  acceptors_->finish();
+  EXPECT_EQ(table_[3].accepted.load(), 2U);
+  EXPECT_EQ(table_[3].open.load(), 0U);
+  table_[3].open.store(7);  // the successor
+  turn();
+  EXPECT_EQ(table_[3].open.load(), 7U);
+}
+
+TEST_F(CountingAcceptorTest, EmptyingAQueueCountsWhatItTakesOnly) {
+  table_[4].open.store(7);
+  ASSERT_TRUE(acceptors_->empty({"web", 4}, shared_listener(), [](const Place&) {}).ok());
+  const Client client = connect();
+  turn();
+  EXPECT_EQ(table_[4].accepted.load(), 1U);
+  EXPECT_EQ(table_[4].open.load(), 7U);
 }
 
 // Takes all descriptors but `left`, and gives them back.

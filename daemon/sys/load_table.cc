@@ -1,0 +1,14 @@
+#include "daemon/sys/load_table.h"
+
+namespace sockherd::sys {
+
+Result<LoadTable> LoadTable::map(int fd) {
+  return LoadTable(TRY(Mapping::create(fd, kSlots * sizeof(stats::SlotLoad), Access::ReadWrite)));
+}
+
+std::span<stats::SlotLoad> LoadTable::slots() const {
+  if (mapping_.bytes().empty()) return {};
+  return {reinterpret_cast<stats::SlotLoad*>(mapping_.bytes().data()), kSlots};
+}
+
+}  // namespace sockherd::sys

@@ -1,0 +1,31 @@
+// LoadTable: how busy each slot of a listener is; the table of loads of a Balancer, mapped. The
+// supervisor has it from there, a worker from the descriptor it was started with.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "daemon/base/result.h"
+#include "daemon/stats/slot_load.h"
+#include "daemon/sys/shared_memory.h"
+
+namespace sockherd::sys {
+
+class LoadTable {
+ public:
+  static constexpr uint32_t kSlots = 1024;
+
+  LoadTable() = default;
+
+  // The descriptor is not needed afterwards. Errors: it is of something else.
+  static Result<LoadTable> map(int fd);
+
+  // By slot. Valid as long as this object, or the one it was moved to.
+  std::span<stats::SlotLoad> slots() const;
+
+ private:
+  explicit LoadTable(Mapping mapping) : mapping_(std::move(mapping)) {}
+  Mapping mapping_;
+};
+
+}  // namespace sockherd::sys
