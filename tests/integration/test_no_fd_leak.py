@@ -1,20 +1,14 @@
 """No descriptor is left behind by fifty reloads, crashes and scalings."""
-import collections
 import os
 import signal
 import unittest
 
 from tests.support import processes
 from tests.support.case import DaemonCase
+from tests.support.processes import kinds
 from tests.support.wait import until
 
 ROUNDS = 50
-
-
-def kinds(pid):
-    """How many descriptors of each kind a process has: "socket", "anon_inode:[eventpoll]", ..."""
-    return collections.Counter(target.split(":[")[0] if not target.startswith("anon_inode")
-                               else target for target in processes.descriptors(pid).values())
 
 
 class NoFdLeak(DaemonCase):

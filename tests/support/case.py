@@ -3,16 +3,20 @@ import unittest
 
 from tests.support.daemon import Daemon, basic_config
 from tests.support.hammer import Hammer
+from tests.support.metrics import scrape
+from tests.support.service_manager import ManagedDaemon
+from tests.support.wait import until
 
 
 class DaemonCase(unittest.TestCase):
     """A daemon per test."""
 
     maxDiff = None
+    daemon_class = Daemon
 
     def launch(self, config=None, **options):
         """A daemon that was started and will be ended, ready or not."""
-        daemon = Daemon(basic_config() if config is None else config, **options)
+        daemon = self.daemon_class(basic_config() if config is None else config, **options)
         self.addCleanup(daemon.end)
         daemon.start()
         return daemon
@@ -39,6 +43,36 @@ class DaemonCase(unittest.TestCase):
         """Every one of `needles` is in `text`, whatever the case of letters."""
         for needle in [needles] if isinstance(needles, str) else needles:
             self.assertIn(needle.lower(), text.lower())
+
+
+class ManagedCase(DaemonCase):
+    """A daemon per test that may crash, restart and stop, and what must hold afterwards."""
+
+    daemon_class = ManagedDaemon
+
+    def mixed_load(self, daemon, listener="web", **options):
+        """Short, keep-alive and slow connections at once."""
+        return self.load(daemon, listener, **{"short": 8, "keepalive": 20, "slow": 20,
+                                              "think_ms": 200, "latency_ms": 50, **options})
+
+    def assert_all_serve(self, daemon, count, pool="web", listener="web"):
+        """`count` workers are there, all of them get connections, and no socket is without one."""
+        daemon.wait_workers(count, pool)
+        daemon.wait_all_answer(count, listener)
+        report = self.load(daemon, listener, short=8, count=50 * count, count_bodies=True).finish()
+        self.assert_nothing_lost(report, daemon)
+        self.assertEqual(len(report["bodies"]), count, report["bodies"])
+
+    def assert_counters_grow(self, daemon, earlier):
+        """No counter has gone down or away since that scrape; returns a new one."""
+        now = scrape(daemon)
+        self.assertEqual(now.gone_down(earlier), {})
+        return now
+
+    def assert_not_more_processes(self, daemon, workers):
+        """Old ones end."""
+        until(lambda: len(daemon.worker_processes()) == workers, f"{workers} worker processes",
+              explain=lambda: f"{daemon.worker_processes()} {daemon.workers()}\n{daemon.log()}")
 
 
 class SharedDaemonCase(DaemonCase):

@@ -75,6 +75,12 @@ def tcp_listener(host="127.0.0.1", port=0, reuse_port=True, backlog=4096):
     return listener
 
 
+def equal_listeners(count):
+    """What equal ListenStream= lines make: sockets of one SO_REUSEPORT group."""
+    first = tcp_listener()
+    return [first] + [tcp_listener(port=first.getsockname()[1]) for _ in range(count - 1)]
+
+
 def duplicate(listener):
     """Another descriptor of the same socket. Not socket.dup(): that makes the socket blocking again,
     under the feet of the worker that accepts on it, since the flag belongs to the open file."""
@@ -250,6 +256,10 @@ class Daemon:
     def ready_workers(self, pool="web"):
         """Those that serve."""
         return [worker for worker in self.workers(pool) if worker["state"] == "ready"]
+
+    def pids(self, pool="web"):
+        """{slot: pid} of those that serve."""
+        return {worker["slot"]: worker["pid"] for worker in self.ready_workers(pool)}
 
     def wait_workers(self, count, pool="web"):
         """Waits until exactly `count` workers are there and all of them serve."""

@@ -107,3 +107,17 @@ class Wire:
             return self.reader.read(1) == b""
         except ConnectionResetError:
             return True
+
+
+class HalfRequest(Wire):
+    """A connection that a worker has accepted, with half of a request on it."""
+
+    def __init__(self, address):
+        super().__init__(address)
+        self.pid = self.ask("GET /whoami HTTP/1.1\r\nHost: x\r\n\r\n").json()["pid"]
+        self.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234")
+
+    def finish(self):
+        """Sends the other half; (status, body) of the answer, which is (200, b"0123456789")."""
+        answer = self.ask("56789")
+        return answer.status, answer.body

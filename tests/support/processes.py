@@ -1,4 +1,5 @@
 """What /proc knows about processes."""
+import collections
 import os
 import pathlib
 
@@ -52,6 +53,12 @@ def descriptors(pid):
         except FileNotFoundError:
             pass  # closed while we looked
     return found
+
+
+def kinds(pid):
+    """How many descriptors of each kind a process has: "socket", "anon_inode:[eventpoll]", ..."""
+    return collections.Counter(target.split(":[")[0] if not target.startswith("anon_inode")
+                               else target for target in descriptors(pid).values())
 
 
 def cpu_seconds(pid):
