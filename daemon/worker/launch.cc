@@ -136,17 +136,18 @@ Result<CounterPage> open_statistics(UniqueFd fd) {
   return CounterPage(std::move(mapping).value(), page);
 }
 
+constexpr std::string_view kLoadPrefix = contract::kLoadFdPrefix;
+
 // Takes every table of loads out of `passed`.
 Result<std::map<std::string, sys::LoadTable>> open_loads(std::vector<sys::PassedFd>& passed) {
-  constexpr std::string_view kPrefix = contract::kLoadFdPrefix;
   std::map<std::string, sys::LoadTable> loads;
   for (const sys::PassedFd& each : passed) {
-    if (!each.name.starts_with(kPrefix)) continue;
+    if (!each.name.starts_with(kLoadPrefix)) continue;
     Result<sys::LoadTable> table = sys::LoadTable::map(each.fd.get());
     if (!table.ok()) return Error{kExitUsage, each.name + ": " + table.error().what};
-    loads[each.name.substr(kPrefix.size())] = std::move(table).value();
+    loads[each.name.substr(kLoadPrefix.size())] = std::move(table).value();
   }
-  std::erase_if(passed, [](const auto& each) { return each.name.starts_with(kPrefix); });
+  std::erase_if(passed, [](const auto& each) { return each.name.starts_with(kLoadPrefix); });
   return loads;
 }
 
