@@ -139,6 +139,10 @@ bool Connection::is_silent() const {
   return is_fresh_ && phase_ == Phase::Head && in_.is_empty();
 }
 
+Instant Connection::idle_since() const {
+  return std::max(received_at_, answers_.sent_at());
+}
+
 bool Connection::is_idle() const {
   return phase_ == Phase::Head && in_.is_empty() && answers_.is_empty();
 }
@@ -443,9 +447,8 @@ Instant Connection::deadline_for_phase() const {
   const bool is_draining = service_.phase == ServicePhase::Draining;
   if (is_silent() && is_draining) return began_ + std::min(limits.header_timeout, kDrainSilence);
   if (is_fresh_ || !in_.is_empty()) return began_ + limits.header_timeout;
-  const Instant idle_since = std::max(received_at_, answers_.sent_at());
-  if (is_draining) return std::max(idle_since + limits.drain_idle, began_);
-  return idle_since + limits.keepalive_timeout;
+  if (is_draining) return std::max(idle_since() + limits.drain_idle, began_);
+  return idle_since() + limits.keepalive_timeout;
 }
 
 void Connection::on_due(Instant now) {
@@ -485,9 +488,9 @@ void Connection::on_timeout(Instant now) {
 // The window is the way from us to the client, a few microseconds on one machine, plus the two
 // system calls between our look and our end.
 // What we can do is to end in stages (section 9.6): close(2) would answer such a request with a
-// reset, which also takes from the client what it has not yet read of our last answer. So we send
-// our end, read on for a round trip and drop what comes: an answer cannot be sent any more. The
-// client reads the end of the stream, never a reset.
+// reset, which on many systems (not on Linux) also takes from the client what it has not yet read
+// of our last answer. So we send our end, read on for a round trip and drop what comes: an answer
+// cannot be sent any more. The client reads the end of the stream, not a reset.
 void Connection::on_idle_timeout() {
   if (receive_more()) return serve();
   if (service_.phase == ServicePhase::Serving) service_.counters.add(Count::KeepaliveTimeouts);
@@ -500,7 +503,8 @@ void Connection::drain(double spread) {
   if (phase_ != Phase::Head || !in_.is_empty()) return;
   if (is_fresh_) return set_deadline(deadline_for_phase());
   const auto wait = std::chrono::duration_cast<Duration>(service_.limits.drain_spread * spread);
-  began_ = service_.loop.now() + wait;
+  // From where it could end: clients that were all busy a moment ago are spread as well.
+  began_ = std::max(idle_since() + service_.limits.drain_idle, service_.loop.now()) + wait;
   if (answers_.is_empty()) set_deadline(deadline_for_phase());
 }
 

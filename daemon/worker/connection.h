@@ -84,6 +84,7 @@ class Connection final : private Exchange, private Watcher, private Timer {
   void end_request();
   bool is_reading() const;
   bool is_idle() const;
+  Instant idle_since() const;
   bool is_silent() const;
   bool has_request_waiting();
 

@@ -598,7 +598,7 @@ TEST(Connection, DrainWaitsAsLongAsItIsTold) {
 }
 
 TEST(Connection, DrainClosesIdleConnectionsOverAWindow) {
-  Harness harness(Limits{.drain_idle = Duration(0), .drain_spread = seconds(10)});
+  Harness harness(Limits{.drain_idle = seconds(1), .drain_spread = seconds(10)});
   std::vector<Client> clients;
   for (int i = 0; i < 10; ++i) {
     clients.push_back(harness.connect());
@@ -611,7 +611,7 @@ TEST(Connection, DrainClosesIdleConnectionsOverAWindow) {
     place += 1;
   });
   for (int second = 0; second < 10; ++second) {
-    harness.advance(milliseconds(1000 * second + 100));
+    harness.advance(milliseconds(1000 * second + 1100));
     const auto ended = std::count_if(clients.begin(), clients.end(),
                                      [](Client& client) { return client.is_ended(); });
     EXPECT_EQ(ended, second + 1);
