@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "daemon/base/assert.h"
@@ -94,7 +95,8 @@ struct Balancer::Layout {
     bpf_map_info info{};
     uint32_t size = sizeof info;
     if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0) return errno_error("BPF_OBJ_GET_INFO_BY_FD");
-    if (info.type == type && info.value_size == value_bytes && info.max_entries == entries) {
+    if (std::string_view(info.name) == name && info.type == type &&
+        info.value_size == value_bytes && info.max_entries == entries) {
       return {};
     }
     return Error{0, "it is of another layout"};
@@ -111,18 +113,16 @@ Result<Balancer> Balancer::create() {
   return load({});
 }
 
-Result<Balancer> Balancer::adopt(std::vector<PassedFd> stored) {
+Result<Balancer> Balancer::adopt(std::map<uint32_t, UniqueFd> stored) {
   Tables tables;
-  for (size_t i = 0; i < kTables; ++i) {
+  for (uint32_t i = 0; i < kTables; ++i) {
     const Layout& layout = kLayouts[i];
-    const auto found = std::find_if(stored.begin(), stored.end(),
-                                    [&layout](const PassedFd& p) { return p.name == layout.name; });
     const std::string who = std::string("eBPF table ") + layout.name;
-    if (found == stored.end()) return Error{0, who + " is missing"};
-    if (auto checked = layout.check(found->fd.get()); !checked) {
+    if (!stored[i]) return Error{0, who + " is missing"};
+    if (auto checked = layout.check(stored[i].get()); !checked) {
       return std::move(checked).error().in(who);
     }
-    tables[i] = std::move(found->fd);
+    tables[i] = std::move(stored[i]);
   }
   return load(std::move(tables));
 }
@@ -217,10 +217,8 @@ void Balancer::settle(uint32_t slot, int64_t before, const Waiting& waiting) {
       std::memory_order_relaxed);
 }
 
-std::vector<Balancer::Stored> Balancer::stored() const {
-  std::vector<Stored> all;
-  for (size_t i = 0; i < kTables; ++i) all.push_back({kLayouts[i].name, tables_[i].get()});
-  return all;
+std::array<int, Balancer::kTables> Balancer::stored() const {
+  return {tables_[Sockets].get(), tables_[Loads].get(), tables_[Served].get()};
 }
 
 }  // namespace sockherd::sys

@@ -17,14 +17,12 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <span>
-#include <string_view>
-#include <vector>
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/stats/slot_load.h"
-#include "daemon/sys/activation.h"
 #include "daemon/sys/load_table.h"
 #include "daemon/sys/shared_memory.h"
 
@@ -39,10 +37,10 @@ class Balancer {
   // others where the kernel cannot do it. Worded so that the reader knows what to change.
   static Result<Balancer> create();
 
-  // The tables that a predecessor stored(), by their names, with a new program: another version of
-  // us may have another one. The sockets in them, the loads and the list stay in force.
+  // The tables of a predecessor, numbered as it had them stored(), with a new program: another
+  // version of us may have another one. The sockets in them, the loads and the list stay in force.
   // Errors: as create(); a table that is missing or of another layout.
-  static Result<Balancer> adopt(std::vector<PassedFd> stored);
+  static Result<Balancer> adopt(std::map<uint32_t, UniqueFd> stored);
 
   // Puts a listening socket of the group at a slot below kMostSlots, in place of what was there.
   //
@@ -78,11 +76,8 @@ class Balancer {
   // a connection that moves on meanwhile is not taken for a lost one.
   void settle(uint32_t slot, int64_t before, const Waiting& waiting);
 
-  struct Stored {
-    std::string_view name;
-    int fd;  // borrowed
-  };
-  std::vector<Stored> stored() const;
+  // The tables, borrowed, by number.
+  std::array<int, 3> stored() const;
 
  private:
   enum Table : uint8_t { Sockets, Loads, Served };

@@ -7,7 +7,9 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
+#include <map>
 #include <numeric>
 #include <random>
 
@@ -130,10 +132,10 @@ class BalancerGroup : public testing::Test {
   stats::SlotLoad& load(uint32_t slot) { return balancer_->loads()[slot]; }
 
   // The tables, as the service manager keeps them.
-  std::vector<PassedFd> kept() {
-    std::vector<PassedFd> all;
-    for (const Balancer::Stored& stored : balancer_->stored()) {
-      all.push_back({std::string(stored.name), UniqueFd(::dup(stored.fd))});
+  std::map<uint32_t, UniqueFd> kept() {
+    std::map<uint32_t, UniqueFd> all;
+    for (const int fd : balancer_->stored()) {
+      all[static_cast<uint32_t>(all.size())] = UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
     }
     return all;
   }
@@ -251,8 +253,7 @@ TEST_F(BalancerGroup, ASuccessorAdoptsTheTablesAndNothingChanges) {
   BALANCED(4);
   balancer_->serve(std::vector<uint32_t>{1, 2});
   load(1).open.store(7);
-  std::vector<PassedFd> stored = kept();
-  std::reverse(stored.begin(), stored.end());  // names count, not the order
+  std::map<uint32_t, UniqueFd> stored = kept();
   balancer_.reset();
   EXPECT_THAT(shares_of(group_, 3), ElementsAre(0, 0, 3, 0)) << "it goes on without anybody";
 
@@ -270,15 +271,15 @@ TEST_F(BalancerGroup, ASuccessorAdoptsTheTablesAndNothingChanges) {
 
 TEST_F(BalancerGroup, ASuccessorAdoptsNoOtherTables) {
   BALANCED(1);
-  std::vector<PassedFd> two = kept();
-  two.pop_back();
+  std::map<uint32_t, UniqueFd> two = kept();
+  two.erase(2);
   EXPECT_EQ(outcome_of(Balancer::adopt(std::move(two))), "0eBPF table served is missing");
-  std::vector<PassedFd> swapped = kept();
-  std::swap(swapped[1].name, swapped[2].name);
+  std::map<uint32_t, UniqueFd> swapped = kept();
+  std::swap(swapped[1], swapped[2]);
   EXPECT_EQ(outcome_of(Balancer::adopt(std::move(swapped))),
             "0eBPF table loads: it is of another layout");
-  std::vector<PassedFd> socket = kept();
-  socket[0].fd.reset(::dup(group_[0].get()));
+  std::map<uint32_t, UniqueFd> socket = kept();
+  socket[0] = UniqueFd(::fcntl(group_[0].get(), F_DUPFD_CLOEXEC, 0));
   EXPECT_THAT(outcome_of(Balancer::adopt(std::move(socket))), HasSubstr("eBPF table sockets: "));
 }
 
