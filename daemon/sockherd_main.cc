@@ -146,5 +146,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "sockherd: %s\n", error->what.c_str());
     return static_cast<int>(error->status);
   }
-  return std::get<0>(created)->run();
+  auto supervisor = std::move(std::get<0>(created));
+  const int status = supervisor->run();
+  if (supervisor->has_handed_over()) {
+    [[maybe_unused]] const auto* left_alone = supervisor.release();
+  }
+  return status;
 }

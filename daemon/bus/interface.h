@@ -23,7 +23,7 @@
 // generation t,
 //   slots t (ever used), starts t, listeners as, command as (empty = built-in),
 //   exits_requested t, exits_exit t, exits_signal t, exits_start_timeout t, exits_drain_timeout t,
-//   exits_start_failed t
+//   exits_start_failed t, exits_hang t, exits_forced_out t
 // Keys of ListWorkers: pool s, slot t, generation t, pid x, state s (starting, ready, draining,
 //   backoff), uptime_seconds d, restarts t (of this slot), status s (the worker's STATUS=),
 //   retry_seconds d (backoff only), last_exit s ("" = none; "signal SEGV", "exit 3")

@@ -64,6 +64,14 @@ struct Pool {
   Milliseconds restart_delay{0};         // after the second crash in a row; doubles
   Milliseconds restart_delay_max{0};
   Milliseconds stable_after{0};  // alive and ready for this long: the crash count starts anew
+  int64_t batch = 0;             // workers replaced together; 0 = all at a reload, 1 at a restart
+  int64_t max_surge = 0;         // new workers beside the old ones during a rollout
+  int64_t max_unavailable = 0;   // old workers that end before their successor starts
+  Milliseconds ready_for{0};     // a new worker counts once it has been ready for so long
+  int64_t max_failures = 0;      // of new workers, that end a reload
+  int64_t max_generations = 0;   // alive at a time
+  Milliseconds max_age{0};       // of a worker; 0 = no limit
+  int64_t max_requests = 0;      // of a worker of the built-in engine; 0 = no limit
   Milliseconds hang_timeout{0};  // without progress, then SIGABRT; 0 = never. Built-in only
   Limits limits;
 };
@@ -80,6 +88,8 @@ struct Admin {
 struct Daemon {
   std::string runtime_directory;  // "" = $RUNTIME_DIRECTORY, else /run/sockherd
   std::string log_level;          // error, warning, notice, info, debug
+  Milliseconds lame_duck{0};      // /readyz says 503 for so long before a stop begins
+  int64_t watchdog_share = 0;     // percent of the wanted workers that must make progress
 };
 
 struct Config {

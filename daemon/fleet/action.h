@@ -22,21 +22,40 @@ struct Spawn {
 struct Drain {
   WorkerId id = 0;
 };
+// SIGABRT: the worker hangs, and its core may say why.
+struct Abort {
+  WorkerId id = 0;
+};
 // SIGKILL.
 struct Kill {
   WorkerId id = 0;
 };
+struct Served {
+  uint32_t slot = 0;
+  WorkerId worker = 0;  // who accepts there, and with it: on which listeners
+  bool operator==(const Served&) const = default;
+};
 // Steer new connections of the pool's listeners to these slots only. Empty: nobody serves; steer to
-// the sockets that outlive us (adopted ones), where there are any.
+// the sockets that outlive us (adopted ones), where there are any, and let nobody else in.
 struct Serve {
   std::string pool;
-  std::vector<uint32_t> slots;
+  std::vector<Served> slots;
 };
-// The slot was steered away from. Say SlotQuiet once the handshakes that had chosen it before are
-// through; its worker keeps accepting until then.
+// The worker's slot, or a listener of its, was steered away from. Say WorkerQuiet once what had
+// chosen it before is through; it keeps accepting until then.
 struct AwaitQuiet {
+  WorkerId id = 0;
+};
+// Let worker `to` accept what waits in this slot of a sibling, too, until TakeBack.
+struct Lend {
   std::string pool;
   uint32_t slot = 0;
+  WorkerId to = 0;
+};
+struct TakeBack {
+  std::string pool;
+  uint32_t slot = 0;
+  WorkerId from = 0;
 };
 // A reload or restart has ended.
 struct Conclude {
@@ -56,15 +75,24 @@ struct Finished {};
 
 // For log, metrics and event ring; nothing is to be done.
 enum class What : uint8_t {
+  WorkerAdopted,
   WorkerReady,
   WorkerExited,  // as it was told to
   WorkerCrashed,
+  WorkerHung,
+  WorkerWorn,
   WorkerStartTimeout,
   WorkerDrainTimeout,
+  WorkerForcedOut,
   WorkerBackoff,
   SlotLeaving,
+  SlotLent,
   PoolScaled,
   RolloutStarted,
+  RolledBack,
+  UpgradeStarted,  // survivors of a predecessor are replaced
+  UpgradeDone,
+  UpgradeFailed,
 };
 struct Happened {
   What what;
@@ -76,8 +104,8 @@ struct Happened {
   int32_t pid = 0;  // of a worker that has exited; the hands know the living
 };
 
-using Action = std::variant<Spawn, Drain, Kill, Serve, AwaitQuiet, Conclude, StartedUp, StartFailed,
-                            Finished, Happened>;
+using Action = std::variant<Spawn, Drain, Abort, Kill, Serve, AwaitQuiet, Lend, TakeBack, Conclude,
+                            StartedUp, StartFailed, Finished, Happened>;
 using Actions = std::vector<Action>;
 
 }  // namespace sockherd::fleet

@@ -5,38 +5,19 @@
 #include <optional>
 #include <string>
 #include <variant>
-#include <vector>
 
 #include "daemon/base/instant.h"
+#include "daemon/fleet/past.h"
+#include "daemon/fleet/spec.h"
 
 namespace sockherd::fleet {
 
-// One worker process, for ever: never reused, so a late event about a dead worker finds nobody.
-using WorkerId = uint64_t;
-
-// What the fleet must know of a pool; the rest of its configuration is the hands' business.
-struct PoolSpec {
-  std::string name;
-  uint32_t workers = 1;
-  uint32_t max_workers = 1;
-  Duration start_timeout{0};
-  Duration drain_timeout{0};
-  Duration restart_delay{0};
-  Duration restart_delay_max{0};
-  Duration stable_after{0};
-};
-
-// One generation: one configuration.
-struct Spec {
-  uint32_t generation = 0;
-  std::vector<PoolSpec> pools;
-};
-
-// The first configuration, once, before anything else.
+// The first configuration and what a predecessor left, once, before anything else.
 struct Start {
   Spec spec;
+  Past past;
 };
-// Replace every worker by one of `spec`, all or none. Concluded by Conclude{ticket}.
+// Replace every worker by one of `spec`; if that fails, none. Concluded by Conclude{ticket}.
 struct Reload {
   uint64_t ticket = 0;
   Spec spec;
@@ -63,7 +44,17 @@ struct WorkerExtends {
 struct WorkerStopping {
   WorkerId id = 0;
 };
-enum class ExitKind : uint8_t { Status, Signal, NotStarted };
+// It lives, but makes no progress.
+struct WorkerHung {
+  WorkerId id = 0;
+  std::string why;  // for people
+};
+// It shall be replaced by a fresh one, without haste.
+struct WorkerWorn {
+  WorkerId id = 0;
+  std::string why;  // for people
+};
+enum class ExitKind : uint8_t { Status, Signal, NotStarted, Unknown };
 struct WorkerExited {
   WorkerId id = 0;
   ExitKind kind = ExitKind::Status;
@@ -71,10 +62,9 @@ struct WorkerExited {
   std::string detail;  // for people: "exit 3", "signal SEGV", "exec /x: No such file or directory"
   int32_t pid = 0;     // for people
 };
-// Answer to AwaitQuiet: no handshake that was under way at the steer can still reach this slot.
-struct SlotQuiet {
-  std::string pool;
-  uint32_t slot = 0;
+// Answer to AwaitQuiet: nothing that was under way at the steer can still reach this worker.
+struct WorkerQuiet {
+  WorkerId id = 0;
 };
 // A deadline (Fleet::next_deadline) has come.
 struct Tick {};
@@ -83,7 +73,8 @@ struct Stop {};
 // No more patience: kill everything, then Finished.
 struct StopNow {};
 
-using Event = std::variant<Start, Reload, Restart, Scale, WorkerReady, WorkerExtends,
-                           WorkerStopping, WorkerExited, SlotQuiet, Tick, Stop, StopNow>;
+using Event =
+    std::variant<Start, Reload, Restart, Scale, WorkerReady, WorkerExtends, WorkerStopping,
+                 WorkerHung, WorkerWorn, WorkerExited, WorkerQuiet, Tick, Stop, StopNow>;
 
 }  // namespace sockherd::fleet

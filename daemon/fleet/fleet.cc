@@ -1,7 +1,6 @@
 #include "daemon/fleet/fleet.h"
 
 #include <algorithm>
-#include <span>
 
 #include "daemon/base/assert.h"
 #include "daemon/fleet/backoff.h"
@@ -9,13 +8,9 @@
 namespace sockherd::fleet {
 namespace {
 
-// A slot that can not get a worker up so often in a row counts as failed: at start-up the service
-// goes on without it if a sibling serves, and a leaving slot is given up.
-constexpr uint32_t kAttempts = 3;
-
-// How long a leaving slot waits for handshakes under way. Clients answer a SYN-ACK within a round
-// trip; one lost ACK is repaired by the kernel's retransmissions after 1, 3 and 7 s.
-constexpr Duration kQuietTimeout = std::chrono::seconds(10);
+// From SIGABRT to SIGKILL: a core of a worker is written in this time, and a stopped process
+// (SIGSTOP) sees the first one only when it goes on.
+constexpr Duration kAbortGrace = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -37,9 +32,11 @@ Actions Fleet::on(const Event& event, Instant now) {
   exited_pid_ = exited != nullptr ? exited->pid : 0;
   actions_.clear();
   std::visit([this](const auto& e) { handle(e); }, event);
+  advance_rollout();
   converge_all();
   forget_removed_pools();
   check_started_up();
+  if (is_upgrade_due()) begin_upgrade();
   check_finished();
   return std::move(actions_);
 }
@@ -55,22 +52,16 @@ Refusal Fleet::refusal(const Scale& request) const {
   if (request.workers < 1 || request.workers > pool->second.spec.max_workers) {
     return Refusal::OutOfRange;
   }
-  return rollout_ ? Refusal::Busy : Refusal::None;
-}
-
-void Fleet::handle(const Start& event) {
-  for (const PoolSpec& spec : event.spec.pools) {
-    Pool& pool = pools_[spec.name];
-    pool.spec = spec;
-    pool.generation = event.spec.generation;
-    pool.desired = spec.workers;
-  }
+  return is_busy() ? Refusal::Busy : Refusal::None;
 }
 
 void Fleet::handle(const Scale& event) {
   if (refusal(event) != Refusal::None) return;
   Pool& pool = *find_pool(event.pool);
   if (pool.desired == event.workers) return;
+  // An upgrade has time: it begins anew with what is there then.
+  if (rollout_) cancel_batches();
+  rollout_.reset();
   actions_.push_back(
       Happened{.what = What::PoolScaled,
                .pool = event.pool,
@@ -82,13 +73,13 @@ void Fleet::handle(const Scale& event) {
 void Fleet::handle(const Stop& /*event*/) {
   stopping_ = true;
   if (rollout_) fail_rollout("sockherd is stopping");
+  cancel_renewals();
   // Workers that are not ready yet have nothing to finish.
   for (auto& [id, worker] : workers_) {
     if (worker.phase == Phase::Starting) drain(id);
   }
   for (auto& [name, pool] : pools_) {
     for (Slot& slot : pool.slots) {
-      slot.incoming.reset();
       slot.retry_at.reset();
       if (slot.current && workers_.at(*slot.current).phase != Phase::Ready) slot.current.reset();
     }
@@ -102,20 +93,31 @@ void Fleet::handle(const StopNow& /*event*/) {
 
 // --- workers ------------------------------------------------------------------------------------
 
+void Fleet::become_ready(Worker& worker) {
+  worker.phase = Phase::Ready;
+  worker.deadline.reset();
+  const Duration most = find_pool(worker.pool)->spec.max_age;
+  if (most <= Duration{0}) return;
+  // Up to a fifth earlier, so that workers which started together are not replaced together.
+  const int64_t thousandths = 800 + static_cast<int64_t>(random_() % 201);
+  worker.retire_at = worker.ready_at + most / 1000 * thousandths;
+}
+
 void Fleet::handle(const WorkerReady& event) {
   const auto found = workers_.find(event.id);
   if (found == workers_.end() || found->second.phase != Phase::Starting) return;
   Worker& worker = found->second;
-  worker.phase = Phase::Ready;
   worker.ready_at = now_;
-  worker.deadline.reset();
+  become_ready(worker);
   happened(What::WorkerReady, worker);
-  if (rollout_) advance_rollout();
+  Pool& pool = *find_pool(worker.pool);
+  if (!rollout_ && pool.slots[worker.slot].incoming == worker.id) take_over(pool, worker.slot);
 }
 
 void Fleet::handle(const WorkerExtends& event) {
   const auto found = workers_.find(event.id);
   if (found == workers_.end() || !found->second.deadline || found->second.killed) return;
+  if (found->second.hung) return;
   found->second.deadline = std::max(*found->second.deadline, now_ + event.by);
 }
 
@@ -131,7 +133,32 @@ void Fleet::handle(const WorkerStopping& event) {
     return;  // its exit will tell
   }
   worker.phase = Phase::Draining;
+  worker.leaving = false;
   worker.deadline = now_ + pool.spec.drain_timeout;
+}
+
+void Fleet::handle(const WorkerHung& event) {
+  const auto found = workers_.find(event.id);
+  if (found == workers_.end() || found->second.phase != Phase::Ready) return;
+  Worker& worker = found->second;
+  Pool& pool = *find_pool(worker.pool);
+  worker.hung = true;
+  happened(What::WorkerHung, worker, event.why);
+  const Worker hung = worker;
+  worker.phase = Phase::Draining;
+  worker.leaving = false;
+  worker.deadline = now_ + kAbortGrace;
+  actions_.push_back(Abort{event.id});
+  if (pool.slots[hung.slot].current == hung.id) lose_current(pool, hung, "hang: " + event.why);
+  if (pool.slots[hung.slot].incoming == hung.id) lose_incoming(pool, hung, "hang: " + event.why);
+}
+
+void Fleet::handle(const WorkerWorn& event) {
+  const auto found = workers_.find(event.id);
+  if (found == workers_.end() || found->second.phase != Phase::Ready || found->second.worn) return;
+  found->second.worn = true;
+  found->second.retire_at.reset();
+  happened(What::WorkerWorn, found->second, event.why);
 }
 
 void Fleet::handle(const WorkerExited& event) {
@@ -143,12 +170,7 @@ void Fleet::handle(const WorkerExited& event) {
   Slot& slot = pool.slots[worker.slot];
   count_exit(pool, worker, event);
   if (slot.incoming == worker.id) {
-    slot.incoming.reset();
-    slot.last_exit = event.detail;
-    happened(What::WorkerCrashed, worker, event.detail);
-    fail_rollout("pool " + worker.pool + " slot " + std::to_string(worker.slot) +
-                 ": the new worker was not ready: " +
-                 (worker.start_timed_out ? "start_timeout" : event.detail));
+    lose_incoming(pool, worker, worker.start_timed_out ? "start_timeout" : event.detail);
   } else if (slot.current == worker.id) {
     lose_current(pool, worker, event.detail);
   } else {
@@ -162,7 +184,7 @@ void Fleet::lose_current(Pool& pool, const Worker& worker, const std::string& de
   slot.current.reset();
   slot.last_exit = detail;
   ++slot.restarts;
-  happened(What::WorkerCrashed, worker, detail);
+  if (!worker.hung) happened(What::WorkerCrashed, worker, detail);
   const bool was_stable =
       worker.phase == Phase::Ready && now_ - worker.ready_at >= pool.spec.stable_after;
   slot.failures = was_stable ? 1 : slot.failures + 1;
@@ -176,8 +198,35 @@ void Fleet::lose_current(Pool& pool, const Worker& worker, const std::string& de
   happened(What::WorkerBackoff, worker, std::to_string(ms) + " ms");
 }
 
+// A worker that was to replace another one is gone; the other one serves on.
+void Fleet::lose_incoming(Pool& pool, const Worker& worker, const std::string& detail) {
+  Slot& slot = pool.slots[worker.slot];
+  slot.incoming.reset();
+  slot.last_exit = detail;
+  if (!worker.hung) happened(What::WorkerCrashed, worker, detail);
+  if (!rollout_) {
+    slot.renew_after = now_ + pool.spec.restart_delay_max;
+    return;
+  }
+  PoolRollout& progress = rollout_->pools.at(pool.spec.name);
+  const PoolSpec& spec = rollout_spec(pool);
+  const uint32_t limit = rollout_->kind == RolloutKind::RollBack ? kAttempts : spec.max_failures;
+  if (++progress.failures < limit) {
+    progress.retry_at = now_ + spec.restart_delay;
+    return;
+  }
+  fail_rollout("pool " + worker.pool + " slot " + std::to_string(worker.slot) +
+               (worker.phase == Phase::Ready ? ": the new worker ended within ready_for: "
+                                             : ": the new worker was not ready: ") +
+               detail);
+}
+
 void Fleet::count_exit(Pool& pool, const Worker& worker, const WorkerExited& event) {
-  if (worker.start_timed_out) {
+  if (worker.hung) {
+    ++pool.exits.hang;
+  } else if (worker.forced_out) {
+    ++pool.exits.forced_out;
+  } else if (worker.start_timed_out) {
     ++pool.exits.start_timeout;
   } else if (event.kind == ExitKind::NotStarted) {
     ++pool.exits.start_failed;
@@ -190,14 +239,16 @@ void Fleet::count_exit(Pool& pool, const Worker& worker, const WorkerExited& eve
   }
 }
 
-WorkerId Fleet::spawn(Pool& pool, uint32_t slot, uint32_t generation) {
+// spec: what the worker is made by; that of the pool, or of the reload under way.
+WorkerId Fleet::spawn(Pool& pool, uint32_t slot, uint32_t generation, const PoolSpec& spec) {
   const WorkerId id = next_id_++;
   workers_[id] = {.id = id,
                   .pool = pool.spec.name,
                   .slot = slot,
                   .generation = generation,
+                  .listeners = spec.listeners,
                   .spawned_at = now_,
-                  .deadline = now_ + pool.spec.start_timeout};
+                  .deadline = now_ + spec.start_timeout};
   ++pool.starts;
   actions_.push_back(Spawn{id, pool.spec.name, slot, generation});
   return id;
@@ -207,6 +258,7 @@ void Fleet::drain(WorkerId id) {
   Worker& worker = workers_.at(id);
   if (worker.phase == Phase::Draining) return;
   worker.phase = Phase::Draining;
+  worker.leaving = false;
   worker.deadline = now_ + find_pool(worker.pool)->spec.drain_timeout;
   actions_.push_back(Drain{id});
 }
@@ -218,27 +270,32 @@ void Fleet::kill(Worker& worker) {
   actions_.push_back(Kill{worker.id});
 }
 
-// --- slots --------------------------------------------------------------------------------------
-
-void Fleet::handle(const SlotQuiet& event) {
-  Pool* pool = find_pool(event.pool);
-  if (pool == nullptr || event.slot >= pool->slots.size()) return;
-  Slot& slot = pool->slots[event.slot];
-  if (slot.leaving) slot.quiet = true;
+void Fleet::handle(const WorkerQuiet& event) {
+  const auto found = workers_.find(event.id);
+  if (found != workers_.end() && found->second.leaving) found->second.quiet = true;
 }
 
+// --- time ---------------------------------------------------------------------------------------
+
 void Fleet::handle(const Tick& /*event*/) {
+  const auto is_due = [this](const std::optional<Instant>& at) { return at && *at <= now_; };
   for (auto& [id, worker] : workers_) {
-    if (!worker.deadline || *worker.deadline > now_) continue;
+    if (is_due(worker.quiet_deadline)) worker.quiet = true;
+    if (is_due(worker.retire_at)) handle(WorkerWorn{id, "max_age"});
+    if (!is_due(worker.deadline)) continue;
     worker.start_timed_out = worker.phase == Phase::Starting;
     happened(worker.start_timed_out ? What::WorkerStartTimeout : What::WorkerDrainTimeout, worker);
     kill(worker);
   }
   for (auto& [name, pool] : pools_) {
     for (Slot& slot : pool.slots) {
-      if (slot.retry_at && *slot.retry_at <= now_) slot.retry_at.reset();
-      if (slot.quiet_deadline && *slot.quiet_deadline <= now_) slot.quiet = true;
+      if (is_due(slot.retry_at)) slot.retry_at.reset();
+      if (is_due(slot.renew_after)) slot.renew_after.reset();
     }
+  }
+  if (!rollout_) return;
+  for (auto& [name, progress] : rollout_->pools) {
+    if (is_due(progress.retry_at)) progress.retry_at.reset();
   }
 }
 
@@ -247,109 +304,25 @@ std::optional<Instant> Fleet::next_deadline() const {
   const auto consider = [&next](const std::optional<Instant>& at) {
     if (at && (!next || *at < *next)) next = at;
   };
-  for (const auto& [id, worker] : workers_) consider(worker.deadline);
+  for (const auto& [id, worker] : workers_) {
+    consider(worker.deadline);
+    if (worker.phase == Phase::Ready) consider(worker.retire_at);
+    if (worker.leaving && !worker.quiet) consider(worker.quiet_deadline);
+  }
   for (const auto& [name, pool] : pools_) {
     for (const Slot& slot : pool.slots) {
       consider(slot.retry_at);
-      if (!slot.quiet) consider(slot.quiet_deadline);
+      consider(slot.renew_after);
+      if (!rollout_ || !slot.incoming) continue;
+      const Worker& incoming = workers_.at(*slot.incoming);
+      const Instant counts_at = incoming.ready_at + rollout_spec(pool).ready_for;
+      if (incoming.phase == Phase::Ready && counts_at > now_) consider(counts_at);
     }
   }
+  if (rollout_) {
+    for (const auto& [name, progress] : rollout_->pools) consider(progress.retry_at);
+  }
   return next;
-}
-
-void Fleet::converge_all() {
-  for (auto& [name, pool] : pools_) converge(pool);
-}
-
-void Fleet::converge(Pool& pool) {
-  if (pool.provisional) return;  // the reload decides
-  const uint32_t desired = stopping_ || pool.removed ? 0 : pool.desired;
-  if (pool.slots.size() < desired) pool.slots.resize(desired);
-  for (uint32_t i = 0; i < desired; ++i) converge_wanted(pool, i);
-  steer_away_from(pool, desired);
-  for (uint32_t i = desired; i < pool.slots.size(); ++i) converge_unwanted(pool, i);
-}
-
-void Fleet::converge_wanted(Pool& pool, uint32_t index) {
-  Slot& slot = pool.slots[index];
-  slot.leaving = false;
-  slot.quiet = false;
-  slot.quiet_deadline.reset();
-  if (!slot.current && !slot.incoming && !slot.retry_at && !start_failed_) {
-    slot.current = spawn(pool, index, pool.generation);
-  }
-}
-
-// Steers away from every ready worker in the slots from `first` on, with one change of the
-// steering. As long as none of the slots that stay is ready, they serve on: there is nobody to
-// steer to.
-void Fleet::steer_away_from(Pool& pool, uint32_t first) {
-  const auto heirs = std::span(pool.slots).first(first);
-  const bool has_heir =
-      std::any_of(heirs.begin(), heirs.end(), [this](const Slot& slot) { return is_ready(slot); });
-  std::vector<uint32_t> leaving;
-  for (uint32_t i = first; i < pool.slots.size() && (has_heir || stopping_); ++i) {
-    Slot& slot = pool.slots[i];
-    if (pool.removed || slot.leaving || slot.incoming || !is_ready(slot) || !slot.dirty) continue;
-    slot.leaving = true;
-    slot.quiet_deadline = now_ + kQuietTimeout;
-    happened(What::SlotLeaving, workers_.at(*slot.current));
-    leaving.push_back(i);
-  }
-  update_served(pool);
-  for (const uint32_t i : leaving) actions_.push_back(AwaitQuiet{pool.spec.name, i});
-}
-
-// One step of a slot on its way out: a last worker for what may wait in its queue, quiet, drain,
-// vacant.
-void Fleet::converge_unwanted(Pool& pool, uint32_t index) {
-  Slot& slot = pool.slots[index];
-  if (slot.incoming) return;  // a rollout decides first
-  const bool given_up = !slot.current && (stopping_ || slot.failures >= kAttempts);
-  const bool is_through = slot.leaving && slot.quiet && is_ready(slot);
-  if (pool.removed || !slot.dirty || given_up || is_through) {
-    if (slot.current) drain(*slot.current);
-    vacate(slot);
-  } else if (!slot.current && !slot.retry_at) {
-    slot.current = spawn(pool, index, pool.generation);
-  }
-}
-
-bool Fleet::is_ready(const Slot& slot) const {
-  return slot.current && workers_.at(*slot.current).phase == Phase::Ready;
-}
-
-void Fleet::vacate(Slot& slot) {
-  slot.current.reset();
-  slot.leaving = false;
-  slot.quiet = false;
-  slot.quiet_deadline.reset();
-  slot.retry_at.reset();
-  slot.dirty = false;
-  slot.failures = 0;
-}
-
-// A removed pool is kept as long as one of its workers lives: its limits still hold for that one.
-void Fleet::forget_removed_pools() {
-  std::erase_if(pools_, [this](const auto& entry) {
-    const auto belongs = [&entry](const auto& w) { return w.second.pool == entry.first; };
-    return entry.second.removed && std::none_of(workers_.begin(), workers_.end(), belongs);
-  });
-}
-
-void Fleet::update_served(Pool& pool) {
-  std::vector<uint32_t> served;
-  for (uint32_t i = 0; i < pool.slots.size(); ++i) {
-    const Slot& slot = pool.slots[i];
-    if (!slot.leaving && is_ready(slot)) served.push_back(i);
-  }
-  for (const uint32_t i : served) pool.slots[i].dirty = true;
-  // With nobody left the kernel goes on spreading over the sockets as before, and the connections
-  // wait there for the next worker; only at the end of the service they are sent to what outlives
-  // it.
-  if (served == pool.served || (served.empty() && !stopping_)) return;
-  pool.served = served;
-  actions_.push_back(Serve{pool.spec.name, std::move(served)});
 }
 
 // --- beginning and end --------------------------------------------------------------------------
@@ -358,6 +331,7 @@ void Fleet::check_started_up() {
   if (started_up_ || start_failed_ || stopping_ || pools_.empty()) return;
   bool settled = true;
   for (const auto& [name, pool] : pools_) {
+    if (pool.removed || pool.provisional) continue;
     bool any_ready = false;
     const Slot* failed = nullptr;
     bool pool_settled = true;

@@ -1,14 +1,16 @@
 // Fleet: the decisions. on(Event, now) → Actions; pure, so every policy is a table of events.
 //
 // Invariants, held by tests/unit/daemon/fleet after every event of random sequences:
-//   - a slot never has two workers that are both ready and not draining;
+//   - a slot never has two owners that are both ready and not draining;
 //   - a ready worker is told to drain only after its successor is ready, or after its slot was
-//   steered
-//     away from and is quiet, or at Stop;
+//     steered away from and is quiet, or within max_unavailable of a rollout, or at Stop;
 //   - a served slot has a ready worker;
-//   - a failed reload leaves every ready worker as it was;
+//   - a dirty slot without a ready worker is lent to a sibling, where there is one that can;
+//   - a failed reload leaves or brings back the old generation;
 //   - every worker that is not ready has a deadline.
-// It asks for one timer: next_deadline(). The hands are daemon/supervisor.
+// It asks for one timer: next_deadline(). The hands are daemon/supervisor. Parts: fleet.cc takes
+// events in, slots.cc brings the slots nearer to what is wanted, rollout.cc replaces workers by
+// others, adoption.cc leaves a fleet to a successor and takes one over.
 #pragma once
 
 #include <map>
@@ -41,6 +43,9 @@ class Fleet {
   Refusal refusal(const Restart& request) const;
   Refusal refusal(const Scale& request) const;
 
+  // What a successor must know; to be handed to its Start.
+  Past past() const;
+
   const std::map<std::string, Pool, std::less<>>& pools() const { return pools_; }
   const std::map<WorkerId, Worker>& workers() const { return workers_; }
   const Worker* find_worker(WorkerId id) const;
@@ -56,40 +61,65 @@ class Fleet {
   void handle(const WorkerReady& event);
   void handle(const WorkerExtends& event);
   void handle(const WorkerStopping& event);
+  void handle(const WorkerHung& event);
+  void handle(const WorkerWorn& event);
   void handle(const WorkerExited& event);
-  void handle(const SlotQuiet& event);
+  void handle(const WorkerQuiet& event);
   void handle(const Tick& event);
   void handle(const Stop& event);
   void handle(const StopNow& event);
 
+  // Adoption (adoption.cc).
+  void take_over_pool(const PoolSpec& spec, const Spec& all, const Past& past);
+  void adopt(const Survivor& survivor, bool is_stale);
+
   // Workers.
-  WorkerId spawn(Pool& pool, uint32_t slot, uint32_t generation);
+  WorkerId spawn(Pool& pool, uint32_t slot, uint32_t generation, const PoolSpec& spec);
   void drain(WorkerId id);
   void kill(Worker& worker);
   void count_exit(Pool& pool, const Worker& worker, const WorkerExited& event);
   void lose_current(Pool& pool, const Worker& worker, const std::string& detail);
+  void lose_incoming(Pool& pool, const Worker& worker, const std::string& detail);
+  void become_ready(Worker& worker);
 
-  // Slots. converge() brings a pool nearer to what is wanted; calling it twice changes nothing.
+  // Slots (slots.cc). converge_all() brings every pool nearer to what is wanted; calling it twice
+  // changes nothing.
   void converge_all();
-  void converge(Pool& pool);
-  void converge_wanted(Pool& pool, uint32_t slot);
-  void steer_away_from(Pool& pool, uint32_t first);
-  void converge_unwanted(Pool& pool, uint32_t slot);
+  uint32_t wanted_slots(const Pool& pool) const;
+  void fill(Pool& pool);
+  void renew(Pool& pool);
+  void steer(Pool& pool);
+  void update_served(Pool& pool);
+  void ask_for_quiet();
+  void dismiss(Pool& pool, uint32_t slot);
+  void drain_replaced();
+  void lend(Pool& pool);
+  std::optional<WorkerId> find_lender(const Pool& pool) const;
+  void force_out_oldest(Pool& pool);
   bool is_ready(const Slot& slot) const;
+  bool is_owner(const Worker& worker) const;
   void vacate(Slot& slot);
   void forget_removed_pools();
-  void update_served(Pool& pool);
   void check_started_up();
   void check_finished();
 
   // Rollouts (rollout.cc).
   static uint32_t wanted_after(const Pool& pool, const PoolSpec& spec);
+  bool is_busy() const;
   void begin_reload_in(Pool& pool, const PoolSpec& spec);
+  void begin_upgrade();
+  bool is_upgrade_due() const;
+  const PoolSpec& rollout_spec(const Pool& pool) const;
+  void cancel_renewals();
+  void cancel_batches();
   void advance_rollout();
-  void advance_restart();
-  void commit_reload();
+  void start_batch(Pool& pool, PoolRollout& progress);
+  bool step(Pool& pool, PoolRollout& progress, uint32_t slot);
+  void finish_rollout();
+  void commit_reload(const Spec& spec);
   void take_over(Pool& pool, uint32_t slot);
   void fail_rollout(const std::string& reason);
+  void roll_back(Rollout failed, const std::string& reason);
   void conclude(uint64_t ticket, bool ok, std::vector<std::string> reasons = {});
 
   void happened(What what, const Worker& worker, std::string detail = "");
@@ -103,12 +133,17 @@ class Fleet {
   bool stopping_ = false;
   bool started_up_ = false;
   bool start_failed_ = false;
+  bool upgrade_failed_ = false;
   bool finished_ = false;
 
   Instant now_;             // of the event in hand
   int32_t exited_pid_ = 0;  // of the event in hand
   Actions actions_;         // of the event in hand
 };
+
+// A slot that can not get a worker up so often in a row counts as failed: at start-up the service
+// goes on without it if a sibling serves, and a leaving slot is given up.
+inline constexpr uint32_t kAttempts = 3;
 
 // "starting", "ready", "draining".
 std::string_view phase_name(Phase phase);

@@ -1,15 +1,36 @@
-// Rollouts: the part of Fleet that replaces workers by others, for a reload (all slots at once,
-// committed together or not at all) and for a restart (slot by slot).
+// Rollouts: the part of Fleet that replaces workers by others: for a reload (by ones of a new
+// generation), a restart, an upgrade (survivors of a predecessor), and the way back from a reload
+// that failed half-way.
 #include <algorithm>
 #include <utility>
 
 #include "daemon/fleet/fleet.h"
 
 namespace sockherd::fleet {
+namespace {
+
+std::vector<uint32_t> slots_below(uint32_t count) {
+  std::vector<uint32_t> slots(count);
+  for (uint32_t i = 0; i < count; ++i) slots[i] = i;
+  return slots;
+}
+
+bool holds_all(const std::vector<std::string>& names, const std::vector<std::string>& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&names](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  });
+}
+
+}  // namespace
+
+// An upgrade gives way to what people ask for.
+bool Fleet::is_busy() const {
+  return rollout_ && rollout_->kind != RolloutKind::Upgrade;
+}
 
 Refusal Fleet::refusal(const Reload& /*request*/) const {
   if (stopping_) return Refusal::Stopping;
-  return rollout_ ? Refusal::Busy : Refusal::None;
+  return is_busy() ? Refusal::Busy : Refusal::None;
 }
 
 Refusal Fleet::refusal(const Restart& request) const {
@@ -19,7 +40,7 @@ Refusal Fleet::refusal(const Restart& request) const {
     return Refusal::NoSuchPool;
   }
   if (request.slot && *request.slot >= pool->second.desired) return Refusal::NoSuchSlot;
-  return rollout_ ? Refusal::Busy : Refusal::None;
+  return is_busy() ? Refusal::Busy : Refusal::None;
 }
 
 // The worker count after a reload: one set at run time stays, unless the file asks for another one.
@@ -28,13 +49,17 @@ uint32_t Fleet::wanted_after(const Pool& pool, const PoolSpec& spec) {
   return std::min(keeps_count ? pool.desired : spec.workers, spec.max_workers);
 }
 
+// --- beginnings
+
 void Fleet::handle(const Reload& event) {
   if (refusal(event) != Refusal::None) {
     conclude(event.ticket, false,
              {"another reload or restart is running, or sockherd is stopping"});
     return;
   }
-  rollout_ = Rollout{.ticket = event.ticket, .spec = event.spec};
+  cancel_batches();
+  cancel_renewals();
+  rollout_ = Rollout{.kind = RolloutKind::Reload, .ticket = event.ticket, .spec = event.spec};
   actions_.push_back(Happened{.what = What::RolloutStarted, .generation = event.spec.generation});
   for (const PoolSpec& spec : event.spec.pools) {
     auto found = pools_.find(spec.name);
@@ -49,18 +74,13 @@ void Fleet::handle(const Reload& event) {
     }
     begin_reload_in(pool, spec);
   }
-  advance_rollout();  // nothing to wait for where there is no pool
 }
 
 void Fleet::begin_reload_in(Pool& pool, const PoolSpec& spec) {
   const uint32_t workers = wanted_after(pool, spec);
   if (pool.slots.size() < workers) pool.slots.resize(workers);
-  for (uint32_t i = 0; i < workers; ++i) {
-    Slot& slot = pool.slots[i];
-    slot.retry_at.reset();
-    slot.incoming = spawn(pool, i, rollout_->spec->generation);
-    workers_.at(*slot.incoming).deadline = now_ + spec.start_timeout;  // the new one, not ours yet
-  }
+  rollout_->pools[spec.name] = {.generation = rollout_->spec->generation,
+                                .pending = slots_below(workers)};
 }
 
 void Fleet::handle(const Restart& event) {
@@ -69,94 +89,237 @@ void Fleet::handle(const Restart& event) {
              {"another reload or restart is running, or sockherd is stopping"});
     return;
   }
-  rollout_ = Rollout{.ticket = event.ticket, .pool = event.pool};
+  cancel_batches();
+  cancel_renewals();
   const Pool& pool = *find_pool(event.pool);
-  for (uint32_t i = 0; i < pool.desired; ++i) {
-    if (!event.slot || *event.slot == i) rollout_->pending.push_back(i);
-  }
+  rollout_ = Rollout{.kind = RolloutKind::Restart, .ticket = event.ticket};
+  rollout_->pools[event.pool] = {
+      .generation = pool.generation,
+      .pending = event.slot ? std::vector{*event.slot} : slots_below(pool.desired)};
   actions_.push_back(
       Happened{.what = What::RolloutStarted, .pool = event.pool, .generation = pool.generation});
+}
+
+bool Fleet::is_upgrade_due() const {
+  if (!started_up_ || stopping_ || rollout_ || upgrade_failed_) return false;
+  return std::any_of(workers_.begin(), workers_.end(), [this](const auto& w) {
+    const auto pool = pools_.find(w.second.pool);
+    return w.second.stale && is_owner(w.second) && !pool->second.removed &&
+           w.second.slot < pool->second.desired;
+  });
+}
+
+// The workers of the predecessor serve on until each has a successor.
+void Fleet::begin_upgrade() {
+  cancel_renewals();
+  rollout_ = Rollout{.kind = RolloutKind::Upgrade};
+  for (const auto& [name, pool] : pools_) {
+    PoolRollout progress{.generation = pool.generation};
+    for (uint32_t i = 0; i < wanted_slots(pool); ++i) {
+      const Slot& slot = pool.slots[i];
+      if (slot.current && workers_.at(*slot.current).stale) progress.pending.push_back(i);
+    }
+    if (!progress.pending.empty()) rollout_->pools[name] = std::move(progress);
+  }
+  actions_.push_back(Happened{.what = What::UpgradeStarted});
   advance_rollout();
 }
 
-// Called when a worker has become ready, and once at the beginning.
+// The configuration of new workers.
+const PoolSpec& Fleet::rollout_spec(const Pool& pool) const {
+  if (rollout_ && rollout_->spec) {
+    for (const PoolSpec& spec : rollout_->spec->pools) {
+      if (spec.name == pool.spec.name) return spec;
+    }
+  }
+  return pool.spec;
+}
+
+// --- progress
+
+// Takes every step that can be taken now.
 void Fleet::advance_rollout() {
-  if (!rollout_->spec) {
-    advance_restart();
-    return;
-  }
-  for (const auto& [name, pool] : pools_) {
-    for (const Slot& slot : pool.slots) {
-      if (slot.incoming && workers_.at(*slot.incoming).phase != Phase::Ready) return;
+  while (rollout_ && !stopping_) {
+    bool has_batch = false;
+    bool is_complete = true;
+    for (auto& [name, progress] : rollout_->pools) {
+      Pool& pool = *find_pool(name);
+      if (progress.batch.empty()) start_batch(pool, progress);
+      for (const uint32_t slot : progress.batch) {
+        has_batch = true;
+        is_complete = step(pool, progress, slot) && is_complete;
+      }
+    }
+    if (!has_batch) return finish_rollout();
+    if (!is_complete) return;
+    for (auto& [name, progress] : rollout_->pools) {
+      for (const uint32_t slot : progress.batch) {
+        take_over(*find_pool(name), slot);
+        progress.replaced.push_back(slot);
+      }
+      progress.batch.clear();
     }
   }
-  commit_reload();
 }
 
-void Fleet::advance_restart() {
-  Pool& pool = *find_pool(rollout_->pool);
-  while (!rollout_->pending.empty()) {
-    const uint32_t index = rollout_->pending.front();
+// Picks the slots that are replaced next, and whose old worker must go before.
+void Fleet::start_batch(Pool& pool, PoolRollout& progress) {
+  const PoolSpec& spec = rollout_spec(pool);
+  const auto pending = static_cast<uint32_t>(progress.pending.size());
+  const bool all_at_once =
+      rollout_->kind == RolloutKind::Reload || rollout_->kind == RolloutKind::RollBack;
+  const uint32_t usual = all_at_once ? pending : 1;
+  const uint32_t wanted = std::min(pending, spec.batch > 0 ? spec.batch : usual);
+  const uint32_t beside = std::min(wanted, spec.max_surge);
+  const uint32_t instead = std::min(wanted - beside, std::max(spec.max_unavailable, 1U));
+  const uint32_t size = beside > 0 && spec.max_unavailable == 0 ? beside : beside + instead;
+  for (uint32_t i = 0; i < size; ++i) {
+    const uint32_t index = progress.pending[i];
+    progress.batch.push_back(index);
     Slot& slot = pool.slots[index];
-    if (!slot.incoming) {
-      slot.retry_at.reset();
-      slot.incoming = spawn(pool, index, pool.generation);
-    }
-    if (workers_.at(*slot.incoming).phase != Phase::Ready) return;
-    take_over(pool, index);
-    rollout_->pending.erase(rollout_->pending.begin());
+    slot.replacing = true;
+    slot.retry_at.reset();
+    slot.gives_way = i >= beside;
+    if (!slot.gives_way || !slot.current) continue;
+    // What waits in its queue, and what comes there, is taken by a sibling or waits for the next.
+    drain(*slot.current);
+    slot.current.reset();
   }
-  const uint64_t ticket = rollout_->ticket;
-  rollout_.reset();
-  conclude(ticket, true);
+  progress.pending.erase(progress.pending.begin(), progress.pending.begin() + size);
 }
 
-void Fleet::commit_reload() {
+// Returns whether the new worker of the slot counts.
+bool Fleet::step(Pool& pool, PoolRollout& progress, uint32_t index) {
+  Slot& slot = pool.slots[index];
+  const PoolSpec& spec = rollout_spec(pool);
+  if (!slot.incoming) {
+    const auto is_here = [&](const auto& w) {
+      return w.second.pool == pool.spec.name && w.second.slot == index;
+    };
+    if (progress.retry_at) return false;
+    if (slot.gives_way && std::any_of(workers_.begin(), workers_.end(), is_here)) return false;
+    slot.incoming = spawn(pool, index, progress.generation, spec);
+  }
+  const Worker& incoming = workers_.at(*slot.incoming);
+  return incoming.phase == Phase::Ready && now_ >= incoming.ready_at + spec.ready_for;
+}
+
+// The incoming worker is ready and becomes the owner of the slot; the old one only finishes. Both
+// have accepted from the same socket, so there is nothing to steer, unless the old one has a
+// listener that the new one does not.
+void Fleet::take_over(Pool& pool, uint32_t index) {
+  Slot& slot = pool.slots[index];
+  if (!slot.incoming) return;
+  if (slot.current) {
+    Worker& old = workers_.at(*slot.current);
+    const bool loses_nothing = holds_all(workers_.at(*slot.incoming).listeners, old.listeners);
+    if (loses_nothing || old.phase != Phase::Ready) {
+      drain(old.id);
+    } else {
+      old.leaving = true;
+    }
+  }
+  slot.current = std::exchange(slot.incoming, std::nullopt);
+  slot.replacing = slot.gives_way = false;
+  slot.failures = 0;
+  slot.retry_at.reset();
+  slot.renew_after.reset();
+}
+
+// --- ends
+
+void Fleet::finish_rollout() {
   const Rollout done = std::move(*rollout_);
   rollout_.reset();
+  switch (done.kind) {
+    case RolloutKind::Reload:
+      commit_reload(*done.spec);
+      return conclude(done.ticket, true);
+    case RolloutKind::Restart:
+      return conclude(done.ticket, true);
+    case RolloutKind::Upgrade:
+      actions_.push_back(Happened{.what = What::UpgradeDone});
+      return;
+    case RolloutKind::RollBack:
+      return conclude(done.ticket, false, {done.failure});
+  }
+}
+
+void Fleet::commit_reload(const Spec& all) {
   for (auto& [name, pool] : pools_) {
-    const auto spec = std::find_if(done.spec->pools.begin(), done.spec->pools.end(),
+    const auto spec = std::find_if(all.pools.begin(), all.pools.end(),
                                    [&n = name](const PoolSpec& s) { return s.name == n; });
-    if (spec == done.spec->pools.end()) {
+    if (spec == all.pools.end()) {
       pool.removed = true;
       continue;
     }
     pool.desired = wanted_after(pool, *spec);
     pool.spec = *spec;
-    pool.generation = done.spec->generation;
+    pool.generation = all.generation;
     pool.provisional = false;
-    for (uint32_t i = 0; i < pool.slots.size(); ++i) take_over(pool, i);
   }
-  conclude(done.ticket, true);
 }
 
-// The incoming worker is ready and becomes the owner of the slot; the old one only finishes. Both
-// have accepted from the same socket, so there is nothing to steer.
-void Fleet::take_over(Pool& pool, uint32_t index) {
-  Slot& slot = pool.slots[index];
-  if (!slot.incoming) return;
-  if (slot.current) drain(*slot.current);
-  slot.current = std::exchange(slot.incoming, std::nullopt);
-  slot.failures = 0;
-  slot.retry_at.reset();
-}
-
-// Takes every new worker back; whoever served before serves on.
-void Fleet::fail_rollout(const std::string& reason) {
+// Takes back the new workers of the batches under way; whoever served before serves on.
+void Fleet::cancel_batches() {
   if (!rollout_) return;
-  const uint64_t ticket = rollout_->ticket;
-  rollout_.reset();
   for (auto& [name, pool] : pools_) {
     for (Slot& slot : pool.slots) {
+      if (!slot.replacing) continue;
+      slot.replacing = slot.gives_way = false;
       if (slot.incoming) drain(*slot.incoming);
       slot.incoming.reset();
     }
-    if (pool.provisional) {
-      pool.provisional = false;
-      pool.removed = true;
+  }
+}
+
+void Fleet::cancel_renewals() {
+  for (auto& [name, pool] : pools_) {
+    for (Slot& slot : pool.slots) {
+      if (slot.replacing || !slot.incoming) continue;
+      drain(*slot.incoming);
+      slot.incoming.reset();
     }
   }
-  conclude(ticket, false, {reason});
+}
+
+void Fleet::fail_rollout(const std::string& reason) {
+  if (!rollout_) return;
+  cancel_batches();
+  Rollout failed = std::move(*rollout_);
+  rollout_.reset();
+  for (auto& [name, pool] : pools_) {
+    if (!pool.provisional) continue;
+    pool.provisional = false;
+    pool.removed = true;
+  }
+  switch (failed.kind) {
+    case RolloutKind::Reload:
+      return roll_back(std::move(failed), reason);
+    case RolloutKind::Restart:
+      return conclude(failed.ticket, false, {reason});
+    case RolloutKind::Upgrade:
+      upgrade_failed_ = true;
+      actions_.push_back(Happened{.what = What::UpgradeFailed, .detail = reason});
+      return;
+    case RolloutKind::RollBack:
+      return conclude(failed.ticket, false, {failed.failure, "roll-back: " + reason});
+  }
+}
+
+// Replaces what was replaced already by workers of the generation before.
+void Fleet::roll_back(Rollout failed, const std::string& reason) {
+  Rollout back{.kind = RolloutKind::RollBack, .ticket = failed.ticket, .failure = reason};
+  for (auto& [name, progress] : failed.pools) {
+    const Pool& pool = *find_pool(name);
+    // A slot that the old generation did not have needs no way back: nobody wants it.
+    std::erase_if(progress.replaced, [&pool](uint32_t slot) { return slot >= pool.desired; });
+    if (pool.removed || progress.replaced.empty()) continue;
+    back.pools[name] = {.generation = pool.generation, .pending = progress.replaced};
+  }
+  if (back.pools.empty() || stopping_) return conclude(failed.ticket, false, {reason});
+  actions_.push_back(Happened{.what = What::RolledBack, .detail = reason});
+  rollout_ = std::move(back);
 }
 
 void Fleet::conclude(uint64_t ticket, bool ok, std::vector<std::string> reasons) {

@@ -2,12 +2,13 @@
 //
 // A worker lives through Starting → Ready → Draining, and ends from any of them. A slot has
 //   current   the worker that owns it (starting or ready), or none while it is empty or in backoff
-//   incoming  the worker that will replace `current` once it is ready (reload, restart)
+//   incoming  the worker that will replace `current` once it is ready (rollout, renewal)
 // and draining workers belong to no slot any more; they only finish what they have.
 //
-// A slot is *leaving* when the pool no longer wants it: it is steered away from, then quiet, then
-// its worker is told to drain. It is *dirty* from the moment it was served until a worker has
-// drained after the quiet: a dirty slot without a worker may hold connections in its queue, so it
+// A worker is *leaving* when new connections are steered away from its slot, or from a listener
+// that its successor does not have: it accepts on until it is *quiet*, then it is told to drain.
+// A slot is *dirty* from the moment it was served until a worker has drained after the quiet: a
+// dirty slot without a worker may hold connections in its queue, so it is lent to a sibling, and
 // gets one more worker even if nobody wants the slot any more.
 #pragma once
 
@@ -17,46 +18,47 @@
 #include <string>
 #include <vector>
 
-#include "daemon/fleet/event.h"
+#include "daemon/fleet/action.h"
+#include "daemon/fleet/past.h"
+#include "daemon/fleet/spec.h"
 
 namespace sockherd::fleet {
-
-enum class Phase : uint8_t { Starting, Ready, Draining };
 
 struct Worker {
   WorkerId id = 0;
   std::string pool;
   uint32_t slot = 0;
   uint32_t generation = 0;
+  std::vector<std::string> listeners;
   Phase phase = Phase::Starting;
   Instant spawned_at;
   Instant ready_at;
-  std::optional<Instant> deadline;  // Starting: must be ready; Draining: must be gone
-  bool killed = false;              // by us, past its deadline or by StopNow
+  std::optional<Instant> deadline;        // Starting: must be ready; Draining: must be gone
+  std::optional<Instant> retire_at;       // Ready: of old age
+  std::optional<Instant> quiet_deadline;  // leaving: not waited for longer than this
+  bool leaving = false;
+  bool quiet_asked = false;  // for AwaitQuiet
+  bool quiet = false;        // leaving, and nothing can arrive any more
+  bool killed = false;       // by us, past its deadline or by StopNow
   bool start_timed_out = false;
+  bool hung = false;
+  bool forced_out = false;
+  bool worn = false;
+  bool stale = false;  // adopted, and to be replaced
 };
 
 struct Slot {
   std::optional<WorkerId> current;
   std::optional<WorkerId> incoming;
-  bool leaving = false;
-  bool quiet = false;                     // leaving, and nothing can arrive any more
-  std::optional<Instant> quiet_deadline;  // leaving: not waited for longer than this
+  std::optional<WorkerId> lent_to;
+  bool replacing = false;  // in a batch of the rollout, which alone starts workers here
+  bool gives_way = false;  // ... after the old worker has ended
   bool dirty = false;
-  uint32_t failures = 0;            // in a row
-  std::optional<Instant> retry_at;  // backoff
-  uint64_t restarts = 0;            // unwanted ends of workers, for people
+  uint32_t failures = 0;               // in a row
+  std::optional<Instant> retry_at;     // backoff
+  std::optional<Instant> renew_after;  // the last renewal failed
+  uint64_t restarts = 0;               // unwanted ends of workers, for people
   std::string last_exit;
-};
-
-// Ends of workers by reason, for the metrics.
-struct Exits {
-  uint64_t requested = 0;
-  uint64_t exit = 0;
-  uint64_t signal = 0;
-  uint64_t start_timeout = 0;
-  uint64_t drain_timeout = 0;
-  uint64_t start_failed = 0;
 };
 
 struct Pool {
@@ -64,19 +66,32 @@ struct Pool {
   uint32_t generation = 0;
   uint32_t desired = 0;
   std::vector<Slot> slots;  // as many as were ever wanted
-  std::vector<uint32_t> served;
+  std::vector<Served> served;
   bool provisional = false;  // new in a reload that has not been committed
   bool removed = false;      // by a committed reload; forgotten when its last worker is gone
   uint64_t starts = 0;
   Exits exits;
 };
 
-// A reload or restart under way.
-struct Rollout {
-  uint64_t ticket = 0;
-  std::optional<Spec> spec;  // reload: all slots at once, committed together
-  std::string pool;          // restart: slot by slot
+// The part of a rollout in one pool. Slots are replaced batch by batch; a batch is taken over in
+// all pools together.
+struct PoolRollout {
+  uint32_t generation = 0;  // of the new workers
   std::vector<uint32_t> pending;
+  std::vector<uint32_t> batch;
+  std::vector<uint32_t> replaced;
+  uint32_t failures = 0;
+  std::optional<Instant> retry_at;  // after a failure that was not the last one
+};
+
+enum class RolloutKind : uint8_t { Reload, Restart, Upgrade, RollBack };
+
+struct Rollout {
+  RolloutKind kind = RolloutKind::Restart;
+  uint64_t ticket = 0;
+  std::optional<Spec> spec;  // Reload
+  std::map<std::string, PoolRollout, std::less<>> pools;
+  std::string failure;  // RollBack: of what
 };
 
 }  // namespace sockherd::fleet

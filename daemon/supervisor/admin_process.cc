@@ -94,6 +94,8 @@ Result<void> AdminProcess::try_start() {
   request.fds.push_back({theirs.get(), bus::kControlFdName});
   request.fds.push_back({config_text_.get(), "sockherd.config"});
   request.identity = TRY(identity_of(user_));
+  // It holds the admin port, which the successor of a supervisor that was killed must bind.
+  request.signal_at_parents_end = SIGKILL;
   const uint64_t number = ++number_;
   process_ = TRY(WorkerProcess::start(
       loop_, number, std::move(request),

@@ -34,6 +34,14 @@ std::string remedy(int code) {
   return "";
 }
 
+// Compared with one that the same program made, or else a difference is what we want to see.
+uint64_t hash_of(std::string all, const std::vector<config::Override>& overrides) {
+  for (const config::Override& override : overrides) {
+    all += '\n' + override.key + '=' + override.value;
+  }
+  return std::hash<std::string>{}(all);
+}
+
 }  // namespace
 
 LoadedGeneration load_generation(const ConfigSource& source, uint32_t number) {
@@ -54,7 +62,8 @@ LoadedGeneration load_generation(const ConfigSource& source, uint32_t number) {
     loaded.faults.push_back(sealed.error().what);
     return loaded;
   }
-  loaded.generation = Generation{number, std::move(*parsed.config), std::move(sealed).value()};
+  loaded.generation = Generation{number, std::move(*parsed.config), std::move(sealed).value(),
+                                 hash_of(text.value(), source.overrides)};
   return loaded;
 }
 
@@ -65,13 +74,22 @@ fleet::Spec fleet_spec(const Generation& generation) {
         pool.workers_auto ? sys::usable_cpus() : static_cast<uint32_t>(pool.workers);
     const auto max_workers = static_cast<uint32_t>(pool.max_workers);
     spec.pools.push_back({.name = pool.name,
+                          .listeners = pool.listeners,
                           .workers = std::min(wanted, max_workers),
                           .max_workers = max_workers,
+                          .can_lend = pool.command.empty(),
                           .start_timeout = pool.start_timeout,
                           .drain_timeout = pool.drain_timeout,
                           .restart_delay = pool.restart_delay,
                           .restart_delay_max = pool.restart_delay_max,
-                          .stable_after = pool.stable_after});
+                          .stable_after = pool.stable_after,
+                          .batch = static_cast<uint32_t>(pool.batch),
+                          .max_surge = static_cast<uint32_t>(pool.max_surge),
+                          .max_unavailable = static_cast<uint32_t>(pool.max_unavailable),
+                          .ready_for = pool.ready_for,
+                          .max_failures = static_cast<uint32_t>(pool.max_failures),
+                          .max_generations = static_cast<uint32_t>(pool.max_generations),
+                          .max_age = pool.max_age});
   }
   return spec;
 }

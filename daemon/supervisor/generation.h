@@ -15,7 +15,8 @@ namespace sockherd::supervisor {
 struct Generation {
   uint32_t number = 0;
   config::Config config;
-  UniqueFd text;  // sealed memory file; workers parse the very text that was validated
+  UniqueFd text;      // sealed memory file; workers parse the very text that was validated
+  uint64_t hash = 0;  // of all that it came from: the same for the same configuration
 };
 
 // Where a configuration comes from.

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <csignal>
-#include <set>
 
 #include "daemon/base/assert.h"
 #include "daemon/base/log.h"
+#include "daemon/contract/names.h"
+#include "daemon/sys/notify.h"
+#include "daemon/sys/packet_socket.h"
+#include "daemon/sys/pidfd.h"
 
 namespace sockherd::supervisor {
 namespace {
@@ -21,10 +24,13 @@ std::string with_slot(std::string text, uint32_t slot) {
 
 }  // namespace
 
+// --- starting
+
 void Hands::carry_out(const fleet::Spawn& action) {
   auto started = start(action);
   if (started.ok()) {
     running_[action.id] = std::move(started).value();
+    unreleased_.push_back(action.id);
     return;
   }
   post_(fleet::WorkerExited{.id = action.id,
@@ -34,30 +40,51 @@ void Hands::carry_out(const fleet::Spawn& action) {
 }
 
 Result<Hands::Running> Hands::start(const fleet::Spawn& action) {
-  Running running{.pool = action.pool};
+  const config::Pool* pool = generations_.at(action.generation).config.find_pool(action.pool);
+  SH_ASSERT(pool != nullptr);
+  Running running{.pool = action.pool,
+                  .slot = action.slot,
+                  .listeners = pool->listeners,
+                  .is_builtin = pool->command.empty()};
   running.seat = TRY(statistics_.take_seat(action.pool, action.slot, action.generation));
-  auto request = request_for(action, running.seat);
-  auto process = request.ok()
-                     ? WorkerProcess::start(
-                           loop_, action.id, std::move(request).value(),
-                           setup_.runtime_directory + "/notify." + std::to_string(action.id),
-                           {.on_notification =
-                                [this, id = action.id](const auto& s) { on_notification(id, s); },
-                            .on_exit = [this](fleet::WorkerExited e) { on_exit(std::move(e)); }})
-                     : Result<std::unique_ptr<WorkerProcess>>(std::move(request).error());
-  if (!process) {
-    statistics_.fold(action.pool, running.seat);
-    return std::move(process).error();
+  if (auto started = start_process(action, running); !started) {
+    statistics_.fold(action.pool, *running.seat);
+    return std::move(started).error();
   }
-  running.process = std::move(process).value();
-  statistics_.set_pid(action.pool, running.seat, running.process->pid());
+  statistics_.set_pid(action.pool, *running.seat, running.process->pid());
+  keep(action.id, *running.process);
   return running;
 }
 
-Result<sys::SpawnRequest> Hands::request_for(const fleet::Spawn& action, uint32_t seat) {
+Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) {
+  sys::SpawnRequest request = TRY(request_for(action, running));
+  sys::PacketPair control;
+  if (running.is_builtin) {
+    control = TRY(sys::create_packet_pair());
+    request.fds.push_back({control.theirs.get(), contract::kControlFd});
+  } else if (!sys::has_manager()) {
+    // Nobody would hand it to a successor of ours, and it does not notice that we are gone.
+    request.signal_at_parents_end = SIGTERM;
+  }
+  request.is_gated = true;
+  running.process =
+      TRY(WorkerProcess::start(loop_, action.id, std::move(request), notify_path(action.id),
+                               callbacks_of(action.id), std::move(control.ours)));
+  return {};
+}
+
+WorkerProcess::Callbacks Hands::callbacks_of(fleet::WorkerId id) {
+  return {.on_notification = [this, id](const auto& said) { on_notification(id, said); },
+          .on_exit = [this](fleet::WorkerExited e) { on_exit(std::move(e)); }};
+}
+
+std::string Hands::notify_path(fleet::WorkerId id) const {
+  return setup_.runtime_directory + "/notify." + std::to_string(id);
+}
+
+Result<sys::SpawnRequest> Hands::request_for(const fleet::Spawn& action, const Running& running) {
   const Generation& generation = generations_.at(action.generation);
   const config::Pool* pool = generation.config.find_pool(action.pool);
-  SH_ASSERT(pool != nullptr);
   sys::SpawnRequest request;
   // The sockets are there, but for a slot beyond the wanted ones that must be emptied once more
   // after a reload gave the pool another listener.
@@ -69,9 +96,12 @@ Result<sys::SpawnRequest> Hands::request_for(const fleet::Spawn& action, uint32_
   for (const std::string& entry : pool->environment) {
     request.environment.push_back(with_slot(entry, action.slot));
   }
-  request.environment.push_back("SOCKHERD_POOL=" + action.pool);
-  request.environment.push_back("SOCKHERD_SLOT=" + std::to_string(action.slot));
-  request.environment.push_back("SOCKHERD_GENERATION=" + std::to_string(action.generation));
+  const auto set = [&request](const char* variable, const std::string& value) {
+    request.environment.push_back(std::string(variable) + "=" + value);
+  };
+  set(contract::kPoolVariable, action.pool);
+  set(contract::kSlotVariable, std::to_string(action.slot));
+  set(contract::kGenerationVariable, std::to_string(action.generation));
   if (!pool->command.empty()) {
     request.arguments = pool->command;
     request.nofile_soft = setup_.nofile_soft;
@@ -82,71 +112,142 @@ Result<sys::SpawnRequest> Hands::request_for(const fleet::Spawn& action, uint32_
     request.arguments.insert(request.arguments.end(),
                              {"--set", override.key + "=" + override.value});
   }
-  request.environment.push_back("SOCKHERD_SEAT=" + std::to_string(seat));
-  request.fds.push_back({generation.text.get(), "sockherd.config"});
-  request.fds.push_back({TRY(statistics_.segment_fd(action.pool)), "sockherd.stats"});
+  set(contract::kSeatVariable, std::to_string(*running.seat));
+  request.fds.push_back({generation.text.get(), contract::kConfigFd});
+  request.fds.push_back({TRY(statistics_.segment_fd(action.pool)), contract::kStatsFd});
   return request;
 }
 
+void Hands::release_new() {
+  for (const fleet::WorkerId id : unreleased_) {
+    const auto found = running_.find(id);
+    if (found != running_.end()) found->second.process->release();
+  }
+  unreleased_.clear();
+}
+
+// --- adopting
+
+void Hands::adopt(Inheritance& from, SavedState& state) {
+  std::set<std::string> counted;  // pools whose statistics go on
+  for (auto& [pool, fd] : from.statistics) {
+    auto adopted = statistics_.adopt(pool, std::move(fd));
+    if (adopted.ok()) {
+      counted.insert(pool);
+    } else {
+      log::notice("statistics-begin-anew", {{"pool", pool}, {"why", adopted.error().what}});
+    }
+  }
+  std::erase_if(state.past.workers, [&](const fleet::Survivor& survivor) {
+    const auto remains = from.workers.find(survivor.id);
+    Inheritance::Worker nothing;
+    Inheritance::Worker& worker = remains != from.workers.end() ? remains->second : nothing;
+    auto adopted =
+        adopt_worker(survivor, state.places[survivor.id], worker, counted.contains(survivor.pool));
+    if (remains != from.workers.end()) from.workers.erase(remains);
+    if (adopted.ok()) {
+      running_[survivor.id] = std::move(adopted).value();
+      return false;
+    }
+    log::notice("worker-lost", {{"pool", survivor.pool},
+                                {"slot", survivor.slot},
+                                {"pid", state.places[survivor.id].pid},
+                                {"why", adopted.error().what}});
+    forget(survivor.id);
+    fleet::PastPool& pool = state.past.pools[survivor.pool];
+    ++pool.exits.exit;
+    if (survivor.owns_slot && survivor.slot < pool.slots.size()) {
+      ++pool.slots[survivor.slot].restarts;
+      pool.slots[survivor.slot].last_exit = "ended while sockherd was away";
+    }
+    return true;
+  });
+  for (auto& [id, worker] : from.workers) dismiss_unknown(id, worker);
+  for (const std::string& pool : counted) {
+    std::set<uint32_t> seats;
+    for (const auto& [id, running] : running_) {
+      if (running.pool == pool && running.seat) seats.insert(*running.seat);
+    }
+    statistics_.fold_all_but(pool, seats);
+  }
+}
+
+// A pidfd never means another process, so a number that was used again can not mislead us.
+Result<Hands::Running> Hands::adopt_worker(const fleet::Survivor& survivor,
+                                           const SavedState::Place& place,
+                                           Inheritance::Worker& from, bool has_statistics) {
+  if (!from.pidfd) return Error{ESRCH, "ended while sockherd was away"};
+  const pid_t pid = TRY(sys::pid_of(from.pidfd.get()));
+  if (pid != place.pid) return Error{ESRCH, "its pidfd is of process " + std::to_string(pid)};
+  Running running{.pool = survivor.pool,
+                  .slot = survivor.slot,
+                  .listeners = survivor.listeners,
+                  .is_builtin = place.is_builtin};
+  if (has_statistics) running.seat = place.seat;
+  const bool had_notify = static_cast<bool>(from.notify);
+  running.process = TRY(WorkerProcess::adopt(loop_, survivor.id,
+                                             {.pid = pid,
+                                              .pidfd = std::move(from.pidfd),
+                                              .control = std::move(from.control),
+                                              .notify = std::move(from.notify)},
+                                             notify_path(survivor.id), callbacks_of(survivor.id)));
+  if (!had_notify) store_.keep({Kept::Notify, survivor.id, ""}, running.process->notify_fd());
+  return running;
+}
+
+// Left by a predecessor that could not write down who it is. It finishes what it has.
+void Hands::dismiss_unknown(fleet::WorkerId id, Inheritance::Worker& from) {
+  if (from.pidfd && sys::send_signal(from.pidfd.get(), SIGTERM).ok()) {
+    log::warn("unknown-worker-drained", {{"id", id}});
+  }
+  forget(id);
+}
+
+void Hands::keep(fleet::WorkerId id, const WorkerProcess& process) {
+  store_.keep({Kept::Worker, id, ""}, process.pidfd());
+  store_.keep({Kept::Notify, id, ""}, process.notify_fd());
+  if (process.control_fd() >= 0) store_.keep({Kept::Control, id, ""}, process.control_fd());
+}
+
+void Hands::forget(fleet::WorkerId id) {
+  for (const Kept kind : {Kept::Worker, Kept::Notify, Kept::Control}) store_.forget({kind, id, ""});
+}
+
+// --- ending
+
 void Hands::carry_out(const fleet::Drain& action) {
   if (const WorkerProcess* worker = process(action.id)) worker->send(SIGTERM);
+}
+
+void Hands::carry_out(const fleet::Abort& action) {
+  if (const WorkerProcess* worker = process(action.id)) worker->send(SIGABRT);
 }
 
 void Hands::carry_out(const fleet::Kill& action) {
   if (const WorkerProcess* worker = process(action.id)) worker->send(SIGKILL);
 }
 
-void Hands::carry_out(const fleet::Serve& action) {
-  ++steers_;
-  const config::Pool* pool = current().config.find_pool(action.pool);
-  if (pool == nullptr) return;
-  for (const std::string& name : pool->listeners) {
-    if (auto served = listeners_.serve(name, action.slots); !served) {
-      // Connections may wait in an unserved socket until its worker is back; nothing is lost by it.
-      log::warn("steering-failed", {{"listener", name}, {"error", served.error().what}});
-    }
-  }
+void Hands::on_notification(fleet::WorkerId id, const sys::Notification& said) {
+  if (said.extend_timeout) post_(fleet::WorkerExtends{id, *said.extend_timeout});
+  if (said.ready) post_(fleet::WorkerReady{id});
+  if (said.stopping) post_(fleet::WorkerStopping{id});
 }
 
-void Hands::carry_out(const fleet::AwaitQuiet& action) {
-  for (auto& [number, leaving] : quiet_) {
-    if (leaving.pool != action.pool) continue;
-    // An older watch that still runs must not speak for a slot that was served again since.
-    std::erase(leaving.slots, action.slot);
-    if (leaving.steer != steers_ || leaving.watch.has_looked()) continue;
-    leaving.slots.push_back(action.slot);
-    return;
-  }
-  const uint64_t number = next_watch_++;
-  auto watch =
-      QuietWatch::create(loop_, ports_of(action.pool), [this, number] { on_quiet(number); });
-  if (!watch) {  // the fleet does not wait for ever
-    log::warn("quiet-watch-failed", {{"pool", action.pool}, {"error", watch.error().what}});
-    return;
-  }
-  quiet_[number] = {action.pool, steers_, {action.slot}, std::move(watch).value()};
+void Hands::on_exit(fleet::WorkerExited exited) {
+  const auto found = running_.find(exited.id);
+  SH_ASSERT(found != running_.end());
+  if (found->second.seat) statistics_.fold(found->second.pool, *found->second.seat);
+  running_.erase(found);
+  forget(exited.id);
+  post_(std::move(exited));
 }
 
-std::vector<uint16_t> Hands::ports_of(const std::string& pool_name) const {
-  std::vector<uint16_t> ports;
-  const config::Pool* pool = current().config.find_pool(pool_name);
-  if (pool == nullptr) return ports;
-  for (const std::string& name : pool->listeners) {
-    const auto group = listeners_.groups().find(name);
-    if (group == listeners_.groups().end() || group->second.is_unix()) continue;
-    ports.push_back(group->second.address.port());
-  }
-  return ports;
+const WorkerProcess* Hands::process(fleet::WorkerId id) const {
+  const auto found = running_.find(id);
+  return found == running_.end() ? nullptr : found->second.process.get();
 }
 
-void Hands::on_quiet(uint64_t number) {
-  const auto found = quiet_.find(number);
-  SH_ASSERT(found != quiet_.end());
-  const std::string pool = std::move(found->second.pool);
-  const std::vector<uint32_t> slots = std::move(found->second.slots);
-  quiet_.erase(found);
-  for (const uint32_t slot : slots) post_(fleet::SlotQuiet{pool, slot});
-}
+// --- generations
 
 Result<void> Hands::prepare_slots(const config::Config& config, const config::Pool& pool,
                                   uint32_t count) {
@@ -163,40 +264,14 @@ void Hands::add_generation(Generation generation) {
   generations_[number] = std::move(generation);
 }
 
-void Hands::forget_unused(const std::map<fleet::WorkerId, fleet::Worker>& workers) {
+void Hands::forget_unused(const std::map<fleet::WorkerId, fleet::Worker>& workers,
+                          const std::set<uint32_t>& planned) {
   const auto is_used = [&](uint32_t number) {
-    return number == current_ || std::any_of(workers.begin(), workers.end(), [&](const auto& w) {
-             return w.second.generation == number;
-           });
+    if (number == current_ || planned.contains(number)) return true;
+    return std::any_of(workers.begin(), workers.end(),
+                       [&](const auto& w) { return w.second.generation == number; });
   };
   std::erase_if(generations_, [&](const auto& g) { return !is_used(g.first); });
-  // An old worker accepts what waits in a removed listener before it drains: ours stays until then.
-  std::set<std::string> names;
-  for (const auto& [number, generation] : generations_) {
-    for (const config::Listener& listener : generation.config.listeners) {
-      names.insert(listener.name);
-    }
-  }
-  listeners_.keep_only(names);
-}
-
-const WorkerProcess* Hands::process(fleet::WorkerId id) const {
-  const auto found = running_.find(id);
-  return found == running_.end() ? nullptr : found->second.process.get();
-}
-
-void Hands::on_notification(fleet::WorkerId id, const sys::Notification& said) {
-  if (said.extend_timeout) post_(fleet::WorkerExtends{id, *said.extend_timeout});
-  if (said.ready) post_(fleet::WorkerReady{id});
-  if (said.stopping) post_(fleet::WorkerStopping{id});
-}
-
-void Hands::on_exit(fleet::WorkerExited exited) {
-  const auto found = running_.find(exited.id);
-  SH_ASSERT(found != running_.end());
-  statistics_.fold(found->second.pool, found->second.seat);
-  running_.erase(found);
-  post_(std::move(exited));
 }
 
 }  // namespace sockherd::supervisor

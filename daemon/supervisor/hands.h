@@ -1,7 +1,8 @@
 // Hands: carries the fleet's actions out on the kernel, and posts what comes of them as events.
 //
 // Decides nothing. An action never fails towards its caller: a worker that can not be started is
-// posted as WorkerExited, like one that died.
+// posted as WorkerExited, like one that died. hands.cc holds the workers, serving.cc says which
+// sockets they serve.
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -9,14 +10,18 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "daemon/fleet/action.h"
 #include "daemon/fleet/state.h"
+#include "daemon/supervisor/fd_store.h"
 #include "daemon/supervisor/generation.h"
+#include "daemon/supervisor/inheritance.h"
 #include "daemon/supervisor/listeners.h"
 #include "daemon/supervisor/quiet_watch.h"
+#include "daemon/supervisor/state_file.h"
 #include "daemon/supervisor/statistics.h"
 #include "daemon/supervisor/worker_process.h"
 
@@ -33,63 +38,105 @@ struct WorkerSetup {
 
 class Hands {
  public:
+  // A worker that runs.
+  struct Running {
+    std::string pool;
+    uint32_t slot = 0;
+    std::vector<std::string> listeners;
+    bool is_builtin = false;
+    std::optional<uint32_t> seat;
+    std::unique_ptr<WorkerProcess> process;
+  };
+
   // post: takes an event to the fleet; called from the loop and from carry_out, so it must queue.
   Hands(sd_event* loop, WorkerSetup setup, std::function<void(fleet::Event)> post)
       : loop_(loop), setup_(std::move(setup)), post_(std::move(post)) {}
 
   void carry_out(const fleet::Spawn& action);
   void carry_out(const fleet::Drain& action);
+  void carry_out(const fleet::Abort& action);
   void carry_out(const fleet::Kill& action);
   void carry_out(const fleet::Serve& action);
   void carry_out(const fleet::AwaitQuiet& action);
+  void carry_out(const fleet::Lend& action);
+  void carry_out(const fleet::TakeBack& action);
+
+  // Takes over the workers that live on. What is left in `past` afterwards are those; of the others
+  // only their slots remember. A worker that `past` does not know is told to finish.
+  void adopt(Inheritance& from, SavedState& state);
+
+  // New workers wait until this is called: the caller writes down first that they are there.
+  void release_new();
 
   // Sockets for `count` slots of a pool, before the fleet is told to use them.
   Result<void> prepare_slots(const config::Config& config, const config::Pool& pool,
                              uint32_t count);
 
-  // Generations, by number. `current` is what Serve and AwaitQuiet go by.
+  // Generations, by number. `current` is the one that is in force.
   void add_generation(Generation generation);
   void set_current(uint32_t number) { current_ = number; }
   const Generation& current() const { return generations_.at(current_); }
-  // Frees generations, and the sockets of their listeners, that neither `current` nor a worker
-  // needs.
-  void forget_unused(const std::map<fleet::WorkerId, fleet::Worker>& workers);
+  // Frees generations that neither `current` nor a worker needs, and that are not in `planned`.
+  void forget_unused(const std::map<fleet::WorkerId, fleet::Worker>& workers,
+                     const std::set<uint32_t>& planned);
+
+  // Looks after sockets that nobody accepts from: what waits there is given to a worker that lives,
+  // and listeners that are configured no more are closed once they are empty. To be called now and
+  // then.
+  void sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers);
 
   const WorkerProcess* process(fleet::WorkerId id) const;
+  const std::map<fleet::WorkerId, Running>& running() const { return running_; }
   Listeners& listeners() { return listeners_; }
   const Listeners& listeners() const { return listeners_; }
   const Statistics& statistics() const { return statistics_; }
+  Statistics& statistics() { return statistics_; }
 
  private:
-  struct Running {
-    std::string pool;
-    uint32_t seat = 0;
-    std::unique_ptr<WorkerProcess> process;
-  };
-  // Slots that were steered away from together, and are quiet together: the kernel is asked once
+  // Workers that were steered away from together, and are quiet together: the kernel is asked once
   // for all of them (0.5 ms each time on a machine with 24 GB).
   struct Leaving {
-    std::string pool;
     uint64_t steer = 0;  // which one took them away
-    std::vector<uint32_t> slots;
+    std::vector<uint16_t> ports;
+    std::vector<fleet::WorkerId> workers;
     QuietWatch watch;
   };
+
   Result<Running> start(const fleet::Spawn& action);
-  Result<sys::SpawnRequest> request_for(const fleet::Spawn& action, uint32_t seat);
-  std::vector<uint16_t> ports_of(const std::string& pool) const;
-  void on_quiet(uint64_t number);
+  Result<void> start_process(const fleet::Spawn& action, Running& running);
+  Result<sys::SpawnRequest> request_for(const fleet::Spawn& action, const Running& running);
+  WorkerProcess::Callbacks callbacks_of(fleet::WorkerId id);
+  std::string notify_path(fleet::WorkerId id) const;
+  Result<Running> adopt_worker(const fleet::Survivor& survivor, const SavedState::Place& place,
+                               Inheritance::Worker& from, bool has_statistics);
+  void dismiss_unknown(fleet::WorkerId id, Inheritance::Worker& from);
+  void keep(fleet::WorkerId id, const WorkerProcess& process);
+  void forget(fleet::WorkerId id);
   void on_notification(fleet::WorkerId id, const sys::Notification& said);
   void on_exit(fleet::WorkerExited exited);
+
+  void steer();
+  std::vector<uint16_t> ports_of(const Running& worker) const;
+  void watch_queues(fleet::WorkerId id, QuietWatch& watch) const;
+  void on_quiet(uint64_t number);
+  void tell(fleet::WorkerId to, contract::Verb verb, const std::string& listener, uint32_t slot);
+  void sweep_group(const std::string& name, const Listeners::Group& group,
+                   const std::set<std::pair<std::string, uint32_t>>& attended);
+  std::optional<fleet::WorkerId> find_helper(const std::string& listener) const;
 
   sd_event* loop_;
   WorkerSetup setup_;
   std::function<void(fleet::Event)> post_;
-  Listeners listeners_;
-  Statistics statistics_;
+  FdStore store_;
+  Listeners listeners_{store_};
+  Statistics statistics_{store_};
   std::map<uint32_t, Generation> generations_;
   uint32_t current_ = 0;
   std::map<fleet::WorkerId, Running> running_;
-  uint64_t steers_ = 0;  // Serve actions so far
+  std::vector<fleet::WorkerId> unreleased_;
+  std::map<std::string, std::vector<fleet::Served>> served_;  // by pool
+  std::set<std::string> had_servers_;                         // listeners
+  uint64_t steers_ = 0;                                       // Serve actions so far
   uint64_t next_watch_ = 0;
   std::map<uint64_t, Leaving> quiet_;
 };

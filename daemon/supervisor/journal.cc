@@ -14,12 +14,20 @@ struct Line {
 
 Line line_of(fleet::What what) {
   switch (what) {
+    case fleet::What::WorkerAdopted:
+      return {"worker-adopted", log::Level::Info};
     case fleet::What::WorkerReady:
       return {"worker-ready", log::Level::Info};
     case fleet::What::WorkerExited:
       return {"worker-exited", log::Level::Info};
     case fleet::What::WorkerCrashed:
       return {"worker-crashed", log::Level::Warning};
+    case fleet::What::WorkerHung:
+      return {"worker-hung", log::Level::Warning};
+    case fleet::What::WorkerWorn:
+      return {"worker-worn", log::Level::Info};
+    case fleet::What::WorkerForcedOut:
+      return {"worker-forced-out", log::Level::Warning};
     case fleet::What::WorkerStartTimeout:
       return {"worker-start-timeout", log::Level::Warning};
     case fleet::What::WorkerDrainTimeout:
@@ -28,10 +36,20 @@ Line line_of(fleet::What what) {
       return {"worker-backoff", log::Level::Info};
     case fleet::What::SlotLeaving:
       return {"slot-leaving", log::Level::Debug};
+    case fleet::What::SlotLent:
+      return {"slot-lent", log::Level::Info};
     case fleet::What::PoolScaled:
       return {"pool-scaled", log::Level::Info};
     case fleet::What::RolloutStarted:
       return {"rollout-started", log::Level::Info};
+    case fleet::What::RolledBack:
+      return {"rolled-back", log::Level::Warning};
+    case fleet::What::UpgradeStarted:
+      return {"upgrade-started", log::Level::Info};
+    case fleet::What::UpgradeDone:
+      return {"upgrade-done", log::Level::Info};
+    case fleet::What::UpgradeFailed:
+      return {"upgrade-failed", log::Level::Error};
   }
   return {"?", log::Level::Info};
 }

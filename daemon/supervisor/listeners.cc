@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <iterator>
-#include <numeric>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/log.h"
+#include "daemon/sys/door.h"
 #include "daemon/sys/listen_socket.h"
 #include "daemon/sys/steering.h"
 
@@ -28,17 +29,72 @@ void remove_node(const Listeners::Group& group) {
   if (group.bound && group.is_unix()) ::unlink(std::string(group.address.path()).c_str());
 }
 
+// What the configuration asks for; a port 0 is any port.
+bool is_address_of(const sys::SocketAddress& wanted, const sys::SocketAddress& bound) {
+  if (wanted == bound) return true;
+  const std::string text = bound.text();
+  return !wanted.is_unix() && wanted.port() == 0 &&
+         wanted.text() == text.substr(0, text.rfind(':')) + ":0";
+}
+
+KeptName slot_name(const std::string& listener, size_t slot) {
+  return {Kept::Slot, slot, listener};
+}
+
 }  // namespace
 
-Result<void> Listeners::adopt(std::vector<sys::PassedFd> passed, const config::Config& config) {
-  for (sys::PassedFd& one : passed) TRY(adopt_one(std::move(one), config));
-  for (auto& [name, group] : groups_) {
-    if (!group.is_unix()) TRY(sys::stop_steering(group.sockets.front().get()));
+// --- what was there before us
+
+Result<void> Listeners::adopt(Inheritance& from, const config::Config& config) {
+  for (auto& [name, slots] : from.slots) TRY(adopt_kept(name, std::move(slots)));
+  for (sys::PassedFd& one : from.units) TRY(adopt_unit_socket(std::move(one), config));
+  for (auto group = groups_.begin(); group != groups_.end();) {
+    const config::Listener* listener = config.find_listener(group->first);
+    Group& found = group->second;
+    if (found.adopted.empty()) found.bound = found.address;
+    const bool is_elsewhere =
+        listener != nullptr && found.bound && !check_unmoved(*listener, found).ok();
+    if (is_elsewhere) {
+      log::notice(
+          "listener-moved",
+          {{"listener", group->first}, {"from", found.address.text()}, {"to", listener->address}});
+      moved_.insert(group->first);
+      drop_from(group->first, found, 0);
+      group = groups_.erase(group);
+    } else {
+      ++group;
+    }
   }
   return {};
 }
 
-Result<void> Listeners::adopt_one(sys::PassedFd passed, const config::Config& config) {
+// The slots that a predecessor had systemd keep, units' ones among them. One that does not belong
+// is left out, with all behind it: a slot's number is its place in the kernel's group.
+Result<void> Listeners::adopt_kept(const std::string& name, std::map<uint32_t, UniqueFd> slots) {
+  Group group;
+  std::string fault;
+  for (auto& [slot, fd] : slots) {
+    auto checked = sys::check_listener(fd.get());
+    if (checked.ok() && !group.sockets.empty()) {
+      checked = sys::check_clone(group.sockets.front().get(), fd.get());
+    }
+    if (checked.ok() && slot != group.sockets.size()) {
+      checked = Error{0, "slot " + std::to_string(group.sockets.size()) + " before it is missing"};
+    }
+    if (!checked || !fault.empty()) {
+      if (fault.empty()) fault = checked.error().what;
+      log::warn("socket-refused", {{"listener", name}, {"slot", slot}, {"why", fault}});
+      store_.forget(slot_name(name, slot));
+      continue;
+    }
+    if (group.sockets.empty()) group.address = TRY(sys::SocketAddress::of_socket(fd.get()));
+    group.sockets.push_back(std::move(fd));
+  }
+  if (!group.sockets.empty()) groups_.emplace(name, std::move(group));
+  return {};
+}
+
+Result<void> Listeners::adopt_unit_socket(sys::PassedFd passed, const config::Config& config) {
   const std::string who = describe(passed);
   if (auto checked = sys::check_listener(passed.fd.get()); !checked) {
     return std::move(checked).error().in(who);
@@ -58,6 +114,20 @@ Result<void> Listeners::adopt_one(sys::PassedFd passed, const config::Config& co
   }
   const sys::SocketAddress address = TRY(sys::SocketAddress::of_socket(passed.fd.get()));
   Group& group = groups_[passed.name];
+  const uint64_t cookie = sys::socket_cookie(passed.fd.get());
+  for (uint32_t slot = 0; slot < group.sockets.size(); ++slot) {
+    if (sys::socket_cookie(group.sockets[slot].get()) != cookie) continue;
+    group.adopted.insert(slot);  // it was kept, too
+    return {};
+  }
+  if (group.adopted.empty() && !group.sockets.empty() && !(group.address == address)) {
+    // Kept from a unit that has moved since. Its workers serve there on until they are replaced.
+    log::notice(
+        "listener-moved",
+        {{"listener", passed.name}, {"from", group.address.text()}, {"to", address.text()}});
+    moved_.insert(passed.name);
+    drop_from(passed.name, group, 0);
+  }
   if (group.sockets.empty()) {
     group.address = address;
   } else if (!(group.address == address) || address.is_unix()) {
@@ -65,20 +135,31 @@ Result<void> Listeners::adopt_one(sys::PassedFd passed, const config::Config& co
                         group.address.text() +
                         ": give each address a FileDescriptorName= of its own"};
   }
-  group.sockets.push_back(std::move(passed.fd));
-  group.adopted = static_cast<uint32_t>(group.sockets.size());
+  group.adopted.insert(static_cast<uint32_t>(group.sockets.size()));
+  add(passed.name, group, std::move(passed.fd));
   return {};
 }
 
+// --- what we make
+
 Result<void> Listeners::ensure(const config::Listener& listener, uint32_t slots) {
   auto found = groups_.find(listener.name);
+  if (found != groups_.end() && found->second.is_parked && found->second.bound &&
+      found->second.is_unix()) {
+    groups_.erase(found);  // its node is gone, and cannot come back
+    found = groups_.end();
+  }
   if (found == groups_.end()) {
-    found = groups_.emplace(listener.name, TRY(bind_group(listener))).first;
+    Group made = TRY(bind_group(listener));
+    UniqueFd first = std::move(made.sockets.front());
+    made.sockets.clear();
+    found = groups_.emplace(listener.name, std::move(made)).first;
+    add(listener.name, found->second, std::move(first));
   } else {
     TRY(check_unmoved(listener, found->second));
   }
   if (found->second.is_unix()) return {};
-  if (auto grown = grow(found->second, slots); !grown) {
+  if (auto grown = grow(listener.name, found->second, slots); !grown) {
     return std::move(grown).error().in("listener " + listener.name);
   }
   return {};
@@ -112,14 +193,14 @@ Result<Listeners::Group> Listeners::bind_group(const config::Listener& listener)
 Result<void> Listeners::check_unmoved(const config::Listener& listener, const Group& group) {
   if (!group.bound || listener.address.empty()) return {};  // adopted ones move with their unit
   const auto address = TRY(sys::SocketAddress::parse(listener.address));
-  if (address == *group.bound) return {};
+  if (is_address_of(address, *group.bound)) return {};
   return Error{0, "listener " + listener.name + " listens on " + group.bound->text() +
                       ", and a reload can not move it to " + listener.address +
                       ": give the new address a listener of another name, or restart sockherd"};
 }
 
 // Adds clones, masked where others are served already.
-Result<void> Listeners::grow(Group& group, uint32_t slots) {
+Result<void> Listeners::grow(const std::string& name, Group& group, uint32_t slots) {
   while (group.sockets.size() < slots) {
     const int first = group.sockets.front().get();
     const bool is_masking = !group.served.empty();
@@ -131,36 +212,79 @@ Result<void> Listeners::grow(Group& group, uint32_t slots) {
     if (!clone) {
       return std::move(clone).error().in("socket for slot " + std::to_string(group.sockets.size()));
     }
-    group.sockets.push_back(std::move(clone).value());
+    add(name, group, std::move(clone).value());
     if (is_masking && !has_group) TRY(sys::steer_to(first, group.served));
   }
   return {};
 }
 
-int Listeners::socket(const std::string& name, uint32_t slot) const {
+void Listeners::add(const std::string& name, Group& group, UniqueFd socket) {
+  store_.keep(slot_name(name, group.sockets.size()), socket.get());
+  group.sockets.push_back(std::move(socket));
+}
+
+void Listeners::drop_from(const std::string& name, Group& group, size_t first) {
+  for (size_t slot = first; slot < group.sockets.size(); ++slot) {
+    store_.forget(slot_name(name, slot));
+  }
+  group.sockets.resize(std::min(first, group.sockets.size()));
+}
+
+int Listeners::find_socket(const std::string& name, uint32_t slot) const {
   const auto found = groups_.find(name);
-  SH_ASSERT(found != groups_.end());
+  if (found == groups_.end()) return -1;
   const Group& group = found->second;
   if (group.is_unix()) return group.sockets.front().get();
-  SH_ASSERT(slot < group.sockets.size());
-  return group.sockets[slot].get();
+  return slot < group.sockets.size() ? group.sockets[slot].get() : -1;
 }
+
+int Listeners::socket(const std::string& name, uint32_t slot) const {
+  const int fd = find_socket(name, slot);
+  SH_ASSERT(fd >= 0);
+  return fd;
+}
+
+// --- who gets what
 
 Result<void> Listeners::serve(const std::string& name, const std::vector<uint32_t>& slots) {
   const auto found = groups_.find(name);
-  if (found == groups_.end() || found->second.is_unix()) return {};
+  if (found == groups_.end()) return {};
   Group& group = found->second;
+  if (group.is_unix()) {
+    group.served = slots;
+    return {};
+  }
+  if (std::exchange(group.is_parked, false)) {
+    for (const UniqueFd& socket : group.sockets) TRY(sys::open_door(socket.get()));
+  }
+  if (group.served == slots) return {};
   group.served = slots;
   std::vector<uint32_t> members;
   // The kernel takes a number beyond the group for a failure of the program, and hashes over all.
   std::copy_if(slots.begin(), slots.end(), std::back_inserter(members),
                [&group](uint32_t slot) { return slot < group.sockets.size(); });
-  if (members.empty()) {
-    members.resize(group.adopted);
-    std::iota(members.begin(), members.end(), 0U);
-  }
   const int member = group.sockets.front().get();
   if (members.empty() || members.size() == group.sockets.size()) return sys::stop_steering(member);
+  return sys::steer_to(member, members);
+}
+
+Result<void> Listeners::park(const std::string& name) {
+  const auto found = groups_.find(name);
+  if (found == groups_.end() || found->second.is_parked) return {};
+  Group& group = found->second;
+  group.is_parked = true;
+  group.served.clear();
+  if (group.is_unix()) {
+    remove_node(group);
+    return {};
+  }
+  if (group.adopted.empty()) {
+    for (const UniqueFd& socket : group.sockets) TRY(sys::close_door(socket.get()));
+    return {};
+  }
+  const std::vector<uint32_t> members(group.adopted.begin(), group.adopted.end());
+  const int member = group.sockets.front().get();
+  if (members.size() == group.sockets.size()) return sys::stop_steering(member);
   return sys::steer_to(member, members);
 }
 
@@ -169,16 +293,12 @@ Listeners::~Listeners() {
 }
 
 void Listeners::keep_only(const std::set<std::string>& names) {
-  std::erase_if(groups_, [&names](const auto& g) {
-    const bool is_over = !names.contains(g.first) && g.second.adopted == 0;
-    if (is_over) remove_node(g.second);
-    return is_over;
-  });
   for (auto& [name, group] : groups_) {
     if (names.contains(name)) continue;
-    group.sockets.resize(group.adopted);
-    group.served.clear();
+    // The units' ones come first, unless a unit was restarted since.
+    drop_from(name, group, group.adopted.empty() ? 0 : *group.adopted.rbegin() + 1);
   }
+  std::erase_if(groups_, [](const auto& g) { return g.second.sockets.empty(); });
 }
 
 }  // namespace sockherd::supervisor

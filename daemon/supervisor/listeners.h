@@ -1,10 +1,11 @@
 // Listeners: every listening socket of the service, by name. The supervisor holds each one for as
-// long as its listener is configured, so a queue outlives the worker that accepts from it.
+// long as its listener is configured, and has systemd keep it (fd_store.h), so a queue outlives the
+// worker that accepts from it and this process as well.
 //
 // A TCP listener is a SO_REUSEPORT group with one socket a slot: the adopted ones (one, or several
 // from equal ListenStream= lines) come first, clones follow. Their order is the kernel's order in
-// the group, which steering counts by. A Unix listener has one socket that all slots share: AF_UNIX
-// knows nothing else (EOPNOTSUPP, measured).
+// the group, which steering counts by; so a slot keeps its number for ever. A Unix listener has one
+// socket that all slots share: AF_UNIX knows nothing else (EOPNOTSUPP, measured).
 //
 // A slot is created masked where others are served already: it must get no connection before
 // somebody accepts there.
@@ -19,6 +20,8 @@
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/config/config.h"
+#include "daemon/supervisor/fd_store.h"
+#include "daemon/supervisor/inheritance.h"
 #include "daemon/sys/activation.h"
 #include "daemon/sys/address.h"
 
@@ -26,7 +29,7 @@ namespace sockherd::supervisor {
 
 class Listeners {
  public:
-  Listeners() = default;
+  explicit Listeners(FdStore& store) : store_(store) {}
   ~Listeners();  // removes the nodes of the Unix sockets that we bound
   Listeners(const Listeners&) = delete;
   Listeners& operator=(const Listeners&) = delete;
@@ -34,19 +37,20 @@ class Listeners {
   struct Group {
     sys::SocketAddress address;
     std::vector<UniqueFd> sockets;            // by slot; one for Unix
-    uint32_t adopted = 0;                     // the first so many came from systemd
+    std::set<uint32_t> adopted;               // the slots whose socket belongs to a socket unit
     std::optional<sys::SocketAddress> bound;  // what we bound, as configured; nothing = adopted
-    std::vector<uint32_t>
-        served;  // slots that new connections are steered to; empty = not steered yet
+    std::vector<uint32_t> served;  // new connections are steered to these; empty = not steered yet
+    bool is_parked = false;        // nobody serves it any more
 
     bool is_unix() const { return address.is_unix(); }
   };
 
-  // Takes the sockets that systemd passed, and detaches a steering program that a predecessor left.
+  // Takes the sockets of socket units and those that a predecessor had kept. A steering program
+  // that it left stays until the first serve(): it knows which slots have a worker.
   // Names of listeners in `config` and "admin" are known.
-  // Errors: a socket that nobody claims, naming it and its address; one that is no listening stream
-  // socket; sockets of one name with different addresses.
-  Result<void> adopt(std::vector<sys::PassedFd> passed, const config::Config& config);
+  // Errors: a unit's socket that nobody claims, naming it and its address; one that is no listening
+  // stream socket; sockets of one name with different addresses.
+  Result<void> adopt(Inheritance& from, const config::Config& config);
 
   // Makes sure that the listener exists, bound where systemd passed none, with at least `slots`
   // sockets. Errors: as bind_listener and clone_listener; an address that has changed since we
@@ -55,27 +59,41 @@ class Listeners {
 
   // The socket of a slot, borrowed. Requires: ensure() for at least that slot.
   int socket(const std::string& name, uint32_t slot) const;
+  // The same, or -1 where there is none.
+  int find_socket(const std::string& name, uint32_t slot) const;
 
-  // Steers new connections to these slots; empty parks the group on its adopted sockets, which
-  // systemd keeps when we go.
+  // Steers new connections to these slots (at least one).
   Result<void> serve(const std::string& name, const std::vector<uint32_t>& slots);
 
-  // Forgets every other listener: closes the sockets that we made. Adopted ones stay, since nobody
-  // can ask systemd for them again: a later configuration may want them back.
+  // Nobody serves the listener any more: new connections go to the sockets of its socket unit,
+  // which systemd keeps when we go; where there are none, nobody else gets in, so that its queues
+  // can be emptied to the end.
+  Result<void> park(const std::string& name);
+
+  // Forgets every other listener: closes the sockets that we made. Those of socket units stay,
+  // since nobody can ask systemd for them again: a later configuration may want them back.
   void keep_only(const std::set<std::string>& names);
 
   const std::map<std::string, Group>& groups() const { return groups_; }
+
+  // The listeners that a predecessor had at another address: its workers do not serve these.
+  const std::set<std::string>& moved() const { return moved_; }
 
   // The sockets passed under the name "admin", for the admin process.
   const std::vector<UniqueFd>& admin() const { return admin_; }
 
  private:
-  Result<void> adopt_one(sys::PassedFd passed, const config::Config& config);
+  Result<void> adopt_kept(const std::string& name, std::map<uint32_t, UniqueFd> slots);
+  Result<void> adopt_unit_socket(sys::PassedFd passed, const config::Config& config);
   Result<Group> bind_group(const config::Listener& listener) const;
   static Result<void> check_unmoved(const config::Listener& listener, const Group& group);
-  static Result<void> grow(Group& group, uint32_t slots);
+  Result<void> grow(const std::string& name, Group& group, uint32_t slots);
+  void add(const std::string& name, Group& group, UniqueFd socket);
+  void drop_from(const std::string& name, Group& group, size_t first);
 
+  FdStore& store_;
   std::map<std::string, Group> groups_;
+  std::set<std::string> moved_;
   std::vector<UniqueFd> admin_;
 };
 

@@ -1,6 +1,7 @@
 #include "daemon/supervisor/quiet_watch.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/sys/listen_socket.h"
 
 namespace sockherd::supervisor {
 namespace {
@@ -51,6 +52,9 @@ bool QuietWatch::State::look_first() {
 }
 
 bool QuietWatch::State::is_quiet() const {
+  for (const int socket : queues) {
+    if (sys::accept_queue(socket).length > 0) return false;
+  }
   for (size_t i = 0; i < seen.size(); ++i) {
     if (seen[i].empty()) continue;
     auto now = sys::handshakes_under_way(ports[i]);

@@ -4,7 +4,8 @@
 // completes into its queue later, so: let the steering settle (2 ms), note the handshakes under way
 // on the port, and look again every 20 ms until none of *those* is left. New ones do not matter:
 // they chose another socket. Zero lost in all measured runs. Where the kernel can not be asked, a
-// fixed grace stands in.
+// fixed grace stands in. And what has come into the queues by then must have been accepted, since a
+// program that is told to end need not look there once more.
 #pragma once
 
 #include <functional>
@@ -22,6 +23,10 @@ class QuietWatch {
   static Result<QuietWatch> create(sd_event* loop, std::vector<uint16_t> ports,
                                    std::function<void()> quiet);
 
+  // Wait for this queue to become empty, too. The socket is borrowed for as long as the watch
+  // lives.
+  void add_queue(int socket) { state_->queues.push_back(socket); }
+
   // Whether the handshakes under way have been noted; before that, a slot steered away from in the
   // same round may share this watch.
   bool has_looked() const { return state_->has_looked; }
@@ -29,6 +34,7 @@ class QuietWatch {
  private:
   struct State {
     std::vector<uint16_t> ports;
+    std::vector<int> queues;
     std::function<void()> quiet;
     std::vector<sys::Handshakes> seen;  // by port; empty = not looked yet
     bool has_looked = false;

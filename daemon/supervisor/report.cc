@@ -20,7 +20,7 @@ double seconds_of(Duration duration) {
 }
 
 std::string state_of(const Supervisor& supervisor) {
-  if (supervisor.fleet().is_stopping()) return "stopping";
+  if (supervisor.fleet().is_stopping() || supervisor.is_lame()) return "stopping";
   if (!supervisor.fleet().has_started()) return "starting";
   return supervisor.fleet().is_rolling() ? "reloading" : "running";
 }
@@ -46,7 +46,7 @@ Census census_of(const fleet::Fleet& fleet, const std::string& pool_name, const 
 
 bool is_ready(const Supervisor& supervisor) {
   const fleet::Fleet& fleet = supervisor.fleet();
-  if (!fleet.has_started() || fleet.is_stopping()) return false;
+  if (!fleet.has_started() || fleet.is_stopping() || supervisor.is_lame()) return false;
   return std::all_of(fleet.pools().begin(), fleet.pools().end(), [&](const auto& p) {
     return p.second.removed || p.second.provisional ||
            census_of(fleet, p.first, p.second).ready > 0;
@@ -137,6 +137,8 @@ std::vector<bus::Dictionary> report_pools(const Supervisor& supervisor) {
     entry.set("exits_start_timeout", pool.exits.start_timeout);
     entry.set("exits_drain_timeout", pool.exits.drain_timeout);
     entry.set("exits_start_failed", pool.exits.start_failed);
+    entry.set("exits_hang", pool.exits.hang);
+    entry.set("exits_forced_out", pool.exits.forced_out);
     pools.push_back(std::move(entry));
   }
   return pools;
@@ -171,7 +173,7 @@ std::vector<bus::Dictionary> report_listeners(const Supervisor& supervisor) {
       entry.set("name", name);
       entry.set("address", plain_text(group.address.text(), PATH_MAX));
       entry.set("slot", uint64_t{slot});
-      entry.set("adopted", slot < group.adopted);
+      entry.set("adopted", group.adopted.contains(slot));
       entry.set("served",
                 group.is_unix() || std::find(served.begin(), served.end(), slot) != served.end());
       entry.set("accept_queue", uint64_t{queue.length});

@@ -95,7 +95,6 @@ std::optional<Refused> Supervisor::reload(Done done) {
       post(fleet::Reload{ticket, std::move(spec)});
       return std::nullopt;
     }
-    hands_.forget_unused(fleet_.workers());  // listeners that only the new configuration had
     loaded.faults.push_back(admin.error().what);
   }
   const double seconds = std::chrono::duration<double>(monotonic_now() - since).count();
@@ -125,10 +124,6 @@ void Supervisor::on_conclude(const fleet::Conclude& end) {
 void Supervisor::adopt_generation(uint32_t number, std::vector<AdminSocket> admin_sockets) {
   const config::Admin before = hands_.current().config.admin;
   hands_.set_current(number);
-  // The fleet says so only where the slots of a pool have changed; its listeners may be other ones.
-  for (const auto& [name, pool] : fleet_.pools()) {
-    if (!pool.served.empty()) hands_.carry_out(fleet::Serve{name, pool.served});
-  }
   log::set_level(log::level_named(hands_.current().config.daemon.log_level));
   const config::Admin& now = hands_.current().config.admin;
   if (before.enabled == now.enabled && before.address == now.address && before.hosts == now.hosts &&
@@ -138,6 +133,15 @@ void Supervisor::adopt_generation(uint32_t number, std::vector<AdminSocket> admi
   if (auto started = run_admin(std::move(admin_sockets)); !started) {
     log::error("admin-change-failed", {{"error", started.error().what}});
   }
+}
+
+// Of reloads under way.
+std::set<uint32_t> Supervisor::planned_generations() const {
+  std::set<uint32_t> planned;
+  for (const auto& [number, ticket] : tickets_) {
+    if (ticket.generation) planned.insert(*ticket.generation);
+  }
+  return planned;
 }
 
 void Supervisor::record_reload(bool ok, double seconds, const std::vector<std::string>& reasons) {
@@ -170,12 +174,11 @@ Result<void> Supervisor::prepare(const Generation& generation, const fleet::Spec
   return {};
 }
 
-// One socket a slot and listener; for each worker a notify socket, a pidfd and a pipe, twice while
-// a reload has both generations alive; and some of our own.
-Result<void> Supervisor::check_capacity(const config::Config& config,
-                                        const fleet::Spec& spec) const {
+// One socket a slot and listener; for each worker a notify socket, a control socket, two pidfds and
+// a pipe, twice while a reload has both generations alive; and some of our own.
+Result<void> Supervisor::check_capacity(const config::Config& config, const fleet::Spec& spec) {
   constexpr uint64_t kOwn = 64;
-  constexpr uint64_t kPerWorker = 6;
+  constexpr uint64_t kPerWorker = 10;
   uint64_t needed = kOwn;
   for (const fleet::PoolSpec& pool : spec.pools) {
     const uint64_t listeners = config.find_pool(pool.name)->listeners.size();

@@ -1,5 +1,8 @@
 #include "daemon/supervisor/service_manager.h"
 
+#include <systemd/sd-daemon.h>
+
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/sys/notify.h"
 
@@ -7,6 +10,19 @@ namespace sockherd::supervisor {
 
 void ServiceManager::ready() {
   send("READY=1");
+  last_ping_ = Instant{};
+  ping(monotonic_now());
+}
+
+void ServiceManager::ping(Instant now) {
+  if (!ping_every_) {
+    uint64_t usec = 0;
+    const bool is_wanted = ::sd_watchdog_enabled(/*unset_environment=*/0, &usec) > 0;
+    ping_every_ = is_wanted ? std::chrono::microseconds(usec) / 4 : Duration{0};
+  }
+  if (*ping_every_ == Duration{0} || now - last_ping_ < *ping_every_) return;
+  last_ping_ = now;
+  send("WATCHDOG=1");
 }
 
 void ServiceManager::reloading(Instant now) {

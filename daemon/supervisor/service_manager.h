@@ -3,6 +3,7 @@
 // reload, failed ones too.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "daemon/base/instant.h"
@@ -14,11 +15,16 @@ class ServiceManager {
   void ready();
   void reloading(Instant now);
   void stopping();
+  // Says that we are alive, as often as the watchdog wants it; to be called more often than that.
+  // The first time comes right after ready(), which starts the watchdog.
+  void ping(Instant now);
   // Sent only when it has changed.
   void status(const std::string& text);
 
  private:
   void send(const std::string& message);
+  std::optional<Duration> ping_every_;  // nothing = not looked yet; 0 = never
+  Instant last_ping_;
   std::string last_status_;
   bool has_failed_ = false;
 };

@@ -17,7 +17,33 @@ Result<Statistics::Pool*> Statistics::pool(const std::string& name) {
                                         stats::Segment::size_bytes(kSlots, kSeats)));
   made.mapping = TRY(sys::Mapping::create(made.fd.get(), sys::Access::ReadWrite));
   made.segment = stats::Segment::format(made.mapping.bytes(), kSlots, kSeats);
+  store_.keep({Kept::Statistics, 0, name}, made.fd.get());
   return &(pools_[name] = std::move(made));
+}
+
+Result<void> Statistics::adopt(const std::string& name, UniqueFd fd) {
+  Pool kept;
+  kept.fd = std::move(fd);
+  kept.mapping = TRY(sys::Mapping::create(kept.fd.get(), sys::Access::ReadWrite));
+  kept.segment = TRY(stats::Segment::attach(kept.mapping.bytes()));
+  if (kept.segment->slots() != kSlots || kept.segment->seats() != kSeats) {
+    return Error{0, "statistics: a segment of another size"};
+  }
+  pools_[name] = std::move(kept);
+  return {};
+}
+
+void Statistics::fold_all_but(const std::string& name, const std::set<uint32_t>& seats) {
+  const auto found = pools_.find(name);
+  if (found == pools_.end()) return;
+  for (uint32_t seat = 0; seat < kSeats; ++seat) {
+    if (!seats.contains(seat)) found->second.segment->fold_seat(seat);
+  }
+}
+
+const stats::Counters& Statistics::counters(const std::string& name, uint32_t seat) const {
+  const stats::Segment& segment = *pools_.at(name).segment;
+  return segment.seat(seat).counters;
 }
 
 Result<int> Statistics::segment_fd(const std::string& name) {

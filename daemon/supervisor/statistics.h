@@ -3,17 +3,27 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/stats/segment.h"
+#include "daemon/supervisor/fd_store.h"
 #include "daemon/sys/shared_memory.h"
 
 namespace sockherd::supervisor {
 
 class Statistics {
  public:
+  explicit Statistics(FdStore& store) : store_(store) {}
+
+  // Takes over the segment that a predecessor had kept: its counts go on. Errors: it has the layout
+  // of another version.
+  Result<void> adopt(const std::string& pool, UniqueFd fd);
+  // Folds the seats of all workers but these: theirs ended while nobody was there.
+  void fold_all_but(const std::string& pool, const std::set<uint32_t>& seats);
+
   // The memory file of a pool's segment, made on first use; borrowed.
   Result<int> segment_fd(const std::string& pool);
 
@@ -25,6 +35,9 @@ class Statistics {
   void set_pid(const std::string& pool, uint32_t seat, pid_t pid);
   void fold(const std::string& pool, uint32_t seat);
 
+  // What a worker has counted. Requires: a seat that was taken.
+  const stats::Counters& counters(const std::string& pool, uint32_t seat) const;
+
  private:
   struct Pool {
     UniqueFd fd;
@@ -33,6 +46,7 @@ class Statistics {
   };
   Result<Pool*> pool(const std::string& name);
 
+  FdStore& store_;
   std::map<std::string, Pool> pools_;
 };
 

@@ -75,8 +75,11 @@ StartResult<std::unique_ptr<Supervisor>> Supervisor::create(Setup setup) {
   std::unique_ptr<Supervisor> supervisor(
       new Supervisor(loop, std::move(setup), std::move(workers), directory));
   auto started = supervisor->start(std::move(passed), std::move(*first.generation));
-  if (auto* error = std::get_if<StartError>(&started)) return std::move(*error);
-  return supervisor;
+  auto* error = std::get_if<StartError>(&started);
+  if (error == nullptr) return supervisor;
+  // Workers of a predecessor may serve on until somebody mends what is wrong: see has_handed_over.
+  [[maybe_unused]] const Supervisor* left_alone = supervisor.release();
+  return std::move(*error);
 }
 
 Supervisor::Supervisor(sd_event* loop, Setup setup, WorkerSetup workers, std::string directory)
@@ -87,21 +90,32 @@ Supervisor::Supervisor(sd_event* loop, Setup setup, WorkerSetup workers, std::st
       started_at_(monotonic_now()),
       started_time_(unix_now()),
       fleet_(static_cast<uint32_t>(::getpid())),
-      hands_(loop, std::move(workers), [this](fleet::Event event) { post(std::move(event)); }) {}
+      hands_(loop, std::move(workers), [this](fleet::Event event) { post(std::move(event)); }),
+      state_file_(runtime_directory_ + "/state") {}
 
 Supervisor::~Supervisor() = default;
 
 StartResult<void> Supervisor::start(std::vector<sys::PassedFd> passed, Generation first) {
-  const fleet::Spec spec = fleet_spec(first);
+  SavedState state = load_state();
+  first.number = std::max(state.next_generation, 1U);
   next_generation_ = first.number + 1;
+  fleet::Spec spec = fleet_spec(first);
   // First of all: where another sockherd answers here, its listeners must not be touched.
   auto control = ControlServer::create(loop_, runtime_directory_ + "/control", *this);
   if (!control) return start_error(control.error());
   control_ = std::move(control).value();
-  if (auto adopted = hands_.listeners().adopt(std::move(passed), first.config); !adopted) {
+  Inheritance inheritance = Inheritance::sort(std::move(passed));
+  if (auto adopted = hands_.listeners().adopt(inheritance, first.config); !adopted) {
     return StartError{ExitStatus::Configuration, adopted.error().what};
   }
-  if (auto prepared = prepare(first, spec); !prepared) return start_error(prepared.error());
+  fleet::Spec largest = spec;
+  for (fleet::PoolSpec& pool : largest.pools) {
+    const uint32_t before = state.past.pools[pool.name].desired;
+    pool.workers = std::max(pool.workers, std::min(before, pool.max_workers));
+  }
+  if (auto prepared = prepare(first, largest); !prepared) return start_error(prepared.error());
+  state.past.is_stale = state.is_handover || state.version != kVersion ||
+                        state.configuration != first.hash || !hands_.listeners().moved().empty();
   hands_.set_current(first.number);
   hands_.add_generation(std::move(first));
   auto timer = Watch::timer(loop_, [this] { post(fleet::Tick{}); });
@@ -113,12 +127,72 @@ StartResult<void> Supervisor::start(std::vector<sys::PassedFd> passed, Generatio
   if (auto started = run_admin(std::move(admin).value()); !started) {
     return start_error(started.error());
   }
-  if (const int set = ::sd_event_set_watchdog(loop_, 1); set < 0) {
-    return start_error(errno_error("sd_event_set_watchdog", -set));
-  }
+  auto lame_duck = Watch::timer(loop_, [this] { post(fleet::Stop{}); });
+  if (!lame_duck) return start_error(lame_duck.error());
+  lame_duck_ = std::move(lame_duck).value();
+  auto monitor = Monitor::create(
+      loop_, hands_, fleet_, [this](fleet::Event event) { post(std::move(event)); },
+      [this](const Monitor::Progress& progress) { on_look(progress); });
+  if (!monitor) return start_error(monitor.error());
+  monitor_ = std::move(monitor).value();
+  monitor_->start();
   log::info("starting", {{"version", kVersion}, {"pid", ::getpid()}, {"config", config_.file}});
-  post(fleet::Start{spec});
+  take_over(std::move(inheritance), std::move(state), spec);
   return std::monostate{};
+}
+
+// --- what a predecessor left
+
+SavedState Supervisor::load_state() const {
+  auto loaded = state_file_.load();
+  if (loaded.ok()) return std::move(loaded).value();
+  if (loaded.error().code != ENOENT) {
+    log::warn("state-lost", {{"error", loaded.error().what}});
+  }
+  return {};
+}
+
+void Supervisor::take_over(Inheritance inheritance, SavedState state, const fleet::Spec& spec) {
+  for (const std::string& name : inheritance.strays) {
+    log::notice("stray-descriptor-closed", {{"name", name}});
+  }
+  for (fleet::Survivor& survivor : state.past.workers) {
+    std::erase_if(survivor.listeners, [this](const std::string& name) {
+      return hands_.listeners().moved().contains(name);
+    });
+  }
+  hands_.adopt(inheritance, state);
+  reloads_.total = state.reloads.total;
+  reloads_.failures = state.reloads.failures;
+  reloads_.last_success_time = state.reloads.last_success_time;
+  if (!state.past.workers.empty()) {
+    log::info("adopted", {{"workers", state.past.workers.size()},
+                          {"replacing", state.past.is_stale ? "yes" : "no"}});
+  }
+  post(fleet::Start{spec, std::move(state.past)});
+}
+
+void Supervisor::save_state() {
+  has_unsaved_ = false;
+  SavedState state{.version = kVersion,
+                   .configuration = hands_.current().hash,
+                   .is_handover = has_handed_over_,
+                   .next_generation = next_generation_,
+                   .generation = hands_.current().number,
+                   .reloads = {.total = reloads_.total,
+                               .failures = reloads_.failures,
+                               .last_success_time = reloads_.last_success_time},
+                   .past = fleet_.past()};
+  for (const auto& [id, worker] : hands_.running()) {
+    state.places[id] = {.pid = worker.process->pid(),
+                        .seat = worker.seat.value_or(0),
+                        .is_builtin = worker.is_builtin};
+  }
+  const auto saved = state_file_.save(state);
+  if (!saved && !std::exchange(has_save_failed_, true)) {
+    log::error("state-not-saved", {{"error", saved.error().what}});
+  }
+  if (saved.ok()) has_save_failed_ = false;
 }
 
 int Supervisor::run() {
@@ -141,7 +215,10 @@ void Supervisor::process_events() {
   while (!events_.empty()) {
     const fleet::Event event = std::move(events_.front());
     events_.pop_front();
-    for (const fleet::Action& action : fleet_.on(event, monotonic_now())) carry_out(action);
+    for (const fleet::Action& action : fleet_.on(event, monotonic_now())) {
+      carry_out(action);
+      has_unsaved_ = true;
+    }
   }
   is_processing_ = false;
   after_events();
@@ -175,7 +252,9 @@ void Supervisor::after_events() {
   } else {
     timer_.disarm();
   }
-  hands_.forget_unused(fleet_.workers());
+  hands_.forget_unused(fleet_.workers(), planned_generations());
+  if (has_unsaved_) save_state();
+  hands_.release_new();  // now whoever comes after us knows of them
   manager_.status(status_text());
 }
 
@@ -213,6 +292,7 @@ std::string Supervisor::status_text() const {
   uint64_t desired = 0;
   for (const auto& [name, pool] : fleet_.pools()) desired += pool.desired;
   for (const auto& [id, w] : fleet_.workers()) ready += w.phase == fleet::Phase::Ready ? 1 : 0;
+  if (is_lame_ && !fleet_.is_stopping()) return "stopping soon: /readyz says so";
   if (fleet_.is_stopping()) {
     return "stopping: " + std::to_string(fleet_.workers().size()) + " workers still drain";
   }
@@ -233,7 +313,7 @@ Result<void> Supervisor::watch_signals() {
     return {};
   };
   TRY(watch(SIGTERM, [this] { on_stop_signal(); }));
-  TRY(watch(SIGINT, [this] { on_stop_signal(); }));
+  TRY(watch(SIGINT, [this] { fleet_.is_stopping() ? on_stop_signal() : begin_stop(); }));
   TRY(watch(SIGHUP, [this] {
     if (auto no = reload([](const bus::Outcome&) {}))
       log::warn("reload-refused", {{"why", no->why}});
@@ -244,15 +324,58 @@ Result<void> Supervisor::watch_signals() {
 }
 
 void Supervisor::on_stop_signal() {
+  if (stop_query_ && !fleet_.is_stopping()) {  // no more patience: a stop, and at once
+    begin_stop();
+    return;
+  }
   if (fleet_.is_stopping()) {
     log::notice("stopping-now");
     post(fleet::StopNow{});
     if (fleet_.workers().empty()) finish();
     return;
   }
-  log::info("stopping");
-  manager_.stopping();
-  post(fleet::Stop{});
+  stop_query_ =
+      StopQuery::ask(loop_, [this](bool is_restart) { is_restart ? hand_over() : begin_stop(); });
+}
+
+// A restart: everybody serves on, and the successor takes over. Nothing is to be done for it but to
+// go; what it must know is written down already, save that it was asked for.
+void Supervisor::hand_over() {
+  if (fleet_.is_stopping() || has_finished_) return;
+  has_handed_over_ = has_finished_ = true;
+  save_state();
+  log::info("handing-over", {{"workers", fleet_.workers().size()}});
+  ::sd_event_exit(loop_, static_cast<int>(ExitStatus::Ok));
+}
+
+void Supervisor::begin_stop() {
+  if (fleet_.is_stopping()) return;
+  const Duration grace = hands_.current().config.daemon.lame_duck;
+  if (!is_lame_) {
+    log::info("stopping");
+    manager_.stopping();
+  }
+  if (!std::exchange(is_lame_, true) && grace > Duration{0} && fleet_.has_started()) {
+    lame_duck_.arm(monotonic_now() + grace);
+    after_events();
+  } else {
+    post(fleet::Stop{});
+  }
+}
+
+// --- systemd's watchdog
+
+// It restarts us when we stand still, and also when we run but our workers do not: with a service
+// that does not serve, a supervisor in good health is of no use.
+void Supervisor::on_look(const Monitor::Progress& progress) {
+  const auto share = static_cast<uint64_t>(hands_.current().config.daemon.watchdog_share);
+  const bool is_judged = fleet_.has_started() && !fleet_.is_stopping();
+  const bool is_alive = !is_judged || uint64_t{progress.serving} * 100 >= share * progress.wanted;
+  if (is_alive) manager_.ping(monotonic_now());
+  if (is_alive == !is_watchdog_withheld_) return;
+  is_watchdog_withheld_ = !is_alive;
+  if (is_alive) return;
+  log::error("watchdog-withheld", {{"serving", progress.serving}, {"wanted", progress.wanted}});
 }
 
 // The first pool of the file: what people with one pool mean, and those with more have sockherdctl.

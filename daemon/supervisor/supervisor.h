@@ -22,7 +22,10 @@
 #include "daemon/supervisor/admin_process.h"
 #include "daemon/supervisor/exit_status.h"
 #include "daemon/supervisor/hands.h"
+#include "daemon/supervisor/monitor.h"
 #include "daemon/supervisor/service_manager.h"
+#include "daemon/supervisor/state_file.h"
+#include "daemon/supervisor/stop_query.h"
 #include "daemon/supervisor/watch.h"
 #include "daemon/sys/activation.h"
 
@@ -54,6 +57,10 @@ class Supervisor {
   // Runs until stopped; answers the exit status.
   int run();
 
+  // After run(): the workers live on, for a successor. Their supervisor must then not be destroyed,
+  // which would take from them what they need (the nodes of sockets).
+  bool has_handed_over() const { return has_handed_over_; }
+
   // --- requests, from the control interface and from signals
   // ----------------------------------------
   using Done = std::function<void(const bus::Outcome&)>;
@@ -75,6 +82,7 @@ class Supervisor {
   const Hands& hands() const { return hands_; }
   const ReloadRecord& reloads() const { return reloads_; }
   const AdminProcess* admin() const { return admin_.get(); }
+  bool is_lame() const { return is_lame_; }  // about to stop
   const std::string& config_file() const { return config_.file; }
   Instant started_at() const { return started_at_; }
   double started_time() const { return started_time_; }
@@ -98,11 +106,19 @@ class Supervisor {
   void finish();
   void after_events();
 
+  SavedState load_state() const;
+  void save_state();
+  void take_over(Inheritance inheritance, SavedState state, const fleet::Spec& spec);
+  void on_look(const Monitor::Progress& progress);
+
   void on_stop_signal();
+  void hand_over();
+  void begin_stop();
   void scale_by(int step);
 
   Result<void> prepare(const Generation& generation, const fleet::Spec& spec);
-  Result<void> check_capacity(const config::Config& config, const fleet::Spec& spec) const;
+  static Result<void> check_capacity(const config::Config& config, const fleet::Spec& spec);
+  std::set<uint32_t> planned_generations() const;
   void adopt_generation(uint32_t number, std::vector<AdminSocket> admin_sockets);
   void record_reload(bool ok, double seconds, const std::vector<std::string>& reasons);
   std::string status_text() const;
@@ -126,6 +142,10 @@ class Supervisor {
   ServiceManager manager_;
   std::unique_ptr<AdminProcess> admin_;
   std::unique_ptr<ControlServer> control_;
+  StateFile state_file_;
+  std::optional<Monitor> monitor_;
+  std::unique_ptr<StopQuery> stop_query_;
+  Watch lame_duck_;
   std::deque<fleet::Event> events_;
   bool is_processing_ = false;
   Watch timer_;
@@ -136,6 +156,11 @@ class Supervisor {
   ReloadRecord reloads_;
   std::string start_failure_;  // "" = none
   bool has_finished_ = false;
+  bool is_lame_ = false;
+  bool has_handed_over_ = false;
+  bool has_unsaved_ = false;
+  bool has_save_failed_ = false;
+  bool is_watchdog_withheld_ = false;
 };
 
 }  // namespace sockherd::supervisor

@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "daemon/supervisor/plain_text.h"
+#include "daemon/sys/packet_socket.h"
+#include "daemon/sys/pidfd.h"
 
 namespace sockherd::supervisor {
 namespace {
@@ -19,32 +21,87 @@ constexpr size_t kMaxStatusBytes = 512;
 Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(sd_event* loop, fleet::WorkerId id,
                                                             sys::SpawnRequest request,
                                                             std::string notify_path,
-                                                            Callbacks callbacks) {
+                                                            Callbacks callbacks, UniqueFd control) {
   sys::NotifySocket socket = TRY(sys::NotifySocket::create(std::move(notify_path)));
   request.environment.push_back("NOTIFY_SOCKET=" + socket.path());
   std::unique_ptr<WorkerProcess> worker(
       new WorkerProcess(id, request.arguments.front(), std::move(socket), std::move(callbacks)));
   WorkerProcess* self = worker.get();
-  worker->notify_watch_ =
-      TRY(Watch::on_readable(loop, self->notify_.fd(), [self] { self->read_notifications(); }));
+  TRY(self->watch_notifications(loop));
+  if (control) TRY(self->watch_control(loop, std::move(control)));
   worker->child_ = TRY(sys::spawn(request));
+  // Not reaped yet, so the number is its own.
+  auto pidfd = sys::open_pidfd(self->pid());
   auto watch =
       Watch::on_exit(loop, self->pid(), [self](const siginfo_t& i) { self->report_exit(i); });
-  if (!watch) {
+  if (!watch || !pidfd) {
     // A worker whose end we can not see must not live. Nothing but the kill is waited for here.
     self->send(SIGKILL);
     ::waitpid(self->pid(), nullptr, 0);
-    return std::move(watch).error();
+    return watch.ok() ? std::move(pidfd).error() : std::move(watch).error();
   }
+  worker->pidfd_ = std::move(pidfd).value();
   worker->exit_watch_ = std::move(watch).value();
   return worker;
 }
 
+Result<std::unique_ptr<WorkerProcess>> WorkerProcess::adopt(sd_event* loop, fleet::WorkerId id,
+                                                            Remains remains,
+                                                            std::string notify_path,
+                                                            Callbacks callbacks) {
+  sys::NotifySocket socket =
+      remains.notify ? sys::NotifySocket::adopt(std::move(remains.notify), std::move(notify_path))
+                     : TRY(sys::NotifySocket::create(std::move(notify_path)));
+  std::unique_ptr<WorkerProcess> worker(
+      new WorkerProcess(id, "", std::move(socket), std::move(callbacks)));
+  WorkerProcess* self = worker.get();
+  worker->child_.pid = remains.pid;
+  worker->pidfd_ = std::move(remains.pidfd);
+  TRY(self->watch_notifications(loop));
+  worker->exit_watch_ =
+      TRY(Watch::on_readable(loop, self->pidfd(), [self] { self->report_unseen_exit(); }));
+  if (remains.control) TRY(self->watch_control(loop, std::move(remains.control)));
+  return worker;
+}
+
+Result<void> WorkerProcess::watch_notifications(sd_event* loop) {
+  notify_watch_ = TRY(Watch::on_readable(loop, notify_.fd(), [this] { read_notifications(); }));
+  return {};
+}
+
+Result<void> WorkerProcess::watch_control(sd_event* loop, UniqueFd socket) {
+  control_ = std::move(socket);
+  control_watch_ = TRY(Watch::on_readable(loop, control_.get(), [this] { read_answers(); }));
+  return {};
+}
+
 void WorkerProcess::send(int signal) const {
-  // The child has not been reaped as long as this object exists, so the pid is still its own.
-  ::kill(child_.pid, signal);
+  if (!pidfd_) {
+    // Our child, which has not been reaped as long as this object exists.
+    ::kill(child_.pid, signal);
+  } else if (!sys::send_signal(pidfd_.get(), signal).ok()) {
+    return;  // it has ended: the number may be somebody else's
+  }
   // It leads a process group: what a wrapper script has started must not outlive the last resort.
   if (signal == SIGKILL) ::kill(-child_.pid, SIGKILL);
+}
+
+Result<void> WorkerProcess::tell(const contract::Message& message, int passed) const {
+  if (!control_) return Error{0, "the worker has no control socket"};
+  return sys::send_packet(control_.get(), contract::encode(message), passed);
+}
+
+void WorkerProcess::read_answers() {
+  for (int i = 0; i < kMessagesPerTurn; ++i) {
+    const sys::Packet packet = sys::receive_packet(control_.get());
+    if (packet.state == sys::PacketState::None) return;
+    if (packet.state == sys::PacketState::HungUp) {
+      control_watch_.reset();  // its end is about to be reported
+      return;
+    }
+    const auto message = contract::parse(packet.bytes);
+    if (message && callbacks_.on_answer) callbacks_.on_answer(*message);
+  }
 }
 
 void WorkerProcess::read_notifications() {
@@ -72,6 +129,17 @@ void WorkerProcess::report_exit(const siginfo_t& info) {
     const char* name = ::sigabbrev_np(info.si_status);
     exited.detail = "signal " + (name != nullptr ? name : std::to_string(info.si_status));
   }
+  const auto callback = callbacks_.on_exit;
+  callback(std::move(exited));
+}
+
+// PID 1 reaps it, and keeps the status to itself.
+void WorkerProcess::report_unseen_exit() {
+  read_notifications();
+  fleet::WorkerExited exited{.id = id_,
+                             .kind = fleet::ExitKind::Unknown,
+                             .detail = "ended; of an adopted worker nobody says how",
+                             .pid = child_.pid};
   const auto callback = callbacks_.on_exit;
   callback(std::move(exited));
 }

@@ -1,4 +1,6 @@
-// WorkerProcess: one worker as seen from outside: its pid, its notify socket, its seat, its end.
+// WorkerProcess: one worker as seen from outside: its pid, its notify socket, its control socket,
+// its end. Our own child, or one that a predecessor has started: then PID 1 is its parent, and how
+// it ended nobody tells us.
 //
 // Owned by Hands from spawn until the kernel has reported the exit; destroying it does not touch
 // the process.
@@ -9,6 +11,7 @@
 #include <string>
 
 #include "daemon/base/result.h"
+#include "daemon/contract/message.h"
 #include "daemon/fleet/event.h"
 #include "daemon/supervisor/watch.h"
 #include "daemon/sys/notify_socket.h"
@@ -22,18 +25,41 @@ class WorkerProcess {
     std::function<void(const sys::Notification&)> on_notification;
     std::function<void(fleet::WorkerExited)>
         on_exit;  // the id is filled in; may destroy this object
+    std::function<void(const contract::Message&)> on_answer = nullptr;
+  };
+  // What there is of a worker that lives already.
+  struct Remains {
+    pid_t pid = -1;
+    UniqueFd pidfd;
+    UniqueFd control;  // may be missing
+    UniqueFd notify;   // may be missing: then a new socket takes its path
   };
 
-  // Starts `request` as worker `id`, with a NOTIFY_SOCKET of its own at `notify_path`.
+  // Starts `request` as worker `id`, with a NOTIFY_SOCKET of its own at `notify_path` and `control`
+  // as our end of its control socket, if it has one. A gated one waits for release().
   // Errors: what fails before the fork; what fails after it comes as an exit of kind NotStarted.
   static Result<std::unique_ptr<WorkerProcess>> start(sd_event* loop, fleet::WorkerId id,
                                                       sys::SpawnRequest request,
-                                                      std::string notify_path, Callbacks callbacks);
+                                                      std::string notify_path, Callbacks callbacks,
+                                                      UniqueFd control = {});
+
+  static Result<std::unique_ptr<WorkerProcess>> adopt(sd_event* loop, fleet::WorkerId id,
+                                                      Remains remains, std::string notify_path,
+                                                      Callbacks callbacks);
+
+  void release() { sys::open_gate(child_); }
 
   fleet::WorkerId id() const { return id_; }
   pid_t pid() const { return child_.pid; }
   const std::string& status() const { return status_; }  // the last STATUS=, plain
+  int pidfd() const { return pidfd_.get(); }
+  int control_fd() const { return control_.get(); }  // -1 = none
+  int notify_fd() const { return notify_.fd(); }
+
   void send(int signal) const;  // SIGKILL goes to all that it has started, too
+
+  // Says something on the control socket, with a copy of `passed`. Errors: as send_packet.
+  Result<void> tell(const contract::Message& message, int passed = -1) const;
 
  private:
   WorkerProcess(fleet::WorkerId id, std::string program, sys::NotifySocket socket,
@@ -42,16 +68,23 @@ class WorkerProcess {
         program_(std::move(program)),
         notify_(std::move(socket)),
         callbacks_(std::move(callbacks)) {}
+  Result<void> watch_notifications(sd_event* loop);
+  Result<void> watch_control(sd_event* loop, UniqueFd socket);
   void read_notifications();
+  void read_answers();
   void report_exit(const siginfo_t& info);
+  void report_unseen_exit();
 
   fleet::WorkerId id_;
   std::string program_;
   sys::NotifySocket notify_;
   Callbacks callbacks_;
   sys::Child child_;
+  UniqueFd pidfd_;
+  UniqueFd control_;
   std::string status_;
   Watch notify_watch_;
+  Watch control_watch_;
   Watch exit_watch_;
 };
 

@@ -239,6 +239,39 @@ Result<UniqueFd> clone_listener(int original) {
   return fd;
 }
 
+Result<void> check_clone(int original, int clone) {
+  const SocketAddress wanted = TRY(SocketAddress::of_socket(original));
+  const SocketAddress address = TRY(SocketAddress::of_socket(clone));
+  if (!(address == wanted)) {
+    return Error{EINVAL, "listens at " + address.text() + ", not at " + wanted.text()};
+  }
+  if (netns_cookie(original) != netns_cookie(clone)) {
+    return Error{EINVAL, "is in another network namespace"};
+  }
+  constexpr SocketOption kDecisive[] = {
+      {IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY"},
+      {SOL_SOCKET, SO_BINDTODEVICE, "SO_BINDTODEVICE"},
+  };
+  for (const SocketOption& option : kDecisive) {
+    if (option_value(original, option) == option_value(clone, option)) continue;
+    return Error{EINVAL, std::string("has another ") + option.name};
+  }
+  struct stat owner {};
+  struct stat other {};
+  if (::fstat(original, &owner) != 0 || ::fstat(clone, &other) != 0) return errno_error("fstat");
+  if (owner.st_uid != other.st_uid) {
+    return Error{EINVAL, "belongs to " + user_name(other.st_uid) + ", not to " +
+                             user_name(owner.st_uid) + " (the uid rule)"};
+  }
+  return {};
+}
+
+uint64_t socket_cookie(int fd) {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  return ::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+}
+
 Result<void> check_listener(int fd) {
   const int family = get_option(fd, SOL_SOCKET, SO_DOMAIN);
   if (get_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM ||

@@ -40,6 +40,14 @@ Result<UniqueFd> clone_listener(int original);
 // Checks that `fd` is a stream socket that listens, of TCP or Unix.
 Result<void> check_listener(int fd);
 
+// Checks that `clone` takes part in what comes to `original`. Errors, each of which binds without
+// one and then gets no traffic (measured): another address, IPV6_V6ONLY, device, network namespace
+// or owner.
+Result<void> check_clone(int original, int clone);
+
+// A number that two descriptors share when, and only when, they are of the same socket.
+uint64_t socket_cookie(int fd);
+
 // Makes a passed socket non-blocking. The flag is shared by all holders of the socket, PID 1
 // included.
 Result<void> make_nonblocking(int fd);

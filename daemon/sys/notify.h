@@ -12,4 +12,10 @@ namespace sockherd::sys {
 // and that is no error: there is no manager.
 Result<void> notify(std::string_view state);
 
+// The same, with a copy of a descriptor (FDSTORE=1). Errors: also where there is no NOTIFY_SOCKET.
+Result<void> notify_with_fd(std::string_view state, int fd);
+
+// Whether there is a manager to tell.
+bool has_manager();
+
 }  // namespace sockherd::sys

@@ -29,6 +29,11 @@ class NotifySocket {
   // destructor.
   static Result<NotifySocket> create(std::string path);
 
+  // One that create() has bound at `path` in a process before this one.
+  static NotifySocket adopt(UniqueFd fd, std::string path) {
+    return {std::move(fd), std::move(path)};
+  }
+
   NotifySocket(NotifySocket&& other) noexcept;
   NotifySocket& operator=(NotifySocket&& other) noexcept;
   NotifySocket(const NotifySocket&) = delete;

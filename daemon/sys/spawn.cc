@@ -140,22 +140,35 @@ void set_nofile(unsigned long soft, int pipe) {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) fail(pipe, Stage::Limit);
 }
 
+void die_with_parent(const SpawnRequest& request) {
+  if (request.signal_at_parents_end) ::prctl(PR_SET_PDEATHSIG, *request.signal_at_parents_end);
+}
+
 // A program that only we can reach (a build in somebody's home) may still be run by the other user:
 // it is opened before the change.
-[[noreturn]] void exec_as(const Identity& identity, const Plan& plan, int pipe) {
+[[noreturn]] void exec_as(const SpawnRequest& request, const Plan& plan, int pipe) {
   const int program = ::open(plan.arguments[0], O_PATH | O_CLOEXEC);
   if (program < 0) fail(pipe, Stage::Exec);
-  change_identity(identity, pipe);
+  change_identity(*request.identity, pipe);
+  die_with_parent(request);  // a change of identity clears it (PR_SET_PDEATHSIG(2const))
   ::execveat(program, "", plan.arguments.data(), plan.environment.data(), AT_EMPTY_PATH);
   // ENOENT: a script, whose interpreter must open it by its name (execveat(2)).
   if (errno == ENOENT) ::execve(plan.arguments[0], plan.arguments.data(), plan.environment.data());
   fail(pipe, Stage::Exec);
 }
 
-[[noreturn]] void run_child(const SpawnRequest& request, Plan& plan, int pipe) {
+// A supervisor that dies before it has told the service manager of us must not leave a worker that
+// nobody knows.
+void wait_at(int gate) {
+  char go = 0;
+  if (::read(gate, &go, 1) != 1) ::_exit(0);
+}
+
+[[noreturn]] void run_child(const SpawnRequest& request, Plan& plan, int pipe, int gate) {
   reset_signals();
   // Ctrl-C at a terminal is for the supervisor, which then drains us.
   ::setpgid(0, 0);
+  if (gate >= 0) wait_at(gate);
   place_fds(plan.fds, pipe);
   constexpr size_t kPrefix = sizeof "LISTEN_PID=" - 1;
   char* digits = plan.listen_pid.data() + kPrefix;
@@ -163,7 +176,8 @@ void set_nofile(unsigned long soft, int pipe) {
   if (request.nofile_soft) set_nofile(*request.nofile_soft, pipe);
   // Without ambient capabilities a program that is not root has none after exec (capabilities(7)).
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  if (request.identity) exec_as(*request.identity, plan, pipe);
+  if (request.identity) exec_as(request, plan, pipe);
+  die_with_parent(request);
   ::execvpe(plan.arguments[0], plan.arguments.data(), plan.environment.data());
   fail(pipe, Stage::Exec);
 }
@@ -175,12 +189,27 @@ Result<Child> spawn(const SpawnRequest& request) {
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return errno_error("pipe2");
   UniqueFd read_end(ends[0]);
   const UniqueFd write_end(ends[1]);
+  int gate[2] = {-1, -1};
+  if (request.is_gated && ::pipe2(gate, O_CLOEXEC) != 0) return errno_error("pipe2");
+  const UniqueFd gate_inside(gate[0]);
+  UniqueFd gate_outside(gate[1]);
   Plan plan = make_plan(request);
   finish_environment(plan);
   const pid_t pid = ::fork();
   if (pid < 0) return errno_error("fork");
-  if (pid == 0) run_child(request, plan, write_end.get());
-  return Child{pid, std::move(read_end)};
+  if (pid == 0) {
+    // Also that of the gate: our end would keep us waiting for ever.
+    gate_outside.reset();
+    run_child(request, plan, write_end.get(), gate_inside.get());
+  }
+  return Child{pid, std::move(read_end), std::move(gate_outside)};
+}
+
+void open_gate(Child& child) {
+  if (!child.gate) return;
+  // Fails only when the child is gone already.
+  [[maybe_unused]] const ssize_t written = ::write(child.gate.get(), "g", 1);
+  child.gate.reset();
 }
 
 std::optional<Error> read_spawn_failure(int failure_fd, const std::string& program) {

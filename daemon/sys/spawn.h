@@ -35,18 +35,26 @@ struct SpawnRequest {
   std::optional<Identity> identity;          // become this user, for good (no_new_privs);
                                              // arguments[0] is a path then
   std::optional<unsigned long> nofile_soft;  // soft limit of descriptors to set
+  std::optional<int> signal_at_parents_end;  // PR_SET_PDEATHSIG
+  bool is_gated = false;                     // waits for Child::gate before it execs
 };
 
 struct Child {
   pid_t pid = -1;
   // Readable when the exec has failed; end of file when it went well (see read_spawn_failure).
   UniqueFd failure;
+  // Of a gated child: open_gate() lets it go on. If it is closed instead, or we die, the child
+  // exits without having done anything.
+  UniqueFd gate;
 };
 
 // Starts the program; the caller reaps the child. Ambient capabilities are dropped, the signal mask
 // and dispositions are the default ones.
 // Errors: fork or pipe only; what fails in the child comes through Child::failure.
 Result<Child> spawn(const SpawnRequest& request);
+
+// Lets a gated child exec. No effect where there is no gate.
+void open_gate(Child& child);
 
 // What the failure pipe says: nothing (not yet, or never again), or the error, worded like
 // "exec /usr/bin/x: No such file or directory".

@@ -1,0 +1,102 @@
+// Adoption: the part of Fleet that takes over what a predecessor left, and leaves what it has to a
+// successor. Start, restart, crash and upgrade are this one path; the first start has no past.
+#include <algorithm>
+
+#include "daemon/fleet/fleet.h"
+
+namespace sockherd::fleet {
+
+void Fleet::handle(const Start& event) {
+  next_id_ = event.past.next_id;
+  for (const PoolSpec& spec : event.spec.pools) take_over_pool(spec, event.spec, event.past);
+  for (const Survivor& survivor : event.past.workers) {
+    Pool* pool = find_pool(survivor.pool);
+    if (pool == nullptr) {  // of a pool that is configured no more: it drains
+      pool = &pools_[survivor.pool];
+      pool->spec.name = survivor.pool;
+      pool->removed = true;
+      const auto past = event.past.pools.find(survivor.pool);
+      if (past != event.past.pools.end()) pool->spec.drain_timeout = past->second.drain_timeout;
+    }
+    if (pool->slots.size() <= survivor.slot) pool->slots.resize(survivor.slot + 1);
+    adopt(survivor, event.past.is_stale);
+  }
+}
+
+void Fleet::take_over_pool(const PoolSpec& spec, const Spec& all, const Past& past) {
+  Pool& pool = pools_[spec.name];
+  pool.spec = spec;
+  pool.generation = all.generation;
+  pool.desired = spec.workers;
+  const auto found = past.pools.find(spec.name);
+  if (found == past.pools.end()) return;
+  const PastPool& before = found->second;
+  // A count set at run time stays, unless the file asks for another one now.
+  if (before.spec_workers == spec.workers && before.desired > 0) {
+    pool.desired = std::min(before.desired, spec.max_workers);
+  }
+  pool.starts = before.starts;
+  pool.exits = before.exits;
+  for (const PastSlot& slot : before.slots) {
+    pool.slots.push_back(
+        {.dirty = slot.dirty, .restarts = slot.restarts, .last_exit = slot.last_exit});
+  }
+}
+
+void Fleet::adopt(const Survivor& survivor, bool is_stale) {
+  Pool& pool = *find_pool(survivor.pool);
+  Slot& slot = pool.slots[survivor.slot];
+  Worker& worker = workers_[survivor.id];
+  worker = {.id = survivor.id,
+            .pool = survivor.pool,
+            .slot = survivor.slot,
+            .generation = survivor.generation,
+            .listeners = survivor.listeners,
+            .phase = survivor.phase,
+            .spawned_at = survivor.spawned_at,
+            .ready_at = survivor.ready_at,
+            .deadline = survivor.deadline,
+            .stale = is_stale};
+  happened(What::WorkerAdopted, worker, std::string(phase_name(worker.phase)));
+  if (worker.phase == Phase::Ready) become_ready(worker);
+  if (worker.phase == Phase::Starting) worker.deadline = now_ + pool.spec.start_timeout;
+  if (worker.phase == Phase::Draining) {
+    if (!worker.deadline) worker.deadline = now_ + pool.spec.drain_timeout;
+  } else if (survivor.owns_slot && !slot.current) {
+    slot.current = worker.id;
+    slot.dirty = true;
+  } else {
+    drain(worker.id);  // of a rollout that its supervisor did not see to its end
+  }
+}
+
+Past Fleet::past() const {
+  Past past{.next_id = next_id_};
+  for (const auto& [name, pool] : pools_) {
+    if (pool.provisional) continue;
+    PastPool& kept = past.pools[name];
+    kept = {.desired = pool.removed ? 0 : pool.desired,
+            .spec_workers = pool.spec.workers,
+            .drain_timeout = pool.spec.drain_timeout,
+            .starts = pool.starts,
+            .exits = pool.exits};
+    for (const Slot& slot : pool.slots) {
+      kept.slots.push_back({slot.dirty, slot.restarts, slot.last_exit});
+    }
+  }
+  for (const auto& [id, worker] : workers_) {
+    past.workers.push_back({.id = id,
+                            .pool = worker.pool,
+                            .slot = worker.slot,
+                            .generation = worker.generation,
+                            .phase = worker.phase,
+                            .owns_slot = is_owner(worker),
+                            .listeners = worker.listeners,
+                            .spawned_at = worker.spawned_at,
+                            .ready_at = worker.ready_at,
+                            .deadline = worker.deadline});
+  }
+  return past;
+}
+
+}  // namespace sockherd::fleet

@@ -1,0 +1,227 @@
+// Slots: the part of Fleet that brings every slot nearer to what is wanted: filled, served, lent,
+// steered away from, quiet, vacant.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "daemon/fleet/fleet.h"
+
+namespace sockherd::fleet {
+namespace {
+
+// How long a leaving worker waits for handshakes under way. Clients answer a SYN-ACK within a round
+// trip; one lost ACK is repaired by the kernel's retransmissions after 1, 3 and 7 s.
+constexpr Duration kQuietTimeout = std::chrono::seconds(10);
+
+}  // namespace
+
+void Fleet::converge_all() {
+  const auto in_each = [this](auto step) {
+    for (auto& [name, pool] : pools_) {
+      if (!pool.provisional) step(pool);  // there the reload decides
+    }
+  };
+  in_each([this](Pool& pool) { fill(pool); });
+  in_each([this](Pool& pool) { renew(pool); });
+  // First all steering, then the waiting for what was under way: a listener may have moved from one
+  // pool to another.
+  in_each([this](Pool& pool) { steer(pool); });
+  ask_for_quiet();
+  in_each([this](Pool& pool) {
+    for (uint32_t i = wanted_slots(pool); i < pool.slots.size(); ++i) dismiss(pool, i);
+  });
+  drain_replaced();
+  in_each([this](Pool& pool) { lend(pool); });
+  in_each([this](Pool& pool) { force_out_oldest(pool); });
+}
+
+uint32_t Fleet::wanted_slots(const Pool& pool) const {
+  return stopping_ || pool.removed ? 0 : pool.desired;
+}
+
+// Every wanted slot has a worker, or waits for the end of a backoff.
+void Fleet::fill(Pool& pool) {
+  const uint32_t wanted = wanted_slots(pool);
+  if (pool.slots.size() < wanted) pool.slots.resize(wanted);
+  for (uint32_t i = 0; i < wanted; ++i) {
+    Slot& slot = pool.slots[i];
+    if (slot.current) {
+      Worker& worker = workers_.at(*slot.current);  // wanted again, if it was leaving
+      worker.leaving = worker.quiet = worker.quiet_asked = false;
+      worker.quiet_deadline.reset();
+    } else if (!slot.incoming && !slot.retry_at && !slot.replacing && !start_failed_) {
+      slot.current = spawn(pool, i, pool.generation, pool.spec);
+    }
+  }
+}
+
+// Replaces worn workers, one at a time, while nothing else is being replaced.
+void Fleet::renew(Pool& pool) {
+  if (rollout_) return;
+  const uint32_t wanted = wanted_slots(pool);
+  std::optional<uint32_t> worn;
+  for (uint32_t i = 0; i < wanted; ++i) {
+    const Slot& slot = pool.slots[i];
+    if (slot.incoming) return;
+    if (!worn && is_ready(slot) && workers_.at(*slot.current).worn && !slot.renew_after) worn = i;
+  }
+  if (worn) pool.slots[*worn].incoming = spawn(pool, *worn, pool.generation, pool.spec);
+}
+
+// Steers away from every ready worker in the slots that nobody wants, with one change of the
+// steering. As long as none of the slots that stay is ready, they serve on: there is nobody to
+// steer to.
+void Fleet::steer(Pool& pool) {
+  const uint32_t wanted = wanted_slots(pool);
+  const bool is_ending = stopping_ || pool.removed;
+  bool has_heir = false;
+  for (uint32_t i = 0; i < wanted; ++i) has_heir = has_heir || is_ready(pool.slots[i]);
+  for (uint32_t i = wanted; i < pool.slots.size() && (has_heir || is_ending); ++i) {
+    Slot& slot = pool.slots[i];
+    if (slot.incoming || !is_ready(slot) || !slot.dirty) continue;
+    Worker& worker = workers_.at(*slot.current);
+    if (worker.leaving) continue;
+    worker.leaving = true;
+    worker.quiet_deadline = now_ + kQuietTimeout;
+    happened(What::SlotLeaving, worker);
+  }
+  update_served(pool);
+}
+
+void Fleet::update_served(Pool& pool) {
+  std::vector<Served> served;
+  for (uint32_t i = 0; i < pool.slots.size(); ++i) {
+    const Slot& slot = pool.slots[i];
+    if (is_ready(slot) && !workers_.at(*slot.current).leaving) served.push_back({i, *slot.current});
+  }
+  for (const Served& one : served) pool.slots[one.slot].dirty = true;
+  // With nobody left the kernel goes on spreading over the sockets as before, and the connections
+  // wait there for the next worker; only at the end of the pool they are sent to what outlives it.
+  const bool is_ending = stopping_ || pool.removed;
+  if (served == pool.served || (served.empty() && !is_ending)) return;
+  pool.served = served;
+  actions_.push_back(Serve{pool.spec.name, std::move(served)});
+}
+
+// After the steering: it decides about new SYNs only.
+void Fleet::ask_for_quiet() {
+  for (auto& [id, worker] : workers_) {
+    if (!worker.leaving || worker.quiet_asked) continue;
+    worker.quiet_asked = true;
+    if (!worker.quiet_deadline) worker.quiet_deadline = now_ + kQuietTimeout;
+    actions_.push_back(AwaitQuiet{id});
+  }
+}
+
+// One step of a slot on its way out: a last worker for what may wait in its queue, quiet, drain,
+// vacant.
+void Fleet::dismiss(Pool& pool, uint32_t index) {
+  Slot& slot = pool.slots[index];
+  if (slot.incoming) return;  // a rollout decides first
+  const Worker* owner = slot.current ? &workers_.at(*slot.current) : nullptr;
+  const bool is_leaving = owner != nullptr && owner->leaving;
+  if (is_leaving && !owner->quiet) return;
+  const bool given_up = owner == nullptr && (stopping_ || slot.failures >= kAttempts);
+  if (pool.removed || !slot.dirty || given_up || is_leaving) {
+    if (owner != nullptr) drain(owner->id);
+    vacate(slot);
+  } else if (owner == nullptr && !slot.retry_at) {
+    slot.current = spawn(pool, index, pool.generation, pool.spec);
+  }
+}
+
+// Workers that were replaced by ones without all of their listeners, and are quiet now.
+void Fleet::drain_replaced() {
+  for (auto& [id, worker] : workers_) {
+    if (worker.leaving && worker.quiet && !is_owner(worker)) drain(id);
+  }
+}
+
+// What waits in a slot whose worker is gone is accepted by a sibling at once, and not after a
+// backoff.
+void Fleet::lend(Pool& pool) {
+  if (!pool.spec.can_lend) return;
+  for (uint32_t i = 0; i < pool.slots.size(); ++i) {
+    Slot& slot = pool.slots[i];
+    const bool has_worker =
+        is_ready(slot) || (slot.incoming && workers_.at(*slot.incoming).phase == Phase::Ready);
+    const bool needs_one = slot.dirty && !has_worker && !stopping_ && !pool.removed;
+    const Worker* lender = slot.lent_to ? find_worker(*slot.lent_to) : nullptr;
+    if (lender == nullptr || lender->phase != Phase::Ready) slot.lent_to.reset();
+    if (slot.lent_to && !needs_one) {
+      actions_.push_back(TakeBack{pool.spec.name, i, *slot.lent_to});
+      slot.lent_to.reset();
+    }
+    if (slot.lent_to || !needs_one) continue;
+    slot.lent_to = find_lender(pool);
+    if (!slot.lent_to) continue;
+    actions_.push_back(Lend{pool.spec.name, i, *slot.lent_to});
+    actions_.push_back(
+        Happened{.what = What::SlotLent,
+                 .pool = pool.spec.name,
+                 .slot = i,
+                 .generation = pool.generation,
+                 .detail = "to slot " + std::to_string(workers_.at(*slot.lent_to).slot)});
+  }
+}
+
+// The one that serves and has the fewest slots of others.
+std::optional<WorkerId> Fleet::find_lender(const Pool& pool) const {
+  std::map<WorkerId, size_t> loans;
+  for (const Slot& slot : pool.slots) {
+    if (slot.lent_to) ++loans[*slot.lent_to];
+  }
+  std::optional<WorkerId> best;
+  for (const Served& one : pool.served) {
+    if (workers_.find(one.worker) == workers_.end()) continue;
+    if (!best || loans[one.worker] < loans[*best]) best = one.worker;
+  }
+  return best;
+}
+
+// Clients that never end must not keep every old generation alive.
+void Fleet::force_out_oldest(Pool& pool) {
+  std::map<uint32_t, std::vector<WorkerId>> generations;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.pool == pool.spec.name && !worker.killed) {
+      generations[worker.generation].push_back(id);
+    }
+  }
+  while (generations.size() > pool.spec.max_generations) {
+    for (const WorkerId id : generations.begin()->second) {
+      Worker& worker = workers_.at(id);
+      if (worker.phase != Phase::Draining) continue;
+      worker.forced_out = true;
+      happened(What::WorkerForcedOut, worker);
+      kill(worker);
+    }
+    generations.erase(generations.begin());
+  }
+}
+
+bool Fleet::is_ready(const Slot& slot) const {
+  return slot.current && workers_.at(*slot.current).phase == Phase::Ready;
+}
+
+bool Fleet::is_owner(const Worker& worker) const {
+  const auto pool = pools_.find(worker.pool);
+  return pool != pools_.end() && pool->second.slots[worker.slot].current == worker.id;
+}
+
+void Fleet::vacate(Slot& slot) {
+  slot.current.reset();
+  slot.retry_at.reset();
+  slot.renew_after.reset();
+  slot.dirty = false;
+  slot.failures = 0;
+}
+
+// A removed pool is kept as long as one of its workers lives: its limits still hold for that one.
+void Fleet::forget_removed_pools() {
+  std::erase_if(pools_, [this](const auto& entry) {
+    const auto belongs = [&entry](const auto& w) { return w.second.pool == entry.first; };
+    return entry.second.removed && std::none_of(workers_.begin(), workers_.end(), belongs);
+  });
+}
+
+}  // namespace sockherd::fleet

@@ -1,0 +1,47 @@
+// FdStore: the descriptors that systemd keeps for us while we are not there (sd_notify(3),
+// FDSTORE=1). What has a name here survives a restart, a crash and a kill -9 of this process, and
+// comes back by that name; the order means nothing (it is reversed by each daemon-reexec,
+// measured).
+//
+// One descriptor a message: two in one would share a name. Messages are queued in order and read
+// before our death is noticed, so a READY=1 or an exit after them needs no waiting.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sockherd::supervisor {
+
+// What is kept. The number is a slot, or the id of a worker; the name that of a listener or pool.
+enum class Kept : uint8_t {
+  Slot,        // sockherd.slot.NUMBER.NAME     a listening socket
+  Worker,      // sockherd.worker.NUMBER        pidfd
+  Control,     // sockherd.control.NUMBER       our end of the control socket
+  Notify,      // sockherd.notify.NUMBER        its NOTIFY_SOCKET
+  Statistics,  // sockherd.stats.NAME           a pool's segment
+};
+
+struct KeptName {
+  Kept kind = Kept::Slot;
+  uint64_t number = 0;
+  std::string name;
+
+  std::string text() const;
+  // Nothing for a name that is not ours.
+  static std::optional<KeptName> parse(std::string_view text);
+};
+
+class FdStore {
+ public:
+  // No effect without a service manager. A manager that keeps nothing, or has no room left, does
+  // not tell; what is lost by it is made anew after a restart.
+  void keep(const KeptName& name, int fd);
+  void forget(const KeptName& name);
+
+ private:
+  bool has_failed_ = false;
+};
+
+}  // namespace sockherd::supervisor

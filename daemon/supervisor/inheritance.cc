@@ -1,0 +1,47 @@
+#include "daemon/supervisor/inheritance.h"
+
+#include "daemon/supervisor/fd_store.h"
+
+namespace sockherd::supervisor {
+namespace {
+
+constexpr std::string_view kOurs = "sockherd.";
+
+void put(Inheritance& all, const KeptName& name, UniqueFd fd) {
+  switch (name.kind) {
+    case Kept::Slot:
+      all.slots[name.name][static_cast<uint32_t>(name.number)] = std::move(fd);
+      return;
+    case Kept::Worker:
+      all.workers[name.number].pidfd = std::move(fd);
+      return;
+    case Kept::Control:
+      all.workers[name.number].control = std::move(fd);
+      return;
+    case Kept::Notify:
+      all.workers[name.number].notify = std::move(fd);
+      return;
+    case Kept::Statistics:
+      all.statistics[name.name] = std::move(fd);
+      return;
+  }
+}
+
+}  // namespace
+
+Inheritance Inheritance::sort(std::vector<sys::PassedFd> passed) {
+  Inheritance all;
+  for (sys::PassedFd& one : passed) {
+    const auto kept = KeptName::parse(one.name);
+    if (kept) {
+      put(all, *kept, std::move(one.fd));
+    } else if (one.name.starts_with(kOurs)) {
+      all.strays.push_back(one.name);
+    } else {
+      all.units.push_back(std::move(one));
+    }
+  }
+  return all;
+}
+
+}  // namespace sockherd::supervisor

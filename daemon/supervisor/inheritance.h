@@ -1,0 +1,30 @@
+// Inheritance: what systemd hands to this process at its start, sorted by name: the sockets of
+// socket units, and what a predecessor had it keep (fd_store.h).
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "daemon/base/unique_fd.h"
+#include "daemon/sys/activation.h"
+
+namespace sockherd::supervisor {
+
+struct Inheritance {
+  struct Worker {
+    UniqueFd pidfd;
+    UniqueFd control;
+    UniqueFd notify;
+  };
+
+  std::vector<sys::PassedFd> units;                           // names as in the socket units
+  std::map<std::string, std::map<uint32_t, UniqueFd>> slots;  // by listener and slot
+  std::map<uint64_t, Worker> workers;                         // by worker id
+  std::map<std::string, UniqueFd> statistics;                 // by pool
+  std::vector<std::string> strays;  // names of ours that this version does not know; closed
+
+  static Inheritance sort(std::vector<sys::PassedFd> passed);
+};
+
+}  // namespace sockherd::supervisor

@@ -1,0 +1,86 @@
+#include "daemon/supervisor/monitor.h"
+
+#include <algorithm>
+
+#include "daemon/base/clock.h"
+#include "daemon/sys/listen_socket.h"
+
+namespace sockherd::supervisor {
+namespace {
+
+// A look costs some microseconds a worker. What waits in a socket that nobody attends to waits at
+// most so long.
+constexpr Duration kInterval = std::chrono::milliseconds(200);
+
+// Up to a fifth earlier, each worker at another time.
+uint64_t share_of(int64_t most, fleet::WorkerId id) {
+  const auto requests = static_cast<uint64_t>(most);
+  return requests - requests / 1000 * (id * 37 % 200);
+}
+
+}  // namespace
+
+Result<Monitor> Monitor::create(sd_event* loop, Hands& hands, const fleet::Fleet& fleet,
+                                std::function<void(fleet::Event)> post,
+                                std::function<void(const Progress&)> looked) {
+  Monitor monitor;
+  monitor.state_.reset(new State{hands, fleet, std::move(post), std::move(looked), {}, {}});
+  State* state = monitor.state_.get();
+  state->timer = TRY(Watch::timer(loop, [state] { state->look(); }));
+  return monitor;
+}
+
+void Monitor::start() {
+  state_->timer.arm(monotonic_now() + kInterval);
+}
+
+void Monitor::State::look() {
+  const Instant now = monotonic_now();
+  timer.arm(now + kInterval);
+  std::erase_if(watches, [this](const auto& w) { return !hands.running().contains(w.first); });
+  for (const auto& [id, worker] : hands.running()) look_at(id, worker, now);
+  if (!fleet.is_stopping()) hands.sweep(fleet.workers());
+  looked(progress());
+}
+
+void Monitor::State::look_at(fleet::WorkerId id, const Hands::Running& worker, Instant now) {
+  const fleet::Worker* known = fleet.find_worker(id);
+  const config::Pool* pool = hands.current().config.find_pool(worker.pool);
+  const bool is_ready = known != nullptr && known->phase == fleet::Phase::Ready;
+  if (!is_ready || !worker.is_builtin || !worker.seat || pool == nullptr) return;
+  const stats::Counters& counters = hands.statistics().counters(worker.pool, *worker.seat);
+  const uint64_t accepted = counters.get(stats::Count::ConnectionsAccepted) +
+                            counters.get(stats::Count::ConnectionsRefused) +
+                            counters.get(stats::Count::AcceptErrors);
+  const char* why = watches[id].look({.beats = counters.get(stats::Count::LoopIterations),
+                                      .accepted = accepted,
+                                      .has_queue = has_queue(worker)},
+                                     now, pool->hang_timeout);
+  if (why != nullptr) {
+    post(fleet::WorkerHung{id, why});
+  } else if (pool->max_requests > 0 && !known->worn &&
+             counters.get(stats::Count::Requests) >= share_of(pool->max_requests, id)) {
+    post(fleet::WorkerWorn{id, "max_requests"});
+  }
+}
+
+bool Monitor::State::has_queue(const Hands::Running& worker) const {
+  return std::any_of(worker.listeners.begin(), worker.listeners.end(), [&](const auto& name) {
+    const int socket = hands.listeners().find_socket(name, worker.slot);
+    return socket >= 0 && sys::accept_queue(socket).length > 0;
+  });
+}
+
+Monitor::Progress Monitor::State::progress() const {
+  Progress progress;
+  for (const auto& [name, pool] : fleet.pools()) {
+    if (pool.removed || pool.provisional) continue;
+    progress.wanted += pool.desired;
+    for (const fleet::Served& one : pool.served) {
+      progress.serving += one.slot < pool.desired ? 1 : 0;
+    }
+  }
+  return progress;
+}
+
+}  // namespace sockherd::supervisor

@@ -1,0 +1,197 @@
+// Serving: the part of Hands that says which sockets get new connections, who accepts from them,
+// and when nothing can come any more.
+#include <algorithm>
+
+#include "daemon/base/log.h"
+#include "daemon/supervisor/hands.h"
+#include "daemon/sys/handshakes.h"
+#include "daemon/sys/listen_socket.h"
+
+namespace sockherd::supervisor {
+
+void Hands::carry_out(const fleet::Serve& action) {
+  ++steers_;
+  served_[action.pool] = action.slots;
+  steer();
+}
+
+// A listener is served in the slots whose worker has it: in a rollout workers with different
+// listeners live side by side, and a listener may move from one pool to another.
+void Hands::steer() {
+  std::map<std::string, std::set<uint32_t>> members;
+  for (const auto& [pool, slots] : served_) {
+    for (const fleet::Served& one : slots) {
+      const auto worker = running_.find(one.worker);
+      if (worker == running_.end()) continue;
+      for (const std::string& name : worker->second.listeners) members[name].insert(one.slot);
+    }
+  }
+  for (const auto& [name, group] : listeners_.groups()) {
+    const auto found = members.find(name);
+    if (found == members.end() && !had_servers_.contains(name)) continue;
+    const auto steered = found == members.end()
+                             ? listeners_.park(name)
+                             : listeners_.serve(name, {found->second.begin(), found->second.end()});
+    // Connections may wait in an unserved socket until its worker is back; nothing is lost by it.
+    if (!steered) {
+      log::warn("steering-failed", {{"listener", name}, {"error", steered.error().what}});
+    }
+  }
+  had_servers_.clear();
+  for (const auto& [name, slots] : members) had_servers_.insert(name);
+}
+
+// --- nothing can come any more
+
+void Hands::carry_out(const fleet::AwaitQuiet& action) {
+  const auto worker = running_.find(action.id);
+  if (worker == running_.end()) return;
+  std::vector<uint16_t> ports = ports_of(worker->second);
+  for (auto& [number, leaving] : quiet_) {
+    if (leaving.steer != steers_ || leaving.ports != ports || leaving.watch.has_looked()) continue;
+    leaving.workers.push_back(action.id);
+    watch_queues(action.id, leaving.watch);
+    return;
+  }
+  const uint64_t number = next_watch_++;
+  auto watch = QuietWatch::create(loop_, ports, [this, number] { on_quiet(number); });
+  if (!watch) {  // the fleet does not wait for ever
+    log::warn("quiet-watch-failed", {{"pool", worker->second.pool}, {"error", watch.error().what}});
+    return;
+  }
+  watch_queues(action.id, watch.value());
+  quiet_[number] = {steers_, std::move(ports), {action.id}, std::move(watch).value()};
+}
+
+std::vector<uint16_t> Hands::ports_of(const Running& worker) const {
+  std::vector<uint16_t> ports;
+  for (const std::string& name : worker.listeners) {
+    const auto group = listeners_.groups().find(name);
+    if (group == listeners_.groups().end() || group->second.is_unix()) continue;
+    ports.push_back(group->second.address.port());
+  }
+  return ports;
+}
+
+// The queues of its slot, but for those into which connections still come.
+void Hands::watch_queues(fleet::WorkerId id, QuietWatch& watch) const {
+  const Running& worker = running_.at(id);
+  for (const std::string& name : worker.listeners) {
+    const auto found = listeners_.groups().find(name);
+    if (found == listeners_.groups().end() || found->second.is_unix()) continue;
+    const Listeners::Group& group = found->second;
+    const auto& served = group.served;
+    const bool gets_more =
+        group.is_parked ? group.adopted.contains(worker.slot)
+                        : std::find(served.begin(), served.end(), worker.slot) != served.end();
+    const int socket = listeners_.find_socket(name, worker.slot);
+    if (!gets_more && socket >= 0) watch.add_queue(socket);
+  }
+}
+
+void Hands::on_quiet(uint64_t number) {
+  const auto found = quiet_.find(number);
+  if (found == quiet_.end()) return;
+  const std::vector<fleet::WorkerId> workers = std::move(found->second.workers);
+  quiet_.erase(found);
+  for (const fleet::WorkerId id : workers) post_(fleet::WorkerQuiet{id});
+}
+
+// --- slots of siblings
+
+void Hands::carry_out(const fleet::Lend& action) {
+  const auto worker = running_.find(action.to);
+  if (worker == running_.end()) return;
+  for (const std::string& name : worker->second.listeners) {
+    tell(action.to, contract::Verb::Take, name, action.slot);
+  }
+}
+
+void Hands::carry_out(const fleet::TakeBack& action) {
+  const auto worker = running_.find(action.from);
+  if (worker == running_.end()) return;
+  for (const std::string& name : worker->second.listeners) {
+    tell(action.from, contract::Verb::Drop, name, action.slot);
+  }
+}
+
+void Hands::tell(fleet::WorkerId to, contract::Verb verb, const std::string& listener,
+                 uint32_t slot) {
+  const auto group = listeners_.groups().find(listener);
+  const int socket = listeners_.find_socket(listener, slot);
+  if (socket < 0 || group->second.is_unix()) return;  // that one all of them share
+  const WorkerProcess& worker = *running_.at(to).process;
+  const auto told = worker.tell({verb, listener, slot}, verb == contract::Verb::Drop ? -1 : socket);
+  if (told.ok()) return;
+  // What waits there waits on, for the slot's own worker.
+  log::warn("take-over-failed",
+            {{"listener", listener}, {"slot", slot}, {"error", told.error().what}});
+}
+
+// --- sockets that nobody attends to
+
+void Hands::sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers) {
+  std::set<std::pair<std::string, uint32_t>> attended;
+  std::set<std::string> used;
+  for (const config::Listener& listener : current().config.listeners) used.insert(listener.name);
+  for (const auto& [id, worker] : workers) {
+    if (worker.phase == fleet::Phase::Draining) continue;  // it has let go of its listeners
+    for (const std::string& name : worker.listeners) {
+      used.insert(name);
+      attended.insert({name, worker.slot});
+    }
+  }
+  std::set<std::string> kept = used;
+  for (const auto& [name, group] : listeners_.groups()) {
+    if (group.is_unix()) {
+      if (!used.contains(name)) [[maybe_unused]]
+        const auto parked = listeners_.park(name);
+      continue;
+    }
+    sweep_group(name, group, attended);
+    if (used.contains(name)) continue;
+    // Closed one round after its door, when nobody is under way to it any more.
+    auto under_way = sys::handshakes_under_way(group.address.port());
+    const bool is_empty = std::all_of(
+        group.sockets.begin(), group.sockets.end(),
+        [](const UniqueFd& socket) { return sys::accept_queue(socket.get()).length == 0; });
+    const bool is_over = group.is_parked && is_empty && under_way.ok() && under_way.value().empty();
+    if (!is_over) kept.insert(name);
+    if (const auto parked = listeners_.park(name); !parked) {
+      log::warn("steering-failed", {{"listener", name}, {"error", parked.error().what}});
+    }
+  }
+  listeners_.keep_only(kept);
+}
+
+void Hands::sweep_group(const std::string& name, const Listeners::Group& group,
+                        const std::set<std::pair<std::string, uint32_t>>& attended) {
+  for (uint32_t slot = 0; slot < group.sockets.size(); ++slot) {
+    // What comes to a unit's socket that nobody claims any more waits for a configuration that
+    // does.
+    if (attended.contains({name, slot}) || (group.is_parked && group.adopted.contains(slot))) {
+      continue;
+    }
+    if (sys::accept_queue(group.sockets[slot].get()).length == 0) continue;
+    const auto helper = find_helper(name);
+    if (!helper) return;
+    tell(*helper, contract::Verb::Empty, name, slot);
+  }
+}
+
+// A worker that serves this listener, else any that can be asked.
+std::optional<fleet::WorkerId> Hands::find_helper(const std::string& listener) const {
+  std::optional<fleet::WorkerId> any;
+  for (const auto& [pool, slots] : served_) {
+    for (const fleet::Served& one : slots) {
+      const auto worker = running_.find(one.worker);
+      if (worker == running_.end() || worker->second.process->control_fd() < 0) continue;
+      any = one.worker;
+      const auto& names = worker->second.listeners;
+      if (std::find(names.begin(), names.end(), listener) != names.end()) return one.worker;
+    }
+  }
+  return any;
+}
+
+}  // namespace sockherd::supervisor

@@ -1,0 +1,243 @@
+#include "daemon/supervisor/state_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/base/unique_fd.h"
+
+namespace sockherd::supervisor {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr uint32_t kFormat = 1;
+constexpr uint32_t kMostSlots =
+    4096;  // a number from a file does not decide how much memory we take
+
+// --- reading: what is missing or of another type is the default, and nothing aborts
+
+uint64_t number(const Json& object, const char* key, uint64_t fallback = 0) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number_unsigned() ? found->get<uint64_t>() : fallback;
+}
+
+uint32_t number32(const Json& object, const char* key) {
+  return static_cast<uint32_t>(std::min<uint64_t>(number(object, key), UINT32_MAX));
+}
+
+double real(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+bool flag(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_boolean() && found->get<bool>();
+}
+
+std::string text(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+// A member that is an object or array; an empty one if there is none.
+const Json& member(const Json& object, const char* key) {
+  static const Json kNone = Json::array();
+  const auto found = object.find(key);
+  return found != object.end() && found->is_structured() ? *found : kNone;
+}
+
+Instant instant(const Json& object, const char* key) {
+  return Instant{Duration(static_cast<int64_t>(number(object, key)))};
+}
+
+uint64_t nanoseconds(Instant at) {
+  return static_cast<uint64_t>(at.since_boot.count());
+}
+
+fleet::Exits exits_from(const Json& json) {
+  return {.requested = number(json, "requested"),
+          .exit = number(json, "exit"),
+          .signal = number(json, "signal"),
+          .start_timeout = number(json, "start_timeout"),
+          .drain_timeout = number(json, "drain_timeout"),
+          .start_failed = number(json, "start_failed"),
+          .hang = number(json, "hang"),
+          .forced_out = number(json, "forced_out")};
+}
+
+Json json_of(const fleet::Exits& exits) {
+  return {{"requested", exits.requested},
+          {"exit", exits.exit},
+          {"signal", exits.signal},
+          {"start_timeout", exits.start_timeout},
+          {"drain_timeout", exits.drain_timeout},
+          {"start_failed", exits.start_failed},
+          {"hang", exits.hang},
+          {"forced_out", exits.forced_out}};
+}
+
+fleet::PastPool pool_from(const Json& json) {
+  fleet::PastPool pool{.desired = number32(json, "desired"),
+                       .spec_workers = number32(json, "spec_workers"),
+                       .drain_timeout = Duration(static_cast<int64_t>(number(json, "drain_ns"))),
+                       .starts = number(json, "starts"),
+                       .exits = exits_from(member(json, "exits"))};
+  for (const Json& slot : member(json, "slots")) {
+    if (pool.slots.size() == kMostSlots) break;
+    pool.slots.push_back({.dirty = flag(slot, "dirty"),
+                          .restarts = number(slot, "restarts"),
+                          .last_exit = text(slot, "last_exit")});
+  }
+  return pool;
+}
+
+Json json_of(const fleet::PastPool& pool) {
+  Json slots = Json::array();
+  for (const fleet::PastSlot& slot : pool.slots) {
+    slots.push_back(
+        {{"dirty", slot.dirty}, {"restarts", slot.restarts}, {"last_exit", slot.last_exit}});
+  }
+  return {{"desired", pool.desired},
+          {"spec_workers", pool.spec_workers},
+          {"drain_ns", static_cast<uint64_t>(pool.drain_timeout.count())},
+          {"starts", pool.starts},
+          {"exits", json_of(pool.exits)},
+          {"slots", std::move(slots)}};
+}
+
+constexpr fleet::Phase kPhases[] = {fleet::Phase::Starting, fleet::Phase::Ready,
+                                    fleet::Phase::Draining};
+
+std::optional<fleet::Survivor> survivor_from(const Json& json) {
+  const uint64_t phase = number(json, "phase", UINT64_MAX);
+  fleet::Survivor worker{.id = number(json, "id"),
+                         .pool = text(json, "pool"),
+                         .slot = number32(json, "slot"),
+                         .generation = number32(json, "generation"),
+                         .owns_slot = flag(json, "owns_slot"),
+                         .spawned_at = instant(json, "spawned_at"),
+                         .ready_at = instant(json, "ready_at")};
+  if (worker.id == 0 || worker.pool.empty() || worker.slot >= kMostSlots || phase > 2) {
+    return std::nullopt;
+  }
+  worker.phase = kPhases[phase];
+  for (const Json& name : member(json, "listeners")) {
+    if (name.is_string()) worker.listeners.push_back(name.get<std::string>());
+  }
+  if (json.contains("deadline")) worker.deadline = instant(json, "deadline");
+  return worker;
+}
+
+Json json_of(const fleet::Survivor& worker, const SavedState::Place& place) {
+  Json json{{"id", worker.id},
+            {"pool", worker.pool},
+            {"slot", worker.slot},
+            {"generation", worker.generation},
+            {"phase", static_cast<uint64_t>(worker.phase)},
+            {"owns_slot", worker.owns_slot},
+            {"listeners", worker.listeners},
+            {"spawned_at", nanoseconds(worker.spawned_at)},
+            {"ready_at", nanoseconds(worker.ready_at)},
+            {"pid", static_cast<uint64_t>(place.pid)},
+            {"seat", place.seat},
+            {"is_builtin", place.is_builtin}};
+  if (worker.deadline) json["deadline"] = nanoseconds(*worker.deadline);
+  return json;
+}
+
+std::string text_of(const SavedState& state) {
+  Json pools = Json::object();
+  for (const auto& [name, pool] : state.past.pools) pools[name] = json_of(pool);
+  Json workers = Json::array();
+  for (const fleet::Survivor& worker : state.past.workers) {
+    const auto place = state.places.find(worker.id);
+    if (place != state.places.end()) workers.push_back(json_of(worker, place->second));
+  }
+  const Json json{{"format", kFormat},
+                  {"version", state.version},
+                  {"configuration", state.configuration},
+                  {"is_handover", state.is_handover},
+                  {"next_generation", state.next_generation},
+                  {"generation", state.generation},
+                  {"next_worker", state.past.next_id},
+                  {"reloads", state.reloads.total},
+                  {"reload_failures", state.reloads.failures},
+                  {"last_reload_time", state.reloads.last_success_time},
+                  {"pools", std::move(pools)},
+                  {"workers", std::move(workers)}};
+  // What a program wrote to its status may hold any bytes.
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+SavedState state_from(const Json& json) {
+  SavedState state{.version = text(json, "version"),
+                   .configuration = number(json, "configuration"),
+                   .is_handover = flag(json, "is_handover"),
+                   .next_generation = number32(json, "next_generation"),
+                   .generation = number32(json, "generation"),
+                   .reloads = {.total = number(json, "reloads"),
+                               .failures = number(json, "reload_failures"),
+                               .last_success_time = real(json, "last_reload_time")}};
+  state.past.next_id = std::max<uint64_t>(number(json, "next_worker"), 1);
+  for (const auto& [name, pool] : member(json, "pools").items()) {
+    if (pool.is_object()) state.past.pools[name] = pool_from(pool);
+  }
+  for (const Json& entry : member(json, "workers")) {
+    auto worker = survivor_from(entry);
+    if (!worker) continue;
+    state.past.next_id = std::max(state.past.next_id, worker->id + 1);
+    state.places[worker->id] = {.pid = static_cast<int32_t>(number32(entry, "pid")),
+                                .seat = number32(entry, "seat"),
+                                .is_builtin = flag(entry, "is_builtin")};
+    state.past.workers.push_back(std::move(*worker));
+  }
+  return state;
+}
+
+Result<void> write_file(const std::string& path, const std::string& content) {
+  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return errno_error("open " + path);
+  std::string_view rest = content;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(file.get(), rest.data(), rest.size());
+    if (written < 0) return errno_error("write " + path);
+    rest.remove_prefix(static_cast<size_t>(written));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<SavedState> StateFile::load() const {
+  std::ifstream stream(path_);
+  if (!stream) return errno_error("open " + path_);
+  const std::string content{std::istreambuf_iterator<char>(stream), {}};
+  const Json json = Json::parse(content, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return Error{0, path_ + " is not what we have written"};
+  if (number(json, "format") != kFormat) {
+    return Error{0, path_ + " was written by another version (format " +
+                        std::to_string(number(json, "format")) + ")"};
+  }
+  return state_from(json);
+}
+
+Result<void> StateFile::save(const SavedState& state) {
+  std::string content = text_of(state);
+  if (content == last_) return {};
+  const std::string fresh = path_ + ".new";
+  TRY(write_file(fresh, content));
+  // No fsync: it lies in memory, and need not outlive the machine.
+  if (::rename(fresh.c_str(), path_.c_str()) != 0) return errno_error("rename " + fresh);
+  last_ = std::move(content);
+  return {};
+}
+
+}  // namespace sockherd::supervisor
