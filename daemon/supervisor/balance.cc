@@ -20,6 +20,8 @@ constexpr char kHash[] = "hash";
 // longer is worth a word.
 constexpr unsigned kFailuresToSay = 5;
 
+constexpr uint32_t kTables = std::tuple_size_v<decltype(std::declval<sys::Balancer>().stored())>;
+
 KeptName table_name(const std::string& listener, uint32_t number) {
   return {Kept::Balance, number, listener};
 }
@@ -51,7 +53,7 @@ Result<sys::Balancer> Balance::make_balancer() {
   }
   sys::Balancer made = TRY(sys::Balancer::create());
   const auto tables = made.stored();
-  for (uint32_t i = 0; i < tables.size(); ++i) {
+  for (uint32_t i = 0; i < kTables; ++i) {
     store_.forget(table_name(listener_, i));  // the ones that did not fit
     store_.keep(table_name(listener_, i), tables[i]);
   }
@@ -59,9 +61,8 @@ Result<sys::Balancer> Balance::make_balancer() {
 }
 
 void Balance::release() {
-  for (uint32_t i = 0; (balancer_ || !inherited_.empty()) && i < balancer_->stored().size(); ++i) {
-    store_.forget(table_name(listener_, i));
-  }
+  if (!balancer_ && inherited_.empty()) return;
+  for (uint32_t i = 0; i < kTables; ++i) store_.forget(table_name(listener_, i));
   inherited_.clear();
   balancer_.reset();
   added_ = 0;
@@ -81,7 +82,7 @@ bool Balance::want(const std::string& mode) {
 Result<void> Balance::steer(std::span<const UniqueFd> sockets, const std::vector<uint32_t>& slots,
                             size_t total) {
   const int member = sockets.front().get();
-  if (wanted_ == kLeastConnections && balancer_) {
+  if (wanted_ == kLeastConnections && balancer_ && !slots.empty()) {
     const auto steered = steer_by_load(sockets, slots);
     if (steered.ok()) {
       note_success();
@@ -91,12 +92,13 @@ Result<void> Balance::steer(std::span<const UniqueFd> sockets, const std::vector
     if (total > 1) note_failure(steered.error());
   }
   is_attached_ = false;
-  in_force_ = wanted_ == kCpu || total == 1 ? wanted_ : kHash;
+  const bool is_possible = wanted_ != kLeastConnections || balancer_;
+  in_force_ = is_possible && (wanted_ == kCpu || total == 1) ? wanted_ : kHash;
   if (wanted_ != kLeastConnections) {
     reason_.clear();
     release();
   }
-  if (total == 1) return sys::stop_steering(member);
+  if (total == 1 || slots.empty()) return sys::stop_steering(member);
   if (wanted_ == kCpu) return sys::steer_by_cpu(member, slots);
   if (slots.size() == total) return sys::stop_steering(member);
   return sys::steer_to(member, slots);
@@ -130,10 +132,9 @@ void Balance::note_success() {
 void Balance::note_failure(const Error& error) {
   reason_ = error.what;
   if (++failures_ != kFailuresToSay) return;
-  log::notice("balance-degraded", {{"listener", listener_},
-                                   {"wanted", wanted_},
-                                   {"in_force", kHash},
-                                   {"why", reason_}});
+  log::notice(
+      "balance-degraded",
+      {{"listener", listener_}, {"wanted", wanted_}, {"in_force", kHash}, {"why", reason_}});
 }
 
 bool Balance::is_retry_due() const {
@@ -160,9 +161,9 @@ void Balance::settle(std::span<const UniqueFd> sockets, uint16_t port) {
   if (!handshakes.ok()) return;  // without it, only a wrong guess could be made
   for (uint32_t slot = 0; slot < sockets.size(); ++slot) {
     const sys::AcceptQueue queue = sys::accept_queue(sockets[slot].get());
-    balancer_->settle(slot, before[slot],
-                      {.queued = queue.length,
-                       .handshakes = static_cast<uint32_t>(handshakes->size())});
+    balancer_->settle(
+        slot, before[slot],
+        {.queued = queue.length, .handshakes = static_cast<uint32_t>(handshakes.value().size())});
   }
 }
 

@@ -38,7 +38,7 @@ class Balance {
   // caller steers anew.
   bool want(const std::string& mode);
 
-  // New connections go to `slots` (at least one). sockets: the group, by slot.
+  // New connections go to `slots`, if any; else to all. sockets: the group, by slot.
   // total: of the sockets of the group; one more where one is about to join.
   Result<void> steer(std::span<const UniqueFd> sockets, const std::vector<uint32_t>& slots,
                      size_t total);
@@ -63,8 +63,7 @@ class Balance {
   int loads_fd() const { return balancer_ ? balancer_->loads_fd() : -1; }
 
  private:
-  Result<void> steer_by_load(std::span<const UniqueFd> sockets,
-                             const std::vector<uint32_t>& slots);
+  Result<void> steer_by_load(std::span<const UniqueFd> sockets, const std::vector<uint32_t>& slots);
   Result<sys::Balancer> make_balancer();
   void keep_tables();
   void note_failure(const Error& error);

@@ -20,6 +20,7 @@ constexpr Form kForms[] = {
     {Kept::Control, "sockherd.control.", true, false},
     {Kept::Notify, "sockherd.notify.", true, false},
     {Kept::Statistics, "sockherd.stats.", false, true},
+    {Kept::Balance, "sockherd.bpf.", true, true},
 };
 
 }  // namespace
@@ -53,7 +54,10 @@ std::optional<KeptName> KeptName::parse(std::string_view text) {
 
 void FdStore::keep(const KeptName& name, int fd) {
   if (!sys::has_manager()) return;
-  const auto sent = sys::notify_with_fd("FDSTORE=1\nFDNAME=" + name.text(), fd);
+  std::string message = "FDSTORE=1\nFDNAME=" + name.text();
+  // A table always polls as an error, and would be thrown out for it at once (measured).
+  if (name.kind == Kept::Balance) message += "\nFDPOLL=0";
+  const auto sent = sys::notify_with_fd(message, fd);
   if (sent.ok() || has_failed_) return;
   has_failed_ = true;  // it is likely to fail for all; say it once
   log::warn("fd-store-failed", {{"name", name.text()}, {"error", sent.error().what}});

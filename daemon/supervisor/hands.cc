@@ -115,6 +115,11 @@ Result<sys::SpawnRequest> Hands::request_for(const fleet::Spawn& action, const R
   set(contract::kSeatVariable, std::to_string(*running.seat));
   request.fds.push_back({generation.text.get(), contract::kConfigFd});
   request.fds.push_back({TRY(statistics_.segment_fd(action.pool)), contract::kStatsFd});
+  for (const std::string& name : pool->listeners) {
+    const Balance* balance = listeners_.balance(name);
+    if (balance == nullptr || balance->loads_fd() < 0) continue;
+    request.fds.push_back({balance->loads_fd(), contract::kLoadFdPrefix + name});
+  }
   return request;
 }
 

@@ -80,9 +80,9 @@ class Hands {
   void forget_unused(const std::map<fleet::WorkerId, fleet::Worker>& workers,
                      const std::set<uint32_t>& planned);
 
-  // Looks after sockets that nobody accepts from: what waits there is given to a worker that lives,
-  // and listeners that are configured no more are closed once they are empty. To be called now and
-  // then.
+  // Looks after the balance of the listeners, and after sockets that nobody accepts from: what
+  // waits there is given to a worker that lives, and listeners that are configured no more are
+  // closed once they are empty. To be called now and then.
   void sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers);
 
   const WorkerProcess* process(fleet::WorkerId id) const;

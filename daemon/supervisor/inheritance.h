@@ -18,10 +18,11 @@ struct Inheritance {
     UniqueFd notify;
   };
 
-  std::vector<sys::PassedFd> units;                           // names as in the socket units
-  std::map<std::string, std::map<uint32_t, UniqueFd>> slots;  // by listener and slot
-  std::map<uint64_t, Worker> workers;                         // by worker id
-  std::map<std::string, UniqueFd> statistics;                 // by pool
+  std::vector<sys::PassedFd> units;                              // names as in the socket units
+  std::map<std::string, std::map<uint32_t, UniqueFd>> slots;     // by listener and slot
+  std::map<uint64_t, Worker> workers;                            // by worker id
+  std::map<std::string, UniqueFd> statistics;                    // by pool
+  std::map<std::string, std::map<uint32_t, UniqueFd>> balances;  // by listener and table
   std::vector<std::string> strays;  // names of ours that this version does not know; closed
 
   static Inheritance sort(std::vector<sys::PassedFd> passed);

@@ -47,6 +47,7 @@ KeptName slot_name(const std::string& listener, size_t slot) {
 
 Result<void> Listeners::adopt(Inheritance& from, const config::Config& config) {
   for (auto& [name, slots] : from.slots) TRY(adopt_kept(name, std::move(slots)));
+  for (auto& [name, tables] : from.balances) balance_of(name).inherit(std::move(tables));
   for (sys::PassedFd& one : from.units) TRY(adopt_unit_socket(std::move(one), config));
   for (auto group = groups_.begin(); group != groups_.end();) {
     const config::Listener* listener = config.find_listener(group->first);
@@ -159,6 +160,9 @@ Result<void> Listeners::ensure(const config::Listener& listener, uint32_t slots)
     TRY(check_unmoved(listener, found->second));
   }
   if (found->second.is_unix()) return {};
+  Balance& balance = balance_of(listener.name);
+  balance.prepare(listener.balance);
+  if (balance.wanted().empty()) balance.want(listener.balance);
   if (auto grown = grow(listener.name, found->second, slots); !grown) {
     return std::move(grown).error().in("listener " + listener.name);
   }
@@ -203,17 +207,21 @@ Result<void> Listeners::check_unmoved(const config::Listener& listener, const Gr
 Result<void> Listeners::grow(const std::string& name, Group& group, uint32_t slots) {
   while (group.sockets.size() < slots) {
     const int first = group.sockets.front().get();
+    const size_t slot = group.sockets.size();
     const bool is_masking = !group.served.empty();
     // A single socket that was bound without SO_REUSEPORT has no group to steer before its first
     // clone has joined; what comes to that one in between waits there for its worker.
     const bool has_group = group.sockets.size() > 1 || group.bound;
-    if (is_masking && has_group) TRY(sys::steer_to(first, group.served));
+    const auto mask = [&]() -> Result<void> {
+      return balance_of(name).steer(group.sockets, group.served, slot + 1);
+    };
+    if (is_masking && has_group) TRY(mask());
     auto clone = sys::clone_listener(first);
     if (!clone) {
-      return std::move(clone).error().in("socket for slot " + std::to_string(group.sockets.size()));
+      return std::move(clone).error().in("socket for slot " + std::to_string(slot));
     }
     add(name, group, std::move(clone).value());
-    if (is_masking && !has_group) TRY(sys::steer_to(first, group.served));
+    if (is_masking && !has_group) TRY(mask());
   }
   return {};
 }
@@ -228,6 +236,7 @@ void Listeners::drop_from(const std::string& name, Group& group, size_t first) {
     store_.forget(slot_name(name, slot));
   }
   group.sockets.resize(std::min(first, group.sockets.size()));
+  if (!group.is_unix()) balance_of(name).forget_from(first);
 }
 
 int Listeners::find_socket(const std::string& name, uint32_t slot) const {
@@ -259,13 +268,19 @@ Result<void> Listeners::serve(const std::string& name, const std::vector<uint32_
   }
   if (group.served == slots) return {};
   group.served = slots;
+  return steer(name, group);
+}
+
+Result<void> Listeners::steer(const std::string& name, const Group& group) {
   std::vector<uint32_t> members;
-  // The kernel takes a number beyond the group for a failure of the program, and hashes over all.
-  std::copy_if(slots.begin(), slots.end(), std::back_inserter(members),
-               [&group](uint32_t slot) { return slot < group.sockets.size(); });
-  const int member = group.sockets.front().get();
-  if (members.empty() || members.size() == group.sockets.size()) return sys::stop_steering(member);
-  return sys::steer_to(member, members);
+  if (group.is_parked) {
+    members.assign(group.adopted.begin(), group.adopted.end());
+  } else {
+    // The kernel takes a number beyond the group for a failure of the program, and hashes over all.
+    std::copy_if(group.served.begin(), group.served.end(), std::back_inserter(members),
+                 [&group](uint32_t slot) { return slot < group.sockets.size(); });
+  }
+  return balance_of(name).steer(group.sockets, members, group.sockets.size());
 }
 
 Result<void> Listeners::park(const std::string& name) {
@@ -282,10 +297,36 @@ Result<void> Listeners::park(const std::string& name) {
     for (const UniqueFd& socket : group.sockets) TRY(sys::close_door(socket.get()));
     return {};
   }
-  const std::vector<uint32_t> members(group.adopted.begin(), group.adopted.end());
-  const int member = group.sockets.front().get();
-  if (members.size() == group.sockets.size()) return sys::stop_steering(member);
-  return sys::steer_to(member, members);
+  return steer(name, group);
+}
+
+// --- balance
+
+Balance& Listeners::balance_of(const std::string& name) {
+  return balances_.try_emplace(name, store_, name).first->second;
+}
+
+const Balance* Listeners::balance(const std::string& name) const {
+  const auto found = balances_.find(name);
+  return found == balances_.end() ? nullptr : &found->second;
+}
+
+void Listeners::look_after_balance(const config::Config& config) {
+  constexpr unsigned kLooksToSettle = 5;  // what drifts, drifts slowly
+  const bool is_settling = ++looks_ % kLooksToSettle == 0;
+  for (const auto& [name, group] : groups_) {
+    if (group.is_unix()) continue;
+    Balance& balance = balance_of(name);
+    const config::Listener* listener = config.find_listener(name);
+    const bool has_changed = listener != nullptr && balance.want(listener->balance);
+    const bool is_steered = group.is_parked || !group.served.empty();
+    if (is_steered && (has_changed || balance.is_retry_due())) {
+      if (auto steered = steer(name, group); !steered) {
+        log::warn("steering-failed", {{"listener", name}, {"error", steered.error().what}});
+      }
+    }
+    if (is_settling) balance.settle(group.sockets, group.address.port());
+  }
 }
 
 Listeners::~Listeners() {
@@ -299,6 +340,14 @@ void Listeners::keep_only(const std::set<std::string>& names) {
     drop_from(name, group, group.adopted.empty() ? 0 : *group.adopted.rbegin() + 1);
   }
   std::erase_if(groups_, [](const auto& g) { return g.second.sockets.empty(); });
+  for (auto balance = balances_.begin(); balance != balances_.end();) {
+    if (groups_.contains(balance->first)) {
+      ++balance;
+      continue;
+    }
+    balance->second.release();
+    balance = balances_.erase(balance);
+  }
 }
 
 }  // namespace sockherd::supervisor

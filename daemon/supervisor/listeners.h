@@ -20,6 +20,7 @@
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/config/config.h"
+#include "daemon/supervisor/balance.h"
 #include "daemon/supervisor/fd_store.h"
 #include "daemon/supervisor/inheritance.h"
 #include "daemon/sys/activation.h"
@@ -62,7 +63,7 @@ class Listeners {
   // The same, or -1 where there is none.
   int find_socket(const std::string& name, uint32_t slot) const;
 
-  // Steers new connections to these slots (at least one).
+  // Steers new connections to these slots (at least one), as the balance of the listener says.
   Result<void> serve(const std::string& name, const std::vector<uint32_t>& slots);
 
   // Nobody serves the listener any more: new connections go to the sockets of its socket unit,
@@ -73,6 +74,14 @@ class Listeners {
   // Forgets every other listener: closes the sockets that we made. Those of socket units stay,
   // since nobody can ask systemd for them again: a later configuration may want them back.
   void keep_only(const std::set<std::string>& names);
+
+  // Brings the balance of every listener to what the configuration in force says, tries again where
+  // that failed for a reason that passes, and corrects the drift of the loads. To be called now and
+  // then.
+  void look_after_balance(const config::Config& config);
+
+  // Nothing for Unix sockets.
+  const Balance* balance(const std::string& name) const;
 
   const std::map<std::string, Group>& groups() const { return groups_; }
 
@@ -90,9 +99,13 @@ class Listeners {
   Result<void> grow(const std::string& name, Group& group, uint32_t slots);
   void add(const std::string& name, Group& group, UniqueFd socket);
   void drop_from(const std::string& name, Group& group, size_t first);
+  Balance& balance_of(const std::string& name);
+  Result<void> steer(const std::string& name, const Group& group);
 
   FdStore& store_;
   std::map<std::string, Group> groups_;
+  std::map<std::string, Balance> balances_;  // of TCP listeners, by name
+  unsigned looks_ = 0;                       // after their balance
   std::set<std::string> moved_;
   std::vector<UniqueFd> admin_;
 };

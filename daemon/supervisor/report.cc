@@ -15,6 +15,8 @@
 namespace sockherd::supervisor {
 namespace {
 
+constexpr size_t kMostReasonBytes = 500;
+
 double seconds_of(Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
@@ -176,6 +178,11 @@ std::vector<bus::Dictionary> report_listeners(const Supervisor& supervisor) {
       entry.set("adopted", group.adopted.contains(slot));
       entry.set("served",
                 group.is_unix() || std::find(served.begin(), served.end(), slot) != served.end());
+      if (const Balance* balance = supervisor.hands().listeners().balance(name)) {
+        entry.set("balance", balance->wanted());
+        entry.set("balance_in_force", balance->in_force());
+        entry.set("balance_reason", plain_text(balance->reason(), kMostReasonBytes));
+      }
       entry.set("accept_queue", uint64_t{queue.length});
       entry.set("accept_queue_limit", uint64_t{queue.limit});
       listeners.push_back(std::move(entry));

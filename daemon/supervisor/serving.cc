@@ -131,6 +131,7 @@ void Hands::tell(fleet::WorkerId to, contract::Verb verb, const std::string& lis
 // --- sockets that nobody attends to
 
 void Hands::sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers) {
+  listeners_.look_after_balance(current().config);
   std::set<std::pair<std::string, uint32_t>> attended;
   std::set<std::string> used;
   for (const config::Listener& listener : current().config.listeners) used.insert(listener.name);
