@@ -57,6 +57,26 @@ Cell queue(const bus::Dictionary& listener) {
           is_nearly_full ? Colour::Red : Colour::None};
 }
 
+Cell balance(const bus::Dictionary& listener) {
+  const std::string in_force = listener.text("balance_in_force");
+  const bool is_wanted = in_force == listener.text("balance");
+  return {in_force.empty() ? "-" : printable(in_force), is_wanted ? Colour::None : Colour::Yellow};
+}
+
+// Why the balance of a listener is another than its configuration says, once a listener.
+std::string balance_notes(const std::vector<bus::Dictionary>& listeners) {
+  std::string notes;
+  std::string last;
+  for (const bus::Dictionary& listener : listeners) {
+    const std::string name = printable(listener.text("name"));
+    if (name == last || listener.text("balance_reason").empty()) continue;
+    last = name;
+    notes += name + ": no " + printable(listener.text("balance")) + ": " +
+             printable(listener.text("balance_reason")) + "\n";
+  }
+  return notes;
+}
+
 }  // namespace
 
 std::string view_status(const bus::Dictionary& status, double unix_time, Palette palette) {
@@ -121,9 +141,12 @@ std::string view_listeners(const std::vector<bus::Dictionary>& listeners, Palett
                     number(listener, "slot"),
                     listener.boolean("adopted") ? "systemd" : "sockherd",
                     {is_served ? "yes" : "no", is_served ? Colour::None : Colour::Yellow},
+                    balance(listener),
                     queue(listener)});
   }
-  return table({"LISTENER", "ADDRESS", "SLOT", "FROM", "SERVED", "QUEUE"}, rows, palette);
+  return table({"LISTENER", "ADDRESS", "SLOT", "FROM", "SERVED", "BALANCE", "QUEUE"}, rows,
+               palette) +
+         balance_notes(listeners);
 }
 
 }  // namespace sockherd::ctl

@@ -1,6 +1,7 @@
 #include "admin/metrics/collector.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -127,6 +128,17 @@ void fill_listeners(const Snapshot& snapshot, Family& family) {
   }
 }
 
+// All sockets of a listener say the same; Unix ones say nothing.
+void fill_balance(const Snapshot& snapshot, Family& family) {
+  std::set<std::string> seen;
+  for (const Dictionary& listener : snapshot.listeners) {
+    const std::string name = listener.text("name");
+    const std::string wanted = listener.text("balance");
+    if (wanted.empty() || !seen.insert(name).second) continue;
+    family.add(1, {name, wanted, listener.text("balance_in_force")});
+  }
+}
+
 // Calls visit(pool name, its slots' totals), for the slots that were ever used.
 template <typename Visit>
 void for_each_pool_with_traffic(const Snapshot& snapshot, const Visit& visit) {
@@ -249,6 +261,8 @@ void fill(const Snapshot& snapshot, Family& family) {
       return fill_workers(snapshot, family);
     case Source::Listener:
       return fill_listeners(snapshot, family);
+    case Source::ListenerBalance:
+      return fill_balance(snapshot, family);
     case Source::SlotCount:
     case Source::SlotOpen:
       return fill_slots(snapshot, family);

@@ -92,6 +92,9 @@ constexpr std::array kTable = {
     Metric{"sockherd_listener_accept_queue_limit", Type::Gauge, "", "listener,slot",
            "Connections that may wait before the kernel drops new ones.", Source::Listener,
            "accept_queue_limit"},
+    Metric{"sockherd_listener_balance_info", Type::Gauge, "", "listener,wanted,in_force",
+           "Which worker gets a new connection: as configured, and what the kernel does.",
+           Source::ListenerBalance},
 
     Metric{"sockherd_http_requests_total", Type::Counter, "", "pool,slot",
            "Requests whose head was complete and valid.", Source::SlotCount, "", Count::Requests},
@@ -206,6 +209,7 @@ std::string_view source_name(Source source) {
     case Source::Worker:
       return "ListWorkers";
     case Source::Listener:
+    case Source::ListenerBalance:
       return "ListListeners";
     case Source::SlotCount:
     case Source::SlotOpen:

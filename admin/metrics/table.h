@@ -21,24 +21,25 @@ std::string_view type_name(Type type);
 
 // Where the values of a family come from.
 enum class Source : uint8_t {
-  Build,           // compiled in
-  Scrape,          // the scrape itself
-  Status,          // `key` of GetStatus
-  Pool,            // `key` of each pool in ListPools
-  PoolParts,       // `parts` by key of each pool in ListPools
-  Worker,          // `key` of the newest worker of each slot in ListWorkers; 0 where there is none
-  Listener,        // `key` of each socket in ListListeners
-  SlotCount,       // `count` of each slot's statistics pages
-  SlotOpen,        // accepted - closed of each slot's statistics pages
-  PoolCount,       // `count` summed over a pool's statistics pages
-  PoolCountParts,  // `parts` by count, summed over a pool's statistics pages
-  PoolLatency,     // the latency histogram of a pool's statistics pages
-  Process,         // `key` of ProcessFacts
-  Log,             // lines logged by supervisor and admin
-  AdminResponses,  // AdminCounts: by status class
-  AdminRefused,    // AdminCounts: by reason
-  AdminOpen,       // AdminCounts: connections
-  AdminTurnedAway  // AdminCounts: connections_refused
+  Build,            // compiled in
+  Scrape,           // the scrape itself
+  Status,           // `key` of GetStatus
+  Pool,             // `key` of each pool in ListPools
+  PoolParts,        // `parts` by key of each pool in ListPools
+  Worker,           // `key` of the newest worker of each slot in ListWorkers; 0 where there is none
+  Listener,         // `key` of each socket in ListListeners
+  ListenerBalance,  // what chooses a socket, of each TCP listener in ListListeners
+  SlotCount,        // `count` of each slot's statistics pages
+  SlotOpen,         // accepted - closed of each slot's statistics pages
+  PoolCount,        // `count` summed over a pool's statistics pages
+  PoolCountParts,   // `parts` by count, summed over a pool's statistics pages
+  PoolLatency,      // the latency histogram of a pool's statistics pages
+  Process,          // `key` of ProcessFacts
+  Log,              // lines logged by supervisor and admin
+  AdminResponses,   // AdminCounts: by status class
+  AdminRefused,     // AdminCounts: by reason
+  AdminOpen,        // AdminCounts: connections
+  AdminTurnedAway   // AdminCounts: connections_refused
 };
 std::string_view source_name(Source source);
 

@@ -29,7 +29,8 @@
 //   retry_seconds d (backoff only), last_exit s ("" = none; "signal SEGV", "exit 3")
 //   Extra, added by admin from the statistics pages: none here.
 // Keys of ListListeners: name s, address s, slot t, adopted b, served b, accept_queue t,
-//   accept_queue_limit t
+//   accept_queue_limit t; of TCP ones: balance s (as configured), balance_in_force s (what the kernel
+//   does; "" = nobody serves it yet), balance_reason s (why that is not the same; "" = it is)
 //
 // Dictionaries only grow: a reader takes the keys it knows. Errors are named below.
 #pragma once

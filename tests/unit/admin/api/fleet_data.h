@@ -72,6 +72,9 @@ inline bus::Dictionary test_listener(const std::string& name, uint64_t slot) {
   listener.set("slot", slot);
   listener.set("adopted", true);
   listener.set("served", true);
+  listener.set("balance", std::string("least-connections"));
+  listener.set("balance_in_force", std::string("hash"));
+  listener.set("balance_reason", std::string("it needs CAP_BPF"));
   listener.set("accept_queue", uint64_t{2});
   listener.set("accept_queue_limit", uint64_t{4096});
   return listener;

@@ -95,12 +95,27 @@ TEST(Views, ListenersShowAFullQueueInRed) {
   listener.set("address", std::string("[::]:80"));
   listener.set("adopted", true);
   listener.set("served", true);
+  listener.set("balance", std::string("hash"));
+  listener.set("balance_in_force", std::string("hash"));
   listener.set("accept_queue", uint64_t{80});
   listener.set("accept_queue_limit", uint64_t{100});
   EXPECT_EQ(view_listeners({listener}, Palette::Plain),
-            "LISTENER  ADDRESS  SLOT  FROM     SERVED   QUEUE\n"
-            "web       [::]:80     0  systemd  yes     80/100\n");
+            "LISTENER  ADDRESS  SLOT  FROM     SERVED  BALANCE   QUEUE\n"
+            "web       [::]:80     0  systemd  yes     hash     80/100\n");
   EXPECT_THAT(view_listeners({listener}, Palette::Coloured), HasSubstr("\033[31m80/100"));
+}
+
+TEST(Views, ListenersSayOnceWhyTheBalanceIsAnother) {
+  std::vector<Dictionary> sockets(2);
+  for (Dictionary& socket : sockets) {
+    socket.set("name", std::string("web"));
+    socket.set("balance", std::string("least-connections"));
+    socket.set("balance_in_force", std::string("hash"));
+    socket.set("balance_reason", std::string("needs CAP_BPF"));
+  }
+  EXPECT_THAT(view_listeners(sockets, Palette::Plain),
+              testing::EndsWith("0/0\nweb: no least-connections: needs CAP_BPF\n"));
+  EXPECT_THAT(view_listeners(sockets, Palette::Coloured), HasSubstr("\033[33mhash"));
 }
 
 }  // namespace

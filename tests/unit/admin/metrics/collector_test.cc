@@ -98,6 +98,8 @@ TEST(Collector, TakesEachValueFromItsSource) {
            "sockherd_worker_connections_accepted_total{pool=\"web\",slot=\"0\"} 10\n",
            "sockherd_listener_accept_queue_length{listener=\"web\",slot=\"1\"} 2\n",
            "sockherd_listener_accept_queue_limit{listener=\"web\",slot=\"1\"} 4096\n",
+           "sockherd_listener_balance_info{listener=\"web\",wanted=\"least-connections\","
+           "in_force=\"hash\"} 1\n",
            "sockherd_http_requests_total{pool=\"web\",slot=\"1\"} 101\n",
            "sockherd_http_responses_total{pool=\"web\",code=\"2xx\"} 180\n",
            "sockherd_http_responses_total{pool=\"web\",code=\"5xx\"} 0\n",
