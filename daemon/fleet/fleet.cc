@@ -335,7 +335,8 @@ void Fleet::check_started_up() {
     bool any_ready = false;
     const Slot* failed = nullptr;
     bool pool_settled = true;
-    for (const Slot& slot : pool.slots) {
+    for (uint32_t i = 0; i < pool.desired && i < pool.slots.size(); ++i) {
+      const Slot& slot = pool.slots[i];
       any_ready = any_ready || is_ready(slot);
       if (slot.failures >= kAttempts) failed = &slot;
       pool_settled = pool_settled && (is_ready(slot) || slot.failures >= kAttempts);

@@ -64,8 +64,12 @@ void FdStore::keep(const KeptName& name, int fd) {
 }
 
 void FdStore::forget(const KeptName& name) {
+  forget(name.text());
+}
+
+void FdStore::forget(const std::string& name) {
   // A failure leaves a descriptor too much with the manager, which the next start removes.
-  [[maybe_unused]] const auto sent = sys::notify("FDSTOREREMOVE=1\nFDNAME=" + name.text());
+  [[maybe_unused]] const auto sent = sys::notify("FDSTOREREMOVE=1\nFDNAME=" + name);
 }
 
 }  // namespace sockherd::supervisor

@@ -34,12 +34,17 @@ struct KeptName {
   static std::optional<KeptName> parse(std::string_view text);
 };
 
+inline KeptName slot_name(const std::string& listener, uint64_t slot) {
+  return {Kept::Slot, slot, listener};
+}
+
 class FdStore {
  public:
   // No effect without a service manager. A manager that keeps nothing, or has no room left, does
   // not tell; what is lost by it is made anew after a restart.
   void keep(const KeptName& name, int fd);
   void forget(const KeptName& name);
+  void forget(const std::string& name);  // whatever it is
 
  private:
   bool has_failed_ = false;

@@ -202,9 +202,9 @@ Result<Hands::Running> Hands::adopt_worker(const fleet::Survivor& survivor,
 
 // Left by a predecessor that could not write down who it is. It finishes what it has.
 void Hands::dismiss_unknown(fleet::WorkerId id, Inheritance::Worker& from) {
-  if (from.pidfd && sys::send_signal(from.pidfd.get(), SIGTERM).ok()) {
-    log::warn("unknown-worker-drained", {{"id", id}});
-  }
+  const bool is_alive = from.pidfd && sys::send_signal(from.pidfd.get(), SIGTERM).ok();
+  log::warn("unknown-worker",
+            {{"name", KeptName{Kept::Worker, id, ""}.text()}, {"drains", is_alive ? "yes" : "no"}});
   forget(id);
 }
 

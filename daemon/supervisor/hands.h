@@ -65,6 +65,12 @@ class Hands {
   // only their slots remember. A worker that `past` does not know is told to finish.
   void adopt(Inheritance& from, SavedState& state);
 
+  // A name in the fd store that is nobody's.
+  void forget_stray(const std::string& name) { store_.forget(name); }
+
+  // Closes these sockets once nobody can come to them any more and what waits there is accepted.
+  void retire(std::vector<UniqueFd> sockets);
+
   // New workers wait until this is called: the caller writes down first that they are there.
   void release_new();
 
@@ -99,6 +105,11 @@ class Hands {
     uint64_t steer = 0;  // which one took them away
     std::vector<uint16_t> ports;
     std::vector<fleet::WorkerId> workers;
+    QuietWatch watch;
+  };
+
+  struct Retiring {
+    UniqueFd socket;
     QuietWatch watch;
   };
 
@@ -139,6 +150,7 @@ class Hands {
   uint64_t steers_ = 0;                                       // Serve actions so far
   uint64_t next_watch_ = 0;
   std::map<uint64_t, Leaving> quiet_;
+  std::map<uint64_t, Retiring> retiring_;
 };
 
 }  // namespace sockherd::supervisor

@@ -14,16 +14,6 @@
 namespace sockherd::supervisor {
 namespace {
 
-constexpr char kAdminName[] = "admin";
-
-std::string describe(const sys::PassedFd& passed) {
-  std::string text = "the socket \"" + passed.name + "\" passed by systemd";
-  if (auto address = sys::SocketAddress::of_socket(passed.fd.get()); address.ok()) {
-    text += " (" + address->text() + ")";
-  }
-  return text;
-}
-
 // A node that nobody listens at would only puzzle people; that of an adopted socket is systemd's.
 void remove_node(const Listeners::Group& group) {
   if (group.bound && group.is_unix()) ::unlink(std::string(group.address.path()).c_str());
@@ -37,109 +27,7 @@ bool is_address_of(const sys::SocketAddress& wanted, const sys::SocketAddress& b
          wanted.text() == text.substr(0, text.rfind(':')) + ":0";
 }
 
-KeptName slot_name(const std::string& listener, size_t slot) {
-  return {Kept::Slot, slot, listener};
-}
-
 }  // namespace
-
-// --- what was there before us
-
-Result<void> Listeners::adopt(Inheritance& from, const config::Config& config) {
-  for (auto& [name, slots] : from.slots) TRY(adopt_kept(name, std::move(slots)));
-  for (auto& [name, tables] : from.balances) balance_of(name).inherit(std::move(tables));
-  for (sys::PassedFd& one : from.units) TRY(adopt_unit_socket(std::move(one), config));
-  for (auto group = groups_.begin(); group != groups_.end();) {
-    const config::Listener* listener = config.find_listener(group->first);
-    Group& found = group->second;
-    if (found.adopted.empty()) found.bound = found.address;
-    const bool is_elsewhere =
-        listener != nullptr && found.bound && !check_unmoved(*listener, found).ok();
-    if (is_elsewhere) {
-      log::notice(
-          "listener-moved",
-          {{"listener", group->first}, {"from", found.address.text()}, {"to", listener->address}});
-      moved_.insert(group->first);
-      drop_from(group->first, found, 0);
-      group = groups_.erase(group);
-    } else {
-      ++group;
-    }
-  }
-  return {};
-}
-
-// The slots that a predecessor had systemd keep, units' ones among them. One that does not belong
-// is left out, with all behind it: a slot's number is its place in the kernel's group.
-Result<void> Listeners::adopt_kept(const std::string& name, std::map<uint32_t, UniqueFd> slots) {
-  Group group;
-  std::string fault;
-  for (auto& [slot, fd] : slots) {
-    auto checked = sys::check_listener(fd.get());
-    if (checked.ok() && !group.sockets.empty()) {
-      checked = sys::check_clone(group.sockets.front().get(), fd.get());
-    }
-    if (checked.ok() && slot != group.sockets.size()) {
-      checked = Error{0, "slot " + std::to_string(group.sockets.size()) + " before it is missing"};
-    }
-    if (!checked || !fault.empty()) {
-      if (fault.empty()) fault = checked.error().what;
-      log::warn("socket-refused", {{"listener", name}, {"slot", slot}, {"why", fault}});
-      store_.forget(slot_name(name, slot));
-      continue;
-    }
-    if (group.sockets.empty()) group.address = TRY(sys::SocketAddress::of_socket(fd.get()));
-    group.sockets.push_back(std::move(fd));
-  }
-  if (!group.sockets.empty()) groups_.emplace(name, std::move(group));
-  return {};
-}
-
-Result<void> Listeners::adopt_unit_socket(sys::PassedFd passed, const config::Config& config) {
-  const std::string who = describe(passed);
-  if (auto checked = sys::check_listener(passed.fd.get()); !checked) {
-    return std::move(checked).error().in(who);
-  }
-  TRY(sys::make_nonblocking(passed.fd.get()));
-  if (passed.name == kAdminName) {
-    admin_.push_back(std::move(passed.fd));
-    return {};
-  }
-  if (config.find_listener(passed.name) == nullptr) {
-    std::string known;
-    for (const config::Listener& listener : config.listeners)
-      known += " [listener." + listener.name + "]";
-    return Error{0, who + " is claimed by no listener; configured:" +
-                        (known.empty() ? " none" : known) + ". Add [listener." + passed.name +
-                        "] or set FileDescriptorName= in the socket unit"};
-  }
-  const sys::SocketAddress address = TRY(sys::SocketAddress::of_socket(passed.fd.get()));
-  Group& group = groups_[passed.name];
-  const uint64_t cookie = sys::socket_cookie(passed.fd.get());
-  for (uint32_t slot = 0; slot < group.sockets.size(); ++slot) {
-    if (sys::socket_cookie(group.sockets[slot].get()) != cookie) continue;
-    group.adopted.insert(slot);  // it was kept, too
-    return {};
-  }
-  if (group.adopted.empty() && !group.sockets.empty() && !(group.address == address)) {
-    // Kept from a unit that has moved since. Its workers serve there on until they are replaced.
-    log::notice(
-        "listener-moved",
-        {{"listener", passed.name}, {"from", group.address.text()}, {"to", address.text()}});
-    moved_.insert(passed.name);
-    drop_from(passed.name, group, 0);
-  }
-  if (group.sockets.empty()) {
-    group.address = address;
-  } else if (!(group.address == address) || address.is_unix()) {
-    return Error{0, who + " has another address than the one before it of the same name, " +
-                        group.address.text() +
-                        ": give each address a FileDescriptorName= of its own"};
-  }
-  group.adopted.insert(static_cast<uint32_t>(group.sockets.size()));
-  add(passed.name, group, std::move(passed.fd));
-  return {};
-}
 
 // --- what we make
 
@@ -331,6 +219,14 @@ void Listeners::look_after_balance(const config::Config& config) {
 
 Listeners::~Listeners() {
   for (const auto& [name, group] : groups_) remove_node(group);
+}
+
+void Listeners::forget_clones() {
+  for (auto& [name, group] : groups_) {
+    for (uint32_t slot = 0; slot < group.sockets.size(); ++slot) {
+      if (!group.adopted.contains(slot)) store_.forget(slot_name(name, slot));
+    }
+  }
 }
 
 void Listeners::keep_only(const std::set<std::string>& names) {

@@ -87,11 +87,20 @@ class Listeners {
 
   // The listeners that a predecessor had at another address: its workers do not serve these.
   const std::set<std::string>& moved() const { return moved_; }
+  // Listeners that have another name now: before → after.
+  const std::map<std::string, std::string>& renamed() const { return renamed_; }
+  // Listening sockets from before that are of no use; they may hold connections.
+  std::vector<UniqueFd> take_leftovers() { return std::exchange(leftovers_, {}); }
+
+  // At the end of a stop: systemd need not keep the sockets that we have made.
+  void forget_clones();
 
   // The sockets passed under the name "admin", for the admin process.
   const std::vector<UniqueFd>& admin() const { return admin_; }
 
  private:
+  void rename_kept(const Inheritance& from, const config::Config& config);
+  void retire_moved(const std::string& name, Group& group, const std::string& to);
   Result<void> adopt_kept(const std::string& name, std::map<uint32_t, UniqueFd> slots);
   Result<void> adopt_unit_socket(sys::PassedFd passed, const config::Config& config);
   Result<Group> bind_group(const config::Listener& listener) const;
@@ -107,6 +116,8 @@ class Listeners {
   std::map<std::string, Balance> balances_;  // of TCP listeners, by name
   unsigned looks_ = 0;                       // after their balance
   std::set<std::string> moved_;
+  std::map<std::string, std::string> renamed_;
+  std::vector<UniqueFd> leftovers_;
   std::vector<UniqueFd> admin_;
 };
 

@@ -108,9 +108,10 @@ bus::Dictionary report_status(const Supervisor& supervisor) {
   status.set("last_reload_time_seconds", reloads.last_success_time);
   status.set("last_reload_seconds", reloads.last_seconds);
   status.set("last_reload_reasons", reloads.last_reasons);
-  status.set("log_warnings", log::count(log::Level::Warning));
-  status.set("log_errors", log::count(log::Level::Error));
-  status.set("admin_restarts", supervisor.admin() != nullptr ? supervisor.admin()->restarts() : 0);
+  const Supervisor::Totals totals = supervisor.totals();
+  status.set("log_warnings", totals.warnings);
+  status.set("log_errors", totals.errors);
+  status.set("admin_restarts", totals.admin_restarts);
   return status;
 }
 

@@ -4,10 +4,16 @@
 
 #include "daemon/base/log.h"
 #include "daemon/supervisor/hands.h"
+#include "daemon/sys/door.h"
 #include "daemon/sys/handshakes.h"
 #include "daemon/sys/listen_socket.h"
 
 namespace sockherd::supervisor {
+namespace {
+
+constexpr char kLeftover[] = "leftover";  // what a socket without a listener is called to a worker
+
+}  // namespace
 
 void Hands::carry_out(const fleet::Serve& action) {
   ++steers_;
@@ -130,6 +136,19 @@ void Hands::tell(fleet::WorkerId to, contract::Verb verb, const std::string& lis
 
 // --- sockets that nobody attends to
 
+void Hands::retire(std::vector<UniqueFd> sockets) {
+  for (UniqueFd& socket : sockets) {
+    const auto address = sys::SocketAddress::of_socket(socket.get());
+    if (!address.ok() || !sys::close_door(socket.get()).ok()) continue;
+    const uint64_t number = next_watch_++;
+    auto watch = QuietWatch::create(loop_, {address.value().port()},
+                                    [this, number] { retiring_.erase(number); });
+    if (!watch) continue;
+    watch.value().add_queue(socket.get());
+    retiring_[number] = {std::move(socket), std::move(watch).value()};
+  }
+}
+
 void Hands::sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers) {
   listeners_.look_after_balance(current().config);
   std::set<std::pair<std::string, uint32_t>> attended;
@@ -141,6 +160,12 @@ void Hands::sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers) {
       used.insert(name);
       attended.insert({name, worker.slot});
     }
+  }
+  const auto helper = find_helper("");
+  for (const auto& [number, retiring] : retiring_) {
+    if (!helper || sys::accept_queue(retiring.socket.get()).length == 0) continue;
+    [[maybe_unused]] const auto told = running_.at(*helper).process->tell(
+        {contract::Verb::Empty, kLeftover, static_cast<uint32_t>(number)}, retiring.socket.get());
   }
   std::set<std::string> kept = used;
   for (const auto& [name, group] : listeners_.groups()) {

@@ -171,6 +171,9 @@ std::string text_of(const SavedState& state) {
                   {"reloads", state.reloads.total},
                   {"reload_failures", state.reloads.failures},
                   {"last_reload_time", state.reloads.last_success_time},
+                  {"log_warnings", state.log_warnings},
+                  {"log_errors", state.log_errors},
+                  {"admin_restarts", state.admin_restarts},
                   {"pools", std::move(pools)},
                   {"workers", std::move(workers)}};
   // What a program wrote to its status may hold any bytes.
@@ -185,7 +188,10 @@ SavedState state_from(const Json& json) {
                    .generation = number32(json, "generation"),
                    .reloads = {.total = number(json, "reloads"),
                                .failures = number(json, "reload_failures"),
-                               .last_success_time = real(json, "last_reload_time")}};
+                               .last_success_time = real(json, "last_reload_time")},
+                   .log_warnings = number(json, "log_warnings"),
+                   .log_errors = number(json, "log_errors"),
+                   .admin_restarts = number(json, "admin_restarts")};
   state.past.next_id = std::max<uint64_t>(number(json, "next_worker"), 1);
   for (const auto& [name, pool] : member(json, "pools").items()) {
     if (pool.is_object()) state.past.pools[name] = pool_from(pool);

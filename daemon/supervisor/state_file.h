@@ -35,6 +35,9 @@ struct SavedState {
   uint32_t next_generation = 1;
   uint32_t generation = 0;
   Reloads reloads;
+  uint64_t log_warnings = 0;
+  uint64_t log_errors = 0;
+  uint64_t admin_restarts = 0;
   fleet::Past past;
   std::map<fleet::WorkerId, Place> places;
 };

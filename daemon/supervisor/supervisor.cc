@@ -155,13 +155,20 @@ SavedState Supervisor::load_state() const {
 void Supervisor::take_over(Inheritance inheritance, SavedState state, const fleet::Spec& spec) {
   for (const std::string& name : inheritance.strays) {
     log::notice("stray-descriptor-closed", {{"name", name}});
+    hands_.forget_stray(name);
   }
+  hands_.retire(hands_.listeners().take_leftovers());
   for (fleet::Survivor& survivor : state.past.workers) {
+    for (std::string& name : survivor.listeners) {
+      const auto renamed = hands_.listeners().renamed().find(name);
+      if (renamed != hands_.listeners().renamed().end()) name = renamed->second;
+    }
     std::erase_if(survivor.listeners, [this](const std::string& name) {
       return hands_.listeners().moved().contains(name);
     });
   }
   hands_.adopt(inheritance, state);
+  before_us_ = {state.log_warnings, state.log_errors, state.admin_restarts};
   reloads_.total = state.reloads.total;
   reloads_.failures = state.reloads.failures;
   reloads_.last_success_time = state.reloads.last_success_time;
@@ -172,8 +179,16 @@ void Supervisor::take_over(Inheritance inheritance, SavedState state, const flee
   post(fleet::Start{spec, std::move(state.past)});
 }
 
+Supervisor::Totals Supervisor::totals() const {
+  const uint64_t admin_restarts = admin_ ? admin_->restarts() : 0;
+  return {.warnings = before_us_.warnings + log::count(log::Level::Warning),
+          .errors = before_us_.errors + log::count(log::Level::Error),
+          .admin_restarts = before_us_.admin_restarts + admin_restarts};
+}
+
 void Supervisor::save_state() {
   has_unsaved_ = false;
+  saved_totals_ = totals();
   SavedState state{.version = kVersion,
                    .configuration = hands_.current().hash,
                    .is_handover = has_handed_over_,
@@ -182,6 +197,9 @@ void Supervisor::save_state() {
                    .reloads = {.total = reloads_.total,
                                .failures = reloads_.failures,
                                .last_success_time = reloads_.last_success_time},
+                   .log_warnings = saved_totals_.warnings,
+                   .log_errors = saved_totals_.errors,
+                   .admin_restarts = saved_totals_.admin_restarts,
                    .past = fleet_.past()};
   for (const auto& [id, worker] : hands_.running()) {
     state.places[id] = {.pid = worker.process->pid(),
@@ -280,6 +298,7 @@ void Supervisor::stop_admin() {
 
 void Supervisor::finish() {
   if (has_finished_) return;
+  hands_.listeners().forget_clones();
   has_finished_ = true;
   const ExitStatus status = start_failure_.empty() ? ExitStatus::Ok : ExitStatus::Failure;
   log::info("stopped", {{"status", static_cast<int>(status)}});
@@ -368,6 +387,7 @@ void Supervisor::begin_stop() {
 // It restarts us when we stand still, and also when we run but our workers do not: with a service
 // that does not serve, a supervisor in good health is of no use.
 void Supervisor::on_look(const Monitor::Progress& progress) {
+  if (totals() != saved_totals_ && !has_finished_) save_state();
   const auto share = static_cast<uint64_t>(hands_.current().config.daemon.watchdog_share);
   const bool is_judged = fleet_.has_started() && !fleet_.is_stopping();
   const bool is_alive = !is_judged || uint64_t{progress.serving} * 100 >= share * progress.wanted;

@@ -78,6 +78,14 @@ class Supervisor {
     double last_seconds = 0;
     std::vector<std::string> last_reasons;
   };
+  // Counted by all supervisors of this run of the service.
+  struct Totals {
+    uint64_t warnings = 0;
+    uint64_t errors = 0;
+    uint64_t admin_restarts = 0;
+    bool operator==(const Totals&) const = default;
+  };
+  Totals totals() const;
   const fleet::Fleet& fleet() const { return fleet_; }
   const Hands& hands() const { return hands_; }
   const ReloadRecord& reloads() const { return reloads_; }
@@ -154,6 +162,8 @@ class Supervisor {
   uint64_t next_ticket_ = 1;
   uint32_t next_generation_ = 1;
   ReloadRecord reloads_;
+  Totals before_us_;
+  Totals saved_totals_;
   std::string start_failure_;  // "" = none
   bool has_finished_ = false;
   bool is_lame_ = false;

@@ -26,6 +26,9 @@ Result<UniqueFd> open_signals() {
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
   std::signal(SIGPIPE, SIG_IGN);  // sendfile(2) has no MSG_NOSIGNAL
+  // Sent to a stopped process whose process group is orphaned (setpgid(2)), as ours is when the
+  // supervisor goes; we shall outlive it.
+  std::signal(SIGHUP, SIG_IGN);
   if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return errno_error("sigprocmask");
   UniqueFd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!fd) return errno_error("signalfd");

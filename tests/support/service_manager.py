@@ -100,13 +100,15 @@ class ManagedDaemon(Daemon):
         return self.notify.store
 
     def passed(self):
-        """The sockets of the units and the store; the order means nothing."""
-        passed = super().passed()
-        for _, fd in passed:
+        """The sockets of the units and the store, in any order; only those of one unit keep theirs, that of
+        its lines (sd_listen_fds(3))."""
+        units = super().passed()
+        for _, fd in units:
             os.set_blocking(fd, False)
-        passed += [(entry.name, entry.fd) for entry in self.store.entries]
+        passed = units + [(entry.name, entry.fd) for entry in self.store.entries]
         self.random.shuffle(passed)
-        return passed
+        in_order = {name: iter([one for one in units if one[0] == name]) for name, _ in units}
+        return [next(in_order[name]) if name in in_order else (name, fd) for name, fd in passed]
 
     # ---- life ----
 
