@@ -19,7 +19,12 @@ void Fleet::handle(const Start& event) {
       if (past != event.past.pools.end()) pool->spec.drain_timeout = past->second.drain_timeout;
     }
     if (pool->slots.size() <= survivor.slot) pool->slots.resize(survivor.slot + 1);
-    adopt(survivor, event.past.is_stale);
+  }
+  // Owners first: whether there is one decides about the others.
+  for (const bool owns_slot : {true, false}) {
+    for (const Survivor& survivor : event.past.workers) {
+      if (survivor.owns_slot == owns_slot) adopt(survivor, event.past.is_stale);
+    }
   }
 }
 
@@ -62,11 +67,14 @@ void Fleet::adopt(const Survivor& survivor, bool is_stale) {
   if (worker.phase == Phase::Starting) worker.deadline = now_ + pool.spec.start_timeout;
   if (worker.phase == Phase::Draining) {
     if (!worker.deadline) worker.deadline = now_ + pool.spec.drain_timeout;
-  } else if (survivor.owns_slot && !slot.current) {
+  } else if (!slot.current) {
     slot.current = worker.id;
     slot.dirty = true;
+    worker.stale = is_stale || !survivor.owns_slot;  // of a rollout that came to no end
+  } else if (worker.phase == Phase::Ready) {
+    worker.leaving = true;  // the owner may have fewer listeners
   } else {
-    drain(worker.id);  // of a rollout that its supervisor did not see to its end
+    drain(worker.id);
   }
 }
 

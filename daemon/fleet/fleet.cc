@@ -36,7 +36,10 @@ Actions Fleet::on(const Event& event, Instant now) {
   converge_all();
   forget_removed_pools();
   check_started_up();
-  if (is_upgrade_due()) begin_upgrade();
+  if (is_upgrade_due()) {
+    begin_upgrade();
+    converge_all();  // some may have been told to go first
+  }
   check_finished();
   return std::move(actions_);
 }
@@ -107,6 +110,7 @@ void Fleet::handle(const WorkerReady& event) {
   const auto found = workers_.find(event.id);
   if (found == workers_.end() || found->second.phase != Phase::Starting) return;
   Worker& worker = found->second;
+  if (worker.killed) return;  // its last word
   worker.ready_at = now_;
   become_ready(worker);
   happened(What::WorkerReady, worker);
@@ -259,14 +263,15 @@ void Fleet::drain(WorkerId id) {
   if (worker.phase == Phase::Draining) return;
   worker.phase = Phase::Draining;
   worker.leaving = false;
+  if (worker.killed) return;
   worker.deadline = now_ + find_pool(worker.pool)->spec.drain_timeout;
   actions_.push_back(Drain{id});
 }
 
 void Fleet::kill(Worker& worker) {
+  worker.deadline.reset();
   if (worker.killed) return;
   worker.killed = true;
-  worker.deadline.reset();
   actions_.push_back(Kill{worker.id});
 }
 

@@ -74,6 +74,7 @@ class Fleet {
   void adopt(const Survivor& survivor, bool is_stale);
 
   // Workers.
+  WorkerId spawn(Pool& pool, uint32_t slot);
   WorkerId spawn(Pool& pool, uint32_t slot, uint32_t generation, const PoolSpec& spec);
   void drain(WorkerId id);
   void kill(Worker& worker);
@@ -109,6 +110,7 @@ class Fleet {
   void begin_reload_in(Pool& pool, const PoolSpec& spec);
   void begin_upgrade();
   bool is_upgrade_due() const;
+  const PoolRollout* reload_in(const Pool& pool) const;
   const PoolSpec& rollout_spec(const Pool& pool) const;
   void cancel_renewals();
   void cancel_batches();

@@ -125,6 +125,12 @@ void Fleet::begin_upgrade() {
   advance_rollout();
 }
 
+const PoolRollout* Fleet::reload_in(const Pool& pool) const {
+  if (!rollout_ || rollout_->kind != RolloutKind::Reload) return nullptr;
+  const auto found = rollout_->pools.find(pool.spec.name);
+  return found == rollout_->pools.end() ? nullptr : &found->second;
+}
+
 // The configuration of new workers.
 const PoolSpec& Fleet::rollout_spec(const Pool& pool) const {
   if (rollout_ && rollout_->spec) {

@@ -35,8 +35,25 @@ void Fleet::converge_all() {
   in_each([this](Pool& pool) { force_out_oldest(pool); });
 }
 
+// Also slots that a reload under way has added already.
 uint32_t Fleet::wanted_slots(const Pool& pool) const {
-  return stopping_ || pool.removed ? 0 : pool.desired;
+  if (stopping_ || pool.removed) return 0;
+  const PoolRollout* progress = reload_in(pool);
+  uint32_t wanted = pool.desired;
+  for (const uint32_t slot : progress != nullptr ? progress->replaced : std::vector<uint32_t>{}) {
+    wanted = std::max(wanted, slot + 1);
+  }
+  return wanted;
+}
+
+// Of what generation a slot's worker is, unless a rollout starts it.
+WorkerId Fleet::spawn(Pool& pool, uint32_t slot) {
+  const PoolRollout* progress = reload_in(pool);
+  const bool is_replaced = progress != nullptr &&
+                           std::find(progress->replaced.begin(), progress->replaced.end(), slot) !=
+                               progress->replaced.end();
+  return is_replaced ? spawn(pool, slot, progress->generation, rollout_spec(pool))
+                     : spawn(pool, slot, pool.generation, pool.spec);
 }
 
 // Every wanted slot has a worker, or waits for the end of a backoff.
@@ -50,7 +67,7 @@ void Fleet::fill(Pool& pool) {
       worker.leaving = worker.quiet = worker.quiet_asked = false;
       worker.quiet_deadline.reset();
     } else if (!slot.incoming && !slot.retry_at && !slot.replacing && !start_failed_) {
-      slot.current = spawn(pool, i, pool.generation, pool.spec);
+      slot.current = spawn(pool, i);
     }
   }
 }
@@ -65,7 +82,7 @@ void Fleet::renew(Pool& pool) {
     if (slot.incoming) return;
     if (!worn && is_ready(slot) && workers_.at(*slot.current).worn && !slot.renew_after) worn = i;
   }
-  if (worn) pool.slots[*worn].incoming = spawn(pool, *worn, pool.generation, pool.spec);
+  if (worn) pool.slots[*worn].incoming = spawn(pool, *worn);
 }
 
 // Steers away from every ready worker in the slots that nobody wants, with one change of the
@@ -126,7 +143,7 @@ void Fleet::dismiss(Pool& pool, uint32_t index) {
     if (owner != nullptr) drain(owner->id);
     vacate(slot);
   } else if (owner == nullptr && !slot.retry_at) {
-    slot.current = spawn(pool, index, pool.generation, pool.spec);
+    slot.current = spawn(pool, index);
   }
 }
 
@@ -173,7 +190,9 @@ std::optional<WorkerId> Fleet::find_lender(const Pool& pool) const {
   }
   std::optional<WorkerId> best;
   for (const Served& one : pool.served) {
-    if (workers_.find(one.worker) == workers_.end()) continue;
+    // With nobody left the list stays as it was.
+    const Worker* worker = find_worker(one.worker);
+    if (worker == nullptr || worker->phase != Phase::Ready) continue;
     if (!best || loans[one.worker] < loans[*best]) best = one.worker;
   }
   return best;

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include "daemon/fleet/backoff.h"
 #include "tests/unit/daemon/fleet/herd.h"
 
 namespace sockherd::fleet {
@@ -10,26 +9,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-TEST(Backoff, FirstFailureIsFreeThenDoublesUpToTheLimit) {
-  const auto delay = [](uint32_t failures) {
-    return backoff_delay(failures, milliseconds(100), seconds(1), 200);  // 200: no jitter
-  };
-  EXPECT_EQ(delay(1), milliseconds(0));
-  EXPECT_EQ(delay(2), milliseconds(100));
-  EXPECT_EQ(delay(3), milliseconds(200));
-  EXPECT_EQ(delay(5), milliseconds(800));
-  EXPECT_EQ(delay(6), seconds(1));
-  EXPECT_EQ(delay(4000000000U), seconds(1));
-}
-
-TEST(Backoff, JitterIsAFifthEitherWay) {
-  for (uint32_t random = 0; random < 5000; random += 7) {
-    const Duration wait = backoff_delay(2, milliseconds(100), seconds(1), random);
-    EXPECT_GE(wait, milliseconds(80));
-    EXPECT_LE(wait, milliseconds(120));
-  }
-}
 
 TEST(Fleet, StartsOneWorkerASlotAndIsUpWhenAllAreReady) {
   Herd herd;
@@ -147,11 +126,8 @@ TEST(Fleet, ScalingDownSteersThenWaitsThenDrains) {
   const WorkerId last = herd.current(3);
   const Actions actions = herd.on(Scale{"web", 1});
   EXPECT_THAT(herd.served(), ElementsAre(0));
-  EXPECT_EQ(std::count_if(actions.begin(), actions.end(),
-                          [](const Action& a) { return std::holds_alternative<Serve>(a); }),
-            1)
-      << "one change of the steering for all three";
-  EXPECT_EQ(herd.awaiting_quiet.size(), 3U);
+  EXPECT_EQ(count_of<Serve>(actions), 1U) << "one change of the steering for all three";
+  EXPECT_EQ(herd.quiet_asked.size(), 3U);
   EXPECT_FALSE(herd.processes.at(last).told_to_drain) << "it accepts until the slot is quiet";
   herd.quiet_all();
   EXPECT_TRUE(herd.processes.at(last).told_to_drain);
@@ -202,98 +178,6 @@ TEST(Fleet, ALeavingWorkerThatCrashesIsReplacedToEmptyItsQueue) {
   EXPECT_EQ(herd.processes.size(), 1U);
 }
 
-TEST(Fleet, AReloadChangesAllSlotsTogetherWhenEveryNewWorkerIsReady) {
-  Herd herd;
-  herd.start(2);
-  herd.all_ready();
-  const WorkerId old = herd.current(0);
-  herd.on(Reload{7, {.generation = 2, .pools = {pool_spec("web", 2)}}});
-  EXPECT_EQ(herd.processes.size(), 4U);
-  herd.on(WorkerReady{*herd.fleet.pools().at("web").slots[0].incoming});
-  EXPECT_EQ(herd.current(0), old);
-  EXPECT_TRUE(herd.concluded.empty());
-  herd.all_ready();
-  ASSERT_EQ(herd.concluded.size(), 1U);
-  EXPECT_TRUE(herd.concluded[0].ok);
-  EXPECT_EQ(herd.concluded[0].ticket, 7U);
-  EXPECT_TRUE(herd.processes.at(old).told_to_drain);
-  EXPECT_EQ(herd.worker(herd.current(0)).generation, 2U);
-  herd.drained_exit();
-  EXPECT_EQ(herd.processes.size(), 2U);
-  EXPECT_THAT(herd.served(), ElementsAre(0, 1)) << "the sockets stayed, so nothing was steered";
-}
-
-TEST(Fleet, AFailedReloadLeavesTheOldWorkersAsTheyWere) {
-  Herd herd;
-  herd.start(2);
-  herd.all_ready();
-  const WorkerId old = herd.current(0);
-  herd.on(Reload{7, {.generation = 2, .pools = {pool_spec("web", 5), pool_spec("new", 1)}}});
-  herd.on(WorkerReady{*herd.fleet.pools().at("web").slots[0].incoming});
-  herd.exit(*herd.fleet.pools().at("web").slots[1].incoming, ExitKind::Status, 6);
-  ASSERT_EQ(herd.concluded.size(), 1U);
-  EXPECT_FALSE(herd.concluded[0].ok);
-  EXPECT_THAT(herd.concluded[0].reasons[0], HasSubstr("pool web slot 1"));
-  herd.drained_exit();
-  EXPECT_EQ(herd.current(0), old);
-  EXPECT_EQ(herd.processes.size(), 2U);
-  EXPECT_EQ(herd.fleet.pools().at("web").desired, 2U);
-  EXPECT_FALSE(herd.fleet.pools().contains("new"));
-  EXPECT_EQ(herd.worker(herd.current(0)).generation, 1U);
-}
-
-TEST(Fleet, ANewWorkerHasTheStartTimeoutOfItsOwnConfiguration) {
-  Herd herd;
-  herd.start(1);
-  herd.all_ready();
-  PoolSpec hasty = pool_spec("web", 1);
-  hasty.start_timeout = seconds(1);
-  herd.on(Reload{1, {.generation = 2, .pools = {hasty}}});
-  const WorkerId late = *herd.fleet.pools().at("web").slots[0].incoming;
-  herd.pass(seconds(2));
-  EXPECT_TRUE(herd.processes.at(late).killed);
-}
-
-TEST(Fleet, AReloadAddsAndRemovesPools) {
-  Herd herd;
-  herd.start(1);
-  herd.all_ready();
-  herd.on(Reload{1, {.generation = 2, .pools = {pool_spec("api", 2)}}});
-  herd.all_ready();
-  EXPECT_TRUE(herd.concluded.at(0).ok);
-  EXPECT_THAT(herd.served("api"), ElementsAre(0, 1));
-  herd.drained_exit();
-  EXPECT_FALSE(herd.fleet.pools().contains("web"));
-  EXPECT_EQ(herd.processes.size(), 2U);
-}
-
-TEST(Fleet, AReloadKeepsACountThatWasSetAtRunTimeUnlessTheFileChangesIt) {
-  Herd herd;
-  herd.start(1);
-  herd.all_ready();
-  herd.on(Scale{"web", 4});
-  herd.all_ready();
-  herd.on(Reload{1, {.generation = 2, .pools = {pool_spec("web", 1)}}});
-  herd.all_ready();
-  herd.drained_exit();
-  EXPECT_EQ(herd.processes.size(), 4U);
-  herd.on(Reload{2, {.generation = 3, .pools = {pool_spec("web", 2)}}});
-  herd.all_ready();
-  herd.quiet_all();
-  herd.drained_exit();
-  EXPECT_EQ(herd.processes.size(), 2U);
-}
-
-TEST(Fleet, OneRolloutAtATime) {
-  Herd herd;
-  herd.start(1);
-  herd.all_ready();
-  herd.on(Reload{1, {.generation = 2, .pools = {pool_spec("web", 1)}}});
-  EXPECT_EQ(herd.fleet.refusal(Reload{}), Refusal::Busy);
-  EXPECT_EQ(herd.fleet.refusal(Scale{"web", 2}), Refusal::Busy);
-  EXPECT_EQ(herd.fleet.refusal(Restart{2, "web", std::nullopt}), Refusal::Busy);
-}
-
 TEST(Fleet, RefusesWhatIsNotThereOrOutOfBounds) {
   Herd herd;
   herd.start(2, 8);
@@ -303,30 +187,6 @@ TEST(Fleet, RefusesWhatIsNotThereOrOutOfBounds) {
   EXPECT_EQ(herd.fleet.refusal(Scale{"web", 8}), Refusal::None);
   EXPECT_EQ(herd.fleet.refusal(Restart{1, "web", 2}), Refusal::NoSuchSlot);
   EXPECT_EQ(herd.fleet.refusal(Restart{1, "api", 0}), Refusal::NoSuchPool);
-}
-
-TEST(Fleet, RestartReplacesOneSlotAfterTheOther) {
-  Herd herd;
-  herd.start(3);
-  herd.all_ready();
-  herd.on(Restart{5, "web", std::nullopt});
-  EXPECT_EQ(herd.processes.size(), 4U) << "one more at a time";
-  herd.all_ready();
-  EXPECT_TRUE(herd.concluded.at(0).ok);
-  herd.drained_exit();
-  EXPECT_EQ(herd.processes.size(), 3U);
-  EXPECT_EQ(herd.fleet.pools().at("web").starts, 6U);
-}
-
-TEST(Fleet, ARestartThatFailsKeepsTheWorkerThatServes) {
-  Herd herd;
-  herd.start(2);
-  herd.all_ready();
-  const WorkerId old = herd.current(1);
-  herd.on(Restart{5, "web", 1});
-  herd.exit(*herd.fleet.pools().at("web").slots[1].incoming, ExitKind::NotStarted, 2);
-  EXPECT_FALSE(herd.concluded.at(0).ok);
-  EXPECT_EQ(herd.current(1), old);
 }
 
 TEST(Fleet, StopParksTheListenersDrainsEverybodyAndEnds) {
@@ -348,19 +208,6 @@ TEST(Fleet, StopNowKillsEverybody) {
   herd.on(Stop{});
   herd.on(StopNow{});
   EXPECT_TRUE(herd.processes.at(1).killed);
-  herd.drained_exit();
-  EXPECT_EQ(herd.finished, 1);
-}
-
-TEST(Fleet, StopDuringAReloadConcludesIt) {
-  Herd herd;
-  herd.start(1);
-  herd.all_ready();
-  herd.on(Reload{3, {.generation = 2, .pools = {pool_spec("web", 1)}}});
-  herd.on(Stop{});
-  ASSERT_EQ(herd.concluded.size(), 1U);
-  EXPECT_FALSE(herd.concluded[0].ok);
-  herd.quiet_all();
   herd.drained_exit();
   EXPECT_EQ(herd.finished, 1);
 }
@@ -388,88 +235,119 @@ TEST(Fleet, LateEventsAboutTheDeadChangeNothing) {
   herd.on(WorkerExtends{dead, seconds(5)});
   herd.on(WorkerStopping{dead});
   herd.on(WorkerExited{dead, ExitKind::Status, 0, "again"});
-  herd.on(SlotQuiet{"web", 0});
-  herd.on(SlotQuiet{"web", 77});
-  herd.on(SlotQuiet{"nobody", 0});
+  herd.on(WorkerQuiet{dead});
+  herd.on(WorkerHung{dead, "test"});
+  herd.on(WorkerWorn{dead, "test"});
   EXPECT_EQ(herd.processes.size(), 1U);
 }
 
-// Any order of events keeps the invariants (Herd checks them after each), and whatever has
-// happened, the fleet finds back to as many ready workers as are wanted once the trouble ends.
-class FleetRandom : public testing::TestWithParam<uint32_t> {};
-
-TEST_P(FleetRandom, KeepsTheInvariantsAndRecovers) {
-  std::mt19937 random(GetParam());
-  const auto below = [&random](size_t n) { return static_cast<uint32_t>(random() % n); };
-  Herd herd(GetParam());
-  herd.start(1 + below(4));
-  herd.all_ready();
-  uint32_t generation = 1;
-  for (int step = 0; step < 400; ++step) {
-    const auto pick = [&]() -> WorkerId {
-      if (herd.processes.empty()) return 999999;
-      return std::next(herd.processes.begin(), below(herd.processes.size()))->first;
-    };
-    switch (below(12)) {
-      case 0:
-        herd.on(Scale{"web", 1 + below(6)});
-        break;
-      case 1: {
-        std::vector<PoolSpec> pools = {pool_spec("web", 1 + below(5))};
-        if (below(2) == 0) pools.push_back(pool_spec("api", 1 + below(3)));
-        herd.on(Reload{generation + 100, {.generation = ++generation, .pools = pools}});
-        break;
-      }
-      case 2:
-        herd.on(Restart{generation + 200, "web",
-                        below(2) == 0 ? std::optional(below(4)) : std::nullopt});
-        break;
-      case 3:
-        herd.exit(pick(), below(2) == 0 ? ExitKind::Signal : ExitKind::Status, 9);
-        break;
-      case 4:
-      case 5:
-      case 6:
-        herd.on(WorkerReady{pick()});
-        break;
-      case 7:
-        herd.quiet_all();
-        break;
-      case 8:
-        herd.drained_exit();
-        break;
-      case 9:
-        herd.pass(milliseconds(below(3000)));
-        break;
-      case 10:
-        herd.on(WorkerStopping{pick()});
-        break;
-      default:
-        herd.all_ready();
-    }
-    if (HasFailure()) FAIL() << "seed " << GetParam() << " step " << step;
+TEST(Fleet, AFailedStartSaysWhichPoolAndWhy) {
+  Herd herd;
+  herd.start({.generation = 1, .pools = {pool_spec("api", 1), pool_spec("web", 1)}});
+  herd.on(WorkerReady{herd.current(0, "web")});
+  for (int i = 0; i < 3; ++i) {
+    herd.live_through(seconds(1));
+    herd.exit(herd.current(0, "api"), ExitKind::Status, 1);
   }
-  for (int i = 0; i < 6; ++i) {
-    herd.pass(seconds(61));
-    herd.drained_exit();
-    herd.all_ready();
-    herd.quiet_all();
-    herd.drained_exit();
-  }
-  for (const auto& [name, pool] : herd.fleet.pools()) {
-    uint32_t ready = 0;
-    for (const auto& [id, w] : herd.fleet.workers()) ready += w.pool == name ? 1 : 0;
-    EXPECT_EQ(ready, pool.desired) << name;
-    EXPECT_EQ(herd.served(name).size(), pool.desired) << name;
-  }
-  herd.on(Stop{});
-  herd.quiet_all();
-  herd.pass(seconds(11));
-  herd.drained_exit();
-  EXPECT_EQ(herd.finished, 1);
+  EXPECT_THAT(herd.start_failure, HasSubstr("pool api"));
+  EXPECT_EQ(herd.started_up, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, FleetRandom, testing::Range(1U, 301U));
+TEST(Fleet, ScalingDownBeforeEverybodyIsReadyDoesNotKeepItFromStartingUp) {
+  Herd herd;
+  herd.start(3);
+  herd.on(Scale{"web", 1});
+  herd.all_ready();
+  EXPECT_EQ(herd.started_up, 1);
+}
+
+TEST(Fleet, AWorkerThatGetsReadyWhileItIsKilledForBeingLateServesNobody) {
+  Herd herd;
+  herd.start(2);
+  herd.on(WorkerReady{herd.current(0)});
+  const WorkerId late = herd.current(1);
+  herd.pass(seconds(31));
+  herd.on(WorkerReady{late});  // it said so in its last moment
+  EXPECT_THAT(herd.served(), ElementsAre(0));
+}
+
+TEST(Fleet, ASlotThatIsGivenUpOnItsWayOutIsVacated) {
+  Herd herd;
+  herd.start(2);
+  herd.all_ready();
+  herd.on(Scale{"web", 1});
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_NE(herd.current(1), 0U) << "attempt " << i;
+    herd.exit(herd.current(1), ExitKind::NotStarted, 2);
+    herd.live_through(seconds(40));
+  }
+  EXPECT_EQ(herd.current(1), 0U);
+  EXPECT_FALSE(herd.slot(1).dirty);
+  EXPECT_EQ(herd.processes.size(), 1U);
+}
+
+TEST(Fleet, SlotsThatLeaveServeOnAsLongAsNobodyElseDoes) {
+  Herd herd;
+  herd.start(2);
+  herd.on(WorkerReady{herd.current(1)});
+  herd.on(Scale{"web", 1});
+  EXPECT_THAT(herd.served(), ElementsAre(1)) << "slot 0 starts yet";
+  herd.on(WorkerReady{herd.current(0)});
+  EXPECT_THAT(herd.served(), ElementsAre(0));
+}
+
+TEST(Fleet, AWorkerThatNeverAcceptedIsNotWaitedFor) {
+  Herd herd;
+  herd.start(1);
+  herd.all_ready();
+  herd.on(Scale{"web", 2});
+  const WorkerId young = herd.current(1);
+  herd.on(Scale{"web", 1});
+  EXPECT_TRUE(herd.processes.at(young).told_to_drain);
+  EXPECT_TRUE(herd.quiet_asked.empty());
+}
+
+TEST(Fleet, StopWaitsForQuietAndKillsWhatDoesNotEnd) {
+  Herd herd;
+  herd.start(2);
+  herd.all_ready();
+  herd.on(Stop{});
+  EXPECT_FALSE(herd.processes.at(1).told_to_drain);
+  herd.live_through(seconds(10));
+  EXPECT_TRUE(herd.processes.at(1).told_to_drain);
+  herd.live_through(seconds(20));
+  EXPECT_TRUE(herd.processes.at(1).killed);
+  herd.drained_exit();
+  EXPECT_EQ(herd.finished, 1);
+  EXPECT_EQ(herd.pool().exits.drain_timeout, 2U);
+}
+
+// Without it the timer would have fired again and again until the kernel had reported the end.
+TEST(Fleet, AKilledWorkerHasNoDeadlineAnyMore) {
+  Herd herd;
+  herd.start(2);
+  herd.all_ready();
+  herd.on(Stop{});
+  herd.on(StopNow{});
+  herd.quiet_all();
+  herd.live_through(seconds(60));
+  EXPECT_FALSE(herd.fleet.next_deadline());
+}
+
+TEST(Fleet, NothingIsTakenOnceItStops) {
+  Herd herd;
+  herd.start(2);
+  herd.all_ready();
+  herd.on(Stop{});
+  EXPECT_EQ(herd.fleet.refusal(Scale{"web", 3}), Refusal::Stopping);
+  EXPECT_EQ(herd.fleet.refusal(Reload{}), Refusal::Stopping);
+  EXPECT_EQ(herd.fleet.refusal(Restart{1, "web", {}}), Refusal::Stopping);
+  herd.on(Scale{"web", 5});
+  herd.on(Restart{1, "web", {}});
+  EXPECT_EQ(herd.processes.size(), 2U);
+  ASSERT_EQ(herd.concluded.size(), 1U);
+  EXPECT_FALSE(herd.concluded[0].ok);
+}
 
 }  // namespace
 }  // namespace sockherd::fleet

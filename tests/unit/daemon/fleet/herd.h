@@ -1,14 +1,16 @@
-// Herd: a fleet with imagined hands. It keeps what the actions did (which worker runs, what was
-// steered), hands exits back on demand, and checks the invariants of fleet.h after every event.
+// Herd: a fleet with imagined hands. What they have done is there to look at, exits are handed back
+// on demand, and the invariants are checked after every event.
 #pragma once
 
 #include <gtest/gtest.h>
 
-#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/fleet/fleet.h"
+#include "tests/unit/daemon/fleet/imagined_hands.h"
+#include "tests/unit/daemon/fleet/invariants.h"
 
 namespace sockherd::fleet {
 
@@ -17,6 +19,7 @@ using std::chrono::seconds;
 
 inline PoolSpec pool_spec(std::string name, uint32_t workers, uint32_t max_workers = 16) {
   return {.name = std::move(name),
+          .listeners = {"web"},
           .workers = workers,
           .max_workers = max_workers,
           .start_timeout = seconds(30),
@@ -26,46 +29,80 @@ inline PoolSpec pool_spec(std::string name, uint32_t workers, uint32_t max_worke
           .stable_after = seconds(10)};
 }
 
-class Herd {
- public:
-  struct Process {
-    std::string pool;
-    uint32_t slot = 0;
-    uint32_t generation = 0;
-    bool told_to_drain = false;
-    bool killed = false;
-  };
+// One pool "web" of so many workers, as generation `generation`.
+inline Spec spec_of(uint32_t workers, uint32_t generation = 1) {
+  return {.generation = generation, .pools = {pool_spec("web", workers)}};
+}
 
+class Herd : public ImaginedHands {
+ public:
   explicit Herd(uint32_t seed = 1) : fleet(seed) {}
 
   Actions on(const Event& event) {
-    const auto owners_before = wanted_owners();
+    const Fleet before = fleet;
+    // What is told to us before the fleet can react to it.
+    if (const auto* exited = std::get_if<WorkerExited>(&event)) ended(exited->id);
+    if (const auto* stopping = std::get_if<WorkerStopping>(&event)) {
+      const Worker* worker = fleet.find_worker(stopping->id);
+      if (worker != nullptr && worker->phase == Phase::Ready) let_go(stopping->id);
+    }
+    if (const auto* quiet = std::get_if<WorkerQuiet>(&event)) {
+      if (quiet_asked.contains(quiet->id)) quiet_said.insert(quiet->id);
+    }
     Actions actions = fleet.on(event, now);
-    event_index_ = event.index();
-    for (const Action& action : actions) carry_out(action);
+    for (const Action& action : actions) carry_out(action, now);
     std::erase_if(steered, [this](const auto& s) { return !fleet.pools().contains(s.first); });
-    check(owners_before);
+    invariants_.check(before, event, actions, fleet, *this, now);
     return actions;
   }
 
+  void start(Spec spec, Past past = {}) { on(Start{std::move(spec), std::move(past)}); }
   void start(uint32_t workers, uint32_t max_workers = 16) {
-    on(Start{{.generation = 1, .pools = {pool_spec("web", workers, max_workers)}}});
+    start({.generation = 1, .pools = {pool_spec("web", workers, max_workers)}});
   }
+  // A fleet of one pool that serves.
+  void serve(const PoolSpec& pool) {
+    start({.generation = 1, .pools = {pool}});
+    all_ready();
+  }
+  void reload(const PoolSpec& pool, uint32_t generation = 2) {
+    on(Reload{generation + 100, {.generation = generation, .pools = {pool}}});
+  }
+
+  // The supervisor is gone; another one takes over what lives.
+  void succeed(Spec spec, bool is_stale = false) {
+    forget();
+    Past past = past_of(is_stale);
+    started_up = start_failed = finished = 0;
+    concluded.clear();
+    happened.clear();
+    fleet = Fleet(static_cast<uint32_t>(past.next_id));
+    start(std::move(spec), std::move(past));
+  }
+  Past past_of(bool is_stale = false) const {
+    Past past = fleet.past();
+    past.is_stale = is_stale;
+    std::erase_if(past.workers, [this](const Survivor& s) { return !processes.contains(s.id); });
+    return past;
+  }
+
   // Every worker that starts gets ready.
   void all_ready() {
     for (bool any = true; any;) {
       any = false;
       const auto workers = fleet.workers();
       for (const auto& [id, w] : workers) {
-        if (w.phase != Phase::Starting) continue;
+        if (w.phase != Phase::Starting || w.killed) continue;
         on(WorkerReady{id});
         any = true;
       }
     }
   }
   void exit(WorkerId id, ExitKind kind = ExitKind::Status, int code = 0) {
-    processes.erase(id);
     on(WorkerExited{id, kind, code, "test"});
+  }
+  void crash(uint32_t slot, const std::string& pool = "web") {
+    exit(current(slot, pool), ExitKind::Signal, 11);
   }
   // Every worker that was told to go, goes.
   void drained_exit() {
@@ -73,7 +110,7 @@ class Herd {
       any = false;
       const auto copy = processes;
       for (const auto& [id, p] : copy) {
-        if (!p.told_to_drain && !p.killed) continue;
+        if (!p.must_go()) continue;
         exit(id);
         any = true;
       }
@@ -83,121 +120,74 @@ class Herd {
     now = now + time;
     on(Tick{});
   }
+  // Time passes, and every deadline in it is kept as the supervisor's timer would.
+  void live_through(Duration time) {
+    const Instant end = now + time;
+    for (auto due = fleet.next_deadline(); due && *due <= end; due = fleet.next_deadline()) {
+      now = std::max(now, *due);
+      on(Tick{});
+      if (testing::Test::HasFailure()) return;
+    }
+    now = end;
+  }
   void quiet_all() {
-    const auto waiting = std::exchange(awaiting_quiet, {});
-    for (const auto& [pool, slot] : waiting) on(SlotQuiet{pool, slot});
+    const auto waiting = quiet_asked;
+    for (const auto& [id, at] : waiting) {
+      if (!quiet_said.contains(id)) on(WorkerQuiet{id});
+    }
+  }
+  // Everything that was under way comes to a good end.
+  void settle() {
+    for (int i = 0; i < 8; ++i) {
+      all_ready();
+      quiet_all();
+      drained_exit();
+    }
   }
 
-  WorkerId current(uint32_t slot, const std::string& pool = "web") const {
-    return fleet.pools().at(pool).slots.at(slot).current.value_or(0);
+  const Pool& pool(const std::string& name = "web") const { return fleet.pools().at(name); }
+  const Slot& slot(uint32_t index, const std::string& name = "web") const {
+    return pool(name).slots.at(index);
   }
-  std::vector<uint32_t> served(const std::string& pool = "web") const {
-    const auto found = steered.find(pool);
-    return found == steered.end() ? std::vector<uint32_t>{} : found->second;
+  WorkerId current(uint32_t index, const std::string& name = "web") const {
+    return slot(index, name).current.value_or(0);
+  }
+  WorkerId incoming(uint32_t index, const std::string& name = "web") const {
+    return slot(index, name).incoming.value_or(0);
   }
   const Worker& worker(WorkerId id) const { return fleet.workers().at(id); }
+  std::vector<uint32_t> served(const std::string& name = "web") const {
+    std::vector<uint32_t> slots;
+    const auto found = steered.find(name);
+    if (found == steered.end()) return slots;
+    for (const Served& one : found->second) slots.push_back(one.slot);
+    return slots;
+  }
+  // The generations of the workers that own the slots; 0 = none.
+  std::vector<uint32_t> generations(const std::string& name = "web") const {
+    std::vector<uint32_t> all;
+    for (const Slot& one : pool(name).slots) {
+      all.push_back(one.current ? worker(*one.current).generation : 0);
+    }
+    return all;
+  }
+  size_t count(What what) const {
+    return static_cast<size_t>(std::count_if(happened.begin(), happened.end(),
+                                             [what](const auto& h) { return h.what == what; }));
+  }
 
   Fleet fleet;
   Instant now{seconds(1000)};
-  std::map<WorkerId, Process> processes;
-  std::map<std::string, std::vector<uint32_t>> steered;
-  std::vector<std::pair<std::string, uint32_t>> awaiting_quiet;
-  std::vector<Conclude> concluded;
-  int started_up = 0;
-  int start_failed = 0;
-  int finished = 0;
 
  private:
-  using Owners = std::map<std::pair<std::string, uint32_t>, WorkerId>;
-
-  void carry_out(const Action& action) {
-    if (const auto* spawn = std::get_if<Spawn>(&action)) {
-      EXPECT_FALSE(processes.contains(spawn->id)) << "a worker id was used twice";
-      processes[spawn->id] = {spawn->pool, spawn->slot, spawn->generation};
-    } else if (const auto* drain = std::get_if<Drain>(&action)) {
-      ASSERT_TRUE(processes.contains(drain->id)) << "told a dead worker to drain";
-      processes[drain->id].told_to_drain = true;
-    } else if (const auto* kill = std::get_if<Kill>(&action)) {
-      ASSERT_TRUE(processes.contains(kill->id)) << "killed a dead worker";
-      processes[kill->id].killed = true;
-    } else if (const auto* serve = std::get_if<Serve>(&action)) {
-      steered[serve->pool] = serve->slots;
-    } else if (const auto* quiet = std::get_if<AwaitQuiet>(&action)) {
-      const auto& slots = steered[quiet->pool];
-      EXPECT_EQ(std::count(slots.begin(), slots.end(), quiet->slot), 0)
-          << "waits for quiet in a slot that is still chosen: " << quiet->pool << quiet->slot
-          << " stopping " << fleet.is_stopping() << " event " << event_index_ << " desired "
-          << fleet.pools().at(quiet->pool).desired << " served " << slots.size();
-      awaiting_quiet.emplace_back(quiet->pool, quiet->slot);
-    } else if (const auto* end = std::get_if<Conclude>(&action)) {
-      concluded.push_back(*end);
-    } else if (std::holds_alternative<StartedUp>(action)) {
-      ++started_up;
-    } else if (std::holds_alternative<StartFailed>(action)) {
-      ++start_failed;
-    } else if (std::holds_alternative<Finished>(action)) {
-      ++finished;
-    }
-  }
-
-  void check(const Owners& owners_before) {
-    std::map<std::pair<std::string, uint32_t>, int> owners;
-    for (const auto& [id, w] : fleet.workers()) {
-      ASSERT_TRUE(processes.contains(id)) << "knows a worker that does not run";
-      if (w.phase == Phase::Ready) {
-        const Slot& slot = fleet.pools().at(w.pool).slots.at(w.slot);
-        const bool is_owner = slot.current == id || slot.incoming == id;
-        EXPECT_TRUE(is_owner) << "a ready worker that owns nothing";
-        if (slot.current == id) ++owners[{w.pool, w.slot}];
-      } else if (!w.killed) {
-        EXPECT_TRUE(w.deadline) << "a worker without a deadline that is not ready";
-      }
-    }
-    for (const auto& [key, count] : owners) EXPECT_EQ(count, 1);
-    EXPECT_EQ(processes.size(), fleet.workers().size());
-    if (fleet.is_stopping()) return;
-    for (const auto& [name, slots] : steered) {
-      const auto pool = fleet.pools().find(name);
-      if (pool == fleet.pools().end() || pool->second.removed || pool->second.provisional) continue;
-      // With the last one gone the steering stays as it was: connections wait for the next worker.
-      bool any = false;
-      for (const Slot& s : pool->second.slots) any = any || (s.current && is_ready(*s.current));
-      for (const uint32_t i : slots) {
-        const Slot& slot = pool->second.slots.at(i);
-        EXPECT_TRUE(!any || (slot.current && is_ready(*slot.current)) || all_leaving(pool->second))
-            << "slot " << i << " of " << name << " is served, and nobody accepts there";
-      }
-    }
-    const bool failed = concluded.size() > seen_concluded_ && !concluded.back().ok;
-    for (const auto& [key, id] : owners_before) {
-      if (!failed || !processes.contains(id)) continue;
-      EXPECT_EQ(current(key.second, key.first), id)
-          << "a failed rollout took a serving worker away";
-    }
-    seen_concluded_ = concluded.size();
-  }
-
-  // Who serves in the slots that are wanted.
-  Owners wanted_owners() const {
-    Owners owners;
-    for (const auto& [name, pool] : fleet.pools()) {
-      for (uint32_t i = 0; i < pool.slots.size() && i < pool.desired && !pool.removed; ++i) {
-        const auto id = pool.slots[i].current;
-        if (id && is_ready(*id)) owners[{name, i}] = *id;
-      }
-    }
-    return owners;
-  }
-  bool is_ready(WorkerId id) const { return fleet.workers().at(id).phase == Phase::Ready; }
-  bool all_leaving(const Pool& pool) const {
-    for (const Slot& s : pool.slots) {
-      if (s.current && is_ready(*s.current) && !s.leaving) return false;
-    }
-    return true;
-  }
-
-  size_t seen_concluded_ = 0;
-  size_t event_index_ = 0;
+  Invariants invariants_;
 };
+
+template <typename Kind>
+size_t count_of(const Actions& actions) {
+  return static_cast<size_t>(std::count_if(actions.begin(), actions.end(), [](const Action& a) {
+    return std::holds_alternative<Kind>(a);
+  }));
+}
 
 }  // namespace sockherd::fleet

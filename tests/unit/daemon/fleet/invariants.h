@@ -1,0 +1,277 @@
+// Invariants: those of fleet.h and state.h, checked after an event against what the imagined hands
+// have done.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+
+#include "daemon/fleet/fleet.h"
+#include "tests/unit/daemon/fleet/imagined_hands.h"
+
+namespace sockherd::fleet {
+
+class Invariants {
+ public:
+  // before, after: the fleet around `event`.
+  void check(const Fleet& before, const Event& event, const Actions& actions, const Fleet& after,
+             const ImaginedHands& hands, Instant now) {
+    note(before, event);
+    check_workers(after, hands);
+    check_slots(after, hands);
+    if (!after.is_stopping()) check_served(after, hands);
+    check_loans(after, hands);
+    for (const Action& action : actions) {
+      if (const auto* drain = std::get_if<Drain>(&action)) {
+        check_drain(before, event, after, hands, drain->id, now);
+      }
+    }
+    if (!after.is_stopping()) check_availability(before, event, after);
+    check_conclusions(actions, after);
+    check_generations(after);
+    check_rest(after, now);
+    check_time(after, now);
+  }
+
+ private:
+  // The configuration in force when a reload began.
+  struct Rule {
+    uint32_t generation = 0;
+    uint32_t desired = 0;
+  };
+  using Rules = std::map<std::string, Rule>;
+
+  static Rules rules_of(const Fleet& fleet) {
+    Rules rules;
+    for (const auto& [name, pool] : fleet.pools()) {
+      if (!pool.removed && !pool.provisional) rules[name] = {pool.generation, pool.desired};
+    }
+    return rules;
+  }
+
+  void note(const Fleet& before, const Event& event) {
+    if (const auto* start = std::get_if<Start>(&event)) {
+      for (const Survivor& survivor : start->past.workers) adopted_.insert(survivor.id);
+      reload_.reset();
+      is_mixed_ = false;
+      note(start->spec);
+    }
+    const auto* reload = std::get_if<Reload>(&event);
+    if (reload == nullptr || before.refusal(*reload) != Refusal::None) return;
+    reload_ = reload->ticket;
+    rules_ = rules_of(before);
+    note(reload->spec);
+  }
+  void note(const Spec& spec) {
+    for (const PoolSpec& pool : spec.pools) {
+      uint32_t& most = unavailable_[pool.name];
+      most = std::max({most, pool.max_unavailable, pool.max_surge > 0 ? 0U : 1U});
+    }
+  }
+
+  static bool is_ready(const Fleet& fleet, const std::optional<WorkerId>& id) {
+    return id && fleet.workers().at(*id).phase == Phase::Ready;
+  }
+  static bool is_wanted(const Pool& pool) { return !pool.removed && !pool.provisional; }
+
+  static void check_workers(const Fleet& fleet, const ImaginedHands& hands) {
+    EXPECT_EQ(hands.processes.size(), fleet.workers().size());
+    for (const auto& [id, w] : fleet.workers()) {
+      ASSERT_TRUE(hands.processes.contains(id)) << "knows a worker that does not run";
+      ASSERT_TRUE(fleet.pools().contains(w.pool)) << "a worker of no pool";
+      ASSERT_LT(w.slot, fleet.pools().at(w.pool).slots.size());
+      const Slot& slot = fleet.pools().at(w.pool).slots[w.slot];
+      const bool has_place = slot.current == id || slot.incoming == id;
+      switch (w.phase) {
+        case Phase::Starting:
+          EXPECT_TRUE(has_place) << "worker " << id << " starts for nobody";
+          EXPECT_TRUE(w.deadline || w.killed) << "starts without a deadline";
+          break;
+        case Phase::Ready:
+          EXPECT_TRUE(has_place || w.leaving) << "worker " << id << " is ready and owns nothing";
+          break;
+        case Phase::Draining:
+          EXPECT_FALSE(has_place) << "worker " << id << " drains and owns a slot";
+          EXPECT_FALSE(w.leaving);
+          EXPECT_TRUE(w.deadline || w.killed) << "drains without a deadline";
+          break;
+      }
+      EXPECT_TRUE(!w.leaving || w.quiet_asked) << "leaves, and nobody asks whether it is quiet";
+    }
+  }
+
+  static void check_slots(const Fleet& fleet, const ImaginedHands& hands) {
+    const bool fills = !fleet.is_stopping() && hands.start_failed == 0;
+    for (const auto& [name, pool] : fleet.pools()) {
+      for (uint32_t i = 0; i < pool.slots.size(); ++i) {
+        const Slot& slot = pool.slots[i];
+        for (const auto& id : {slot.current, slot.incoming}) {
+          if (!id) continue;
+          const Worker* worker = fleet.find_worker(*id);
+          ASSERT_NE(worker, nullptr) << "slot " << i << " of " << name << " has a dead worker";
+          EXPECT_TRUE(worker->pool == name && worker->slot == i) << "a worker of another slot";
+        }
+        EXPECT_TRUE(!slot.current || slot.current != slot.incoming);
+        EXPECT_TRUE(!slot.replacing || fleet.is_rolling()) << "replaced by no rollout";
+        const bool is_filled = slot.current || slot.incoming || slot.retry_at || slot.replacing;
+        EXPECT_TRUE(is_filled || !fills || !is_wanted(pool) || i >= pool.desired)
+            << "slot " << i << " of " << name << " is forgotten";
+      }
+    }
+  }
+
+  // Exactly those are served that accept and do not leave. With the last one gone the steering
+  // stays as it was: connections wait for the next worker.
+  static void check_served(const Fleet& fleet, const ImaginedHands& hands) {
+    for (const auto& [name, pool] : fleet.pools()) {
+      if (!is_wanted(pool)) continue;
+      std::vector<Served> accepting;
+      for (uint32_t i = 0; i < pool.slots.size(); ++i) {
+        const auto& id = pool.slots[i].current;
+        if (is_ready(fleet, id) && !fleet.workers().at(*id).leaving) accepting.push_back({i, *id});
+      }
+      if (accepting.empty()) continue;
+      const auto steered = hands.steered.find(name);
+      ASSERT_NE(steered, hands.steered.end());
+      EXPECT_EQ(steered->second, accepting) << name << " is not served by those who accept";
+    }
+  }
+
+  static void check_loans(const Fleet& fleet, const ImaginedHands& hands) {
+    std::map<ImaginedHands::Place, WorkerId> lent;
+    for (const auto& [name, pool] : fleet.pools()) {
+      bool has_sibling = false;
+      for (const Slot& slot : pool.slots) {
+        has_sibling = has_sibling ||
+                      (is_ready(fleet, slot.current) && !fleet.workers().at(*slot.current).leaving);
+      }
+      for (uint32_t i = 0; i < pool.slots.size(); ++i) {
+        const Slot& slot = pool.slots[i];
+        if (slot.lent_to) lent[{name, i}] = *slot.lent_to;
+        const bool has_worker = is_ready(fleet, slot.current) || is_ready(fleet, slot.incoming);
+        EXPECT_TRUE(!slot.lent_to || !has_worker) << "lent, though it has a worker of its own";
+        if (!is_wanted(pool) || fleet.is_stopping() || !pool.spec.can_lend) continue;
+        EXPECT_TRUE(!slot.dirty || has_worker || !has_sibling || slot.lent_to)
+            << "nobody accepts what waits in slot " << i << " of " << name;
+      }
+    }
+    EXPECT_EQ(lent, hands.loans);
+  }
+
+  // When a worker that serves may be told to finish.
+  static void check_drain(const Fleet& before, const Event& event, const Fleet& after,
+                          const ImaginedHands& hands, WorkerId id, Instant now) {
+    const Worker* was = before.find_worker(id);
+    if (was == nullptr || was->phase != Phase::Ready) return;
+    const Slot& old_slot = before.pools().at(was->pool).slots.at(was->slot);
+    if (old_slot.incoming == id) return;  // taken back; whoever served before serves on
+    const auto asked = hands.quiet_asked.find(id);
+    const bool is_quiet =
+        hands.quiet_said.contains(id) ||
+        (asked != hands.quiet_asked.end() && now - asked->second >= std::chrono::seconds(10));
+    if (is_quiet) return;
+    const auto pool = after.pools().find(was->pool);
+    ASSERT_NE(pool, after.pools().end());
+    const Slot& slot = pool->second.slots.at(was->slot);
+    if (slot.gives_way) return;  // counted in check_availability
+    if (is_ready(after, slot.current)) {
+      const auto& theirs = after.workers().at(*slot.current).listeners;
+      for (const std::string& name : was->listeners) {
+        EXPECT_NE(std::find(theirs.begin(), theirs.end(), name), theirs.end())
+            << "nobody accepts any more at " << name;
+      }
+      return;
+    }
+    ADD_FAILURE() << "worker " << id << " of slot " << was->slot
+                  << " was told to drain before its time; event " << event.index();
+  }
+
+  static uint32_t ready_slots(const Fleet& fleet, const std::string& name, uint32_t count) {
+    const auto pool = fleet.pools().find(name);
+    uint32_t ready = 0;
+    for (uint32_t i = 0; i < count && i < pool->second.slots.size(); ++i) {
+      ready += is_ready(fleet, pool->second.slots[i].current) ? 1 : 0;
+    }
+    return ready;
+  }
+
+  // Because of us never fewer workers are ready than all but max_unavailable.
+  void check_availability(const Fleet& before, const Event& event, const Fleet& after) const {
+    if (std::holds_alternative<WorkerExited>(event) || std::holds_alternative<WorkerHung>(event) ||
+        std::holds_alternative<WorkerStopping>(event) || std::holds_alternative<Start>(event)) {
+      return;
+    }
+    for (const auto& [name, pool] : after.pools()) {
+      const auto old = before.pools().find(name);
+      if (!is_wanted(pool) || old == before.pools().end() || !is_wanted(old->second)) continue;
+      const uint32_t wanted = std::min(pool.desired, old->second.desired);
+      uint32_t giving_way = 0;
+      for (const Slot& slot : pool.slots) giving_way += slot.gives_way ? 1 : 0;
+      EXPECT_GE(ready_slots(after, name, wanted) + giving_way, ready_slots(before, name, wanted))
+          << "fewer workers of " << name << " serve; event " << event.index();
+      EXPECT_LE(giving_way, unavailable_.at(name)) << name;
+    }
+  }
+
+  void check_conclusions(const Actions& actions, const Fleet& after) {
+    for (const Action& action : actions) {
+      const auto* end = std::get_if<Conclude>(&action);
+      if (end == nullptr || reload_ != end->ticket) continue;
+      reload_.reset();
+      is_mixed_ = !end->ok && (is_mixed_ || end->reasons.size() > 1);
+      if (end->ok || after.is_stopping()) continue;
+      const Rules rules = rules_of(after);
+      EXPECT_EQ(rules.size(), rules_.size()) << "a failed reload changed the pools";
+      for (const auto& [name, rule] : rules_) {
+        ASSERT_TRUE(rules.contains(name)) << "a failed reload removed " << name;
+        EXPECT_EQ(rules.at(name).generation, rule.generation);
+        EXPECT_EQ(rules.at(name).desired, rule.desired);
+      }
+    }
+  }
+
+  // When nothing is being replaced, everybody is of the generation in force, but for those who were
+  // adopted, and after a way back that failed.
+  void check_generations(const Fleet& fleet) const {
+    if (fleet.is_rolling() || is_mixed_ || fleet.is_stopping()) return;
+    for (const auto& [name, pool] : fleet.pools()) {
+      if (!is_wanted(pool)) continue;
+      for (uint32_t i = 0; i < pool.slots.size() && i < pool.desired; ++i) {
+        const auto& id = pool.slots[i].current;
+        if (!id || adopted_.contains(*id)) continue;
+        EXPECT_EQ(fleet.workers().at(*id).generation, pool.generation)
+            << "slot " << i << " of " << name << " has a worker of another generation";
+      }
+    }
+  }
+
+  // An event about nobody brings nothing new: the fleet has come to rest.
+  static void check_rest(const Fleet& fleet, Instant now) {
+    Fleet copy = fleet;
+    const Actions actions = copy.on(WorkerQuiet{0}, now);
+    EXPECT_TRUE(actions.empty()) << actions.size() << " more actions, the first of kind "
+                                 << actions.front().index();
+  }
+
+  // A Tick at the deadline is enough: the next one is later.
+  static void check_time(const Fleet& fleet, Instant now) {
+    const auto due = fleet.next_deadline();
+    if (!due) return;
+    Fleet copy = fleet;
+    const Instant at = std::max(now, *due);
+    copy.on(Tick{}, at);
+    const auto next = copy.next_deadline();
+    EXPECT_TRUE(!next || *next > at) << "a Tick makes no progress";
+  }
+
+  std::set<WorkerId> adopted_;
+  std::optional<uint64_t> reload_;  // the ticket of the one under way
+  Rules rules_;
+  bool is_mixed_ = false;
+  std::map<std::string, uint32_t> unavailable_;  // by pool: how many may be, old or new rule
+};
+
+}  // namespace sockherd::fleet
