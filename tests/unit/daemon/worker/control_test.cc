@@ -16,7 +16,6 @@ namespace {
 
 using contract::Message;
 using contract::Verb;
-using ::testing::EndsWith;
 
 constexpr std::string_view kPlain = "GET /plaintext HTTP/1.1\r\nHost: h\r\n\r\n";
 
