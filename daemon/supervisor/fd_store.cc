@@ -20,6 +20,7 @@ constexpr Form kForms[] = {
     {Kept::Control, "sockherd.control.", true, false},
     {Kept::Notify, "sockherd.notify.", true, false},
     {Kept::Statistics, "sockherd.stats.", false, true},
+    {Kept::Config, "sockherd.config.", true, false},
     {Kept::Balance, "sockherd.bpf.", true, true},
 };
 

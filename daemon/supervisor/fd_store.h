@@ -21,6 +21,7 @@ enum class Kept : uint8_t {
   Control,     // sockherd.control.NUMBER       our end of the control socket
   Notify,      // sockherd.notify.NUMBER        its NOTIFY_SOCKET
   Statistics,  // sockherd.stats.NAME           a pool's segment
+  Config,      // sockherd.config.NUMBER        the configuration in force, by generation
   Balance,     // sockherd.bpf.NUMBER.NAME      a listener's eBPF table
 };
 

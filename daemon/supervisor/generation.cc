@@ -42,28 +42,39 @@ uint64_t hash_of(std::string all, const std::vector<config::Override>& overrides
   return std::hash<std::string>{}(all);
 }
 
-}  // namespace
-
-LoadedGeneration load_generation(const ConfigSource& source, uint32_t number) {
+LoadedGeneration load_text(const std::string& text, const ConfigSource& source, uint32_t number) {
   LoadedGeneration loaded;
-  auto text = read_file(source.file);
-  if (!text) {
-    loaded.faults.push_back(plain_text(
-        source.file + ": " + text.error().what + remedy(text.error().code), kMaxFaultBytes));
-    return loaded;
-  }
-  config::Loaded parsed = config::load(text.value(), source.file, source.overrides);
+  config::Loaded parsed = config::load(text, source.file, source.overrides);
   for (const config::Fault& fault : parsed.faults) {
     loaded.faults.push_back(plain_text(fault.text(), kMaxFaultBytes));
   }
   if (!parsed.config) return loaded;
-  auto sealed = sys::create_sealed_file("sockherd-config", text.value());
+  auto sealed = sys::create_sealed_file("sockherd-config", text);
   if (!sealed) {
     loaded.faults.push_back(sealed.error().what);
     return loaded;
   }
   loaded.generation = Generation{number, std::move(*parsed.config), std::move(sealed).value(),
-                                 hash_of(text.value(), source.overrides)};
+                                 hash_of(text, source.overrides)};
+  return loaded;
+}
+
+}  // namespace
+
+LoadedGeneration load_generation(const ConfigSource& source, uint32_t number) {
+  auto text = read_file(source.file);
+  if (text.ok()) return load_text(text.value(), source, number);
+  LoadedGeneration loaded;
+  loaded.faults.push_back(plain_text(
+      source.file + ": " + text.error().what + remedy(text.error().code), kMaxFaultBytes));
+  return loaded;
+}
+
+LoadedGeneration reload_generation(int sealed_text, const ConfigSource& source, uint32_t number) {
+  auto text = sys::read_memory_file(sealed_text);
+  if (text.ok()) return load_text(text.value(), source, number);
+  LoadedGeneration loaded;
+  loaded.faults.push_back(text.error().what);
   return loaded;
 }
 

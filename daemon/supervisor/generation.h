@@ -34,6 +34,9 @@ struct LoadedGeneration {
 // Reads, validates and seals the configuration. Blocks on the file system only.
 LoadedGeneration load_generation(const ConfigSource& source, uint32_t number);
 
+// The same from a sealed text that was validated once already: the configuration that was in force.
+LoadedGeneration reload_generation(int sealed_text, const ConfigSource& source, uint32_t number);
+
 // What the fleet must know of it; workers = "auto" becomes a number here.
 fleet::Spec fleet_spec(const Generation& generation);
 

@@ -168,6 +168,7 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
     return true;
   });
   for (auto& [id, worker] : from.workers) dismiss_unknown(id, worker);
+  for (const auto& [number, text] : from.configs) store_.forget({Kept::Config, number, ""});
   for (const std::string& pool : counted) {
     std::set<uint32_t> seats;
     for (const auto& [id, running] : running_) {
@@ -267,6 +268,13 @@ Result<void> Hands::prepare_slots(const config::Config& config, const config::Po
 void Hands::add_generation(Generation generation) {
   const uint32_t number = generation.number;
   generations_[number] = std::move(generation);
+}
+
+// Kept, so that a successor can go on with it even if the file is broken by then.
+void Hands::set_current(uint32_t number) {
+  if (current_ != 0) store_.forget({Kept::Config, current_, ""});
+  current_ = number;
+  store_.keep({Kept::Config, number, ""}, generations_.at(number).text.get());
 }
 
 void Hands::forget_unused(const std::map<fleet::WorkerId, fleet::Worker>& workers,

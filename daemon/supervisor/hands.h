@@ -80,7 +80,7 @@ class Hands {
 
   // Generations, by number. `current` is the one that is in force.
   void add_generation(Generation generation);
-  void set_current(uint32_t number) { current_ = number; }
+  void set_current(uint32_t number);
   const Generation& current() const { return generations_.at(current_); }
   // Frees generations that neither `current` nor a worker needs, and that are not in `planned`.
   void forget_unused(const std::map<fleet::WorkerId, fleet::Worker>& workers,

@@ -24,6 +24,9 @@ void put(Inheritance& all, const KeptName& name, UniqueFd fd) {
     case Kept::Statistics:
       all.statistics[name.name] = std::move(fd);
       return;
+    case Kept::Config:
+      all.configs[static_cast<uint32_t>(name.number)] = std::move(fd);
+      return;
     case Kept::Balance:
       all.balances[name.name][static_cast<uint32_t>(name.number)] = std::move(fd);
       return;

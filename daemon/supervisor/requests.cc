@@ -163,13 +163,17 @@ void Supervisor::record_reload(bool ok, double seconds, const std::vector<std::s
 // --- what it takes
 
 Result<void> Supervisor::prepare(const Generation& generation, const fleet::Spec& spec) {
-  TRY(check_capacity(generation.config, spec));
-  for (const fleet::PoolSpec& pool : spec.pools) {
+  fleet::Spec largest = spec;
+  for (fleet::PoolSpec& pool : largest.pools) {
     const auto running = fleet_.pools().find(pool.name);
     const uint32_t desired = running == fleet_.pools().end() ? 0 : running->second.desired;
     // A count set at run time may be above the new max_workers until the reload is through.
-    const uint32_t slots = std::max(pool.workers, desired);
-    TRY(hands_.prepare_slots(generation.config, *generation.config.find_pool(pool.name), slots));
+    pool.workers = std::max(pool.workers, desired);
+  }
+  TRY(check_capacity(generation.config, largest));
+  for (const fleet::PoolSpec& pool : largest.pools) {
+    TRY(hands_.prepare_slots(generation.config, *generation.config.find_pool(pool.name),
+                             pool.workers));
   }
   return {};
 }

@@ -45,13 +45,32 @@ Result<UniqueFd> duplicate(int fd) {
   return copy;
 }
 
+// After a crash the configuration that was in force goes on where the file makes no sense by now:
+// that was nobody's wish. A restart was, so there the file must be good; the workers of the
+// predecessor serve on meanwhile.
+LoadedGeneration load_kept(const Inheritance& inheritance, const ConfigSource& source) {
+  if (inheritance.configs.empty()) return {};
+  LoadedGeneration kept = reload_generation(inheritance.configs.rbegin()->second.get(), source, 1);
+  if (!kept.generation) return {};
+  const std::string directory = runtime_directory(kept.generation->config.daemon);
+  const auto state = StateFile(directory + "/state").load();
+  if (!state.ok() || state.value().is_handover) return {};
+  return kept;
+}
+
 }  // namespace
 
 StartResult<std::unique_ptr<Supervisor>> Supervisor::create(Setup setup) {
+  Inheritance inheritance = Inheritance::sort(std::move(setup.passed));
   LoadedGeneration first = load_generation(setup.config, 1);
+  std::vector<std::string> faults;
+  if (!first.generation) {
+    faults = std::move(first.faults);
+    first = load_kept(inheritance, setup.config);
+  }
   if (!first.generation) {
     std::string all;
-    for (const std::string& fault : first.faults) all += (all.empty() ? "" : "\n") + fault;
+    for (const std::string& fault : faults) all += (all.empty() ? "" : "\n") + fault;
     return StartError{ExitStatus::Configuration, all};
   }
   const config::Daemon& daemon = first.generation->config.daemon;
@@ -71,10 +90,10 @@ StartResult<std::unique_ptr<Supervisor>> Supervisor::create(Setup setup) {
                       .overrides = setup.config.overrides,
                       .environment = setup.environment,
                       .nofile_soft = limit.value().soft};
-  std::vector<sys::PassedFd> passed = std::move(setup.passed);
   std::unique_ptr<Supervisor> supervisor(
       new Supervisor(loop, std::move(setup), std::move(workers), directory));
-  auto started = supervisor->start(std::move(passed), std::move(*first.generation));
+  auto started =
+      supervisor->start(std::move(inheritance), std::move(*first.generation), std::move(faults));
   auto* error = std::get_if<StartError>(&started);
   if (error == nullptr) return supervisor;
   // Workers of a predecessor may serve on until somebody mends what is wrong: see has_handed_over.
@@ -95,7 +114,8 @@ Supervisor::Supervisor(sd_event* loop, Setup setup, WorkerSetup workers, std::st
 
 Supervisor::~Supervisor() = default;
 
-StartResult<void> Supervisor::start(std::vector<sys::PassedFd> passed, Generation first) {
+StartResult<void> Supervisor::start(Inheritance inheritance, Generation first,
+                                    std::vector<std::string> faults) {
   SavedState state = load_state();
   first.number = std::max(state.next_generation, 1U);
   next_generation_ = first.number + 1;
@@ -104,7 +124,6 @@ StartResult<void> Supervisor::start(std::vector<sys::PassedFd> passed, Generatio
   auto control = ControlServer::create(loop_, runtime_directory_ + "/control", *this);
   if (!control) return start_error(control.error());
   control_ = std::move(control).value();
-  Inheritance inheritance = Inheritance::sort(std::move(passed));
   if (auto adopted = hands_.listeners().adopt(inheritance, first.config); !adopted) {
     return StartError{ExitStatus::Configuration, adopted.error().what};
   }
@@ -116,8 +135,8 @@ StartResult<void> Supervisor::start(std::vector<sys::PassedFd> passed, Generatio
   if (auto prepared = prepare(first, largest); !prepared) return start_error(prepared.error());
   state.past.is_stale = state.is_handover || state.version != kVersion ||
                         state.configuration != first.hash || !hands_.listeners().moved().empty();
-  hands_.set_current(first.number);
   hands_.add_generation(std::move(first));
+  hands_.set_current(next_generation_ - 1);
   auto timer = Watch::timer(loop_, [this] { post(fleet::Tick{}); });
   if (!timer) return start_error(timer.error());
   timer_ = std::move(timer).value();
@@ -136,6 +155,12 @@ StartResult<void> Supervisor::start(std::vector<sys::PassedFd> passed, Generatio
   if (!monitor) return start_error(monitor.error());
   monitor_ = std::move(monitor).value();
   monitor_->start();
+  if (!faults.empty()) {
+    for (const std::string& fault : faults) log::error("configuration-broken", {{"fault", fault}});
+    log::notice("going-on-with-the-configuration-before");
+    reloads_.last_ok = false;
+    reloads_.last_reasons = std::move(faults);
+  }
   log::info("starting", {{"version", kVersion}, {"pid", ::getpid()}, {"config", config_.file}});
   take_over(std::move(inheritance), std::move(state), spec);
   return std::monostate{};

@@ -98,7 +98,8 @@ class Supervisor {
  private:
   Supervisor(sd_event* loop, Setup setup, WorkerSetup workers, std::string runtime_directory);
 
-  StartResult<void> start(std::vector<sys::PassedFd> passed, Generation first);
+  StartResult<void> start(Inheritance inheritance, Generation first,
+                          std::vector<std::string> faults);
   Result<void> watch_signals();
   Result<void> run_admin(std::vector<AdminSocket> sockets);
   Result<std::vector<AdminSocket>> admin_sockets(const config::Admin& admin) const;

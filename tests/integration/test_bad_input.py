@@ -3,7 +3,7 @@ import os
 import subprocess
 import unittest
 
-from tests.support.case import DaemonCase
+from tests.support.case import DaemonCase, ManagedCase
 from tests.support.daemon import basic_config
 from tests.support.paths import program
 
@@ -130,6 +130,31 @@ class BadInput(DaemonCase):
         daemon = self.launch(arguments=["--set", "daemon.runtime_directory=/dev/null"])
         self.assertNotIn(daemon.start_status(), (0, None), daemon.log())
         self.assert_in("/dev/null", daemon.log())
+
+
+class AfterACrash(ManagedCase):
+    """The file may make no sense at the moment when nobody asked for a start."""
+
+    def test_the_configuration_before_goes_on(self):
+        """Nobody is replaced, everybody is told, and the file is read again when it is asked for."""
+        daemon = self.ready(basic_config(workers=3))
+        before = daemon.pids()
+        load = self.mixed_load(daemon)
+        load.after(50)
+        daemon.rewrite(basic_config(workers=3).replace("workers", "wokers"))
+        for _ in range(2):
+            daemon.crash()
+            self.assertEqual(daemon.pids(), before)
+            status = daemon.admin("GET", "/v1/status").json()
+            self.assertIn("wokers", str(status), status)
+        self.assertIn("configuration-broken", daemon.log())
+        self.assertNotEqual(daemon.reload().status, 200)
+        daemon.rewrite(basic_config(workers=4))
+        self.assertEqual(daemon.reload().status, 200)
+        self.assert_all_serve(daemon, 4)
+        daemon.crash()
+        self.assert_all_serve(daemon, 4)
+        self.assert_nothing_lost(load.stop(), daemon)
 
 
 if __name__ == "__main__":
