@@ -1,4 +1,5 @@
-"""The servers that are compared, each started with two processes (threads) that take connections.
+"""The servers that are compared, each started with two processes (threads) that take connections,
+or as many as one says.
 
 All answer the same three paths with bodies of the same size:
 /plaintext (13 bytes), /10k (10 KiB from memory), /file/10k.bin (10 KiB from disk).
@@ -32,7 +33,8 @@ class Peer:
 
     name = ""
 
-    def __init__(self):
+    def __init__(self, workers=PROCESSES):
+        self.workers = workers
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sh-bench-", dir="/tmp"))
         self.directory.chmod(0o755)
         self.files = self.directory / "www/file"
@@ -85,13 +87,15 @@ class Sockherd(Peer):
     """The build that SOCKHERD_BIN_DIR points to."""
 
     name = "sockherd"
+    listener = ""  # options of its listener
 
     def start(self):
         config = f"""
 [listener.web]
+{self.listener}
 [pool.web]
 listeners = ["web"]
-workers = {PROCESSES}
+workers = {self.workers}
 routes = [{{ path = "/", module = "demo" }}, {{ path = "/file/", files = "{self.files}" }}]
 """
         self.daemon = Daemon(config)
@@ -146,7 +150,7 @@ def free_port():
 
 
 class Nginx(Foreground):
-    """Two workers with SO_REUSEPORT, no log, answers from memory where it can."""
+    """Workers with SO_REUSEPORT, no log, answers from memory where it can."""
 
     name = "nginx"
 
@@ -157,7 +161,7 @@ class Nginx(Foreground):
         return f"""
 daemon off;
 user root;
-worker_processes {PROCESSES};
+worker_processes {self.workers};
 pid {self.directory}/pid;
 error_log {self.directory}/error.log;
 events {{ worker_connections 8192; }}
@@ -185,7 +189,7 @@ http {{
 
 
 class H2o(Foreground):
-    """Two threads. It has no answers from memory (but for mruby), so all three are files."""
+    """Threads. It has no answers from memory (but for mruby), so all three are files."""
 
     name = "h2o"
 
@@ -198,7 +202,7 @@ class H2o(Foreground):
         (www / "10k").write_bytes(b"x" * TEN_KIB)
         return f"""
 listen: {{ host: 127.0.0.1, port: {port} }}
-num-threads: {PROCESSES}
+num-threads: {self.workers}
 user: root
 pid-file: {self.directory}/pid
 error-log: {self.directory}/error.log
