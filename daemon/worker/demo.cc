@@ -14,13 +14,13 @@ namespace {
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kHello = "Hello, World!";
-constexpr std::string_view kWaited = "Waited 5 ms, and held nobody up.\n";
 constexpr http::Field kNoSniffing = {"X-Content-Type-Options", "nosniff"};
 constexpr http::Field kNotStored = {"Cache-Control", "no-store"};
 
 constexpr unsigned kDefaultFibonacci = 27;  // about a millisecond
 constexpr unsigned kMostFibonacci = 32;     // about ten
-constexpr Duration kIoWait = std::chrono::milliseconds(5);
+constexpr unsigned kDefaultIoMs = 5;
+constexpr unsigned kMostIoMs = 10'000;
 constexpr size_t kMostEcho = size_t{16} << 20;  // it stands in memory, whatever max_body_size says
 
 // The value of `name` in "a=1&b=2"; nothing if it is not there.
@@ -64,16 +64,18 @@ std::string json_of(const Identity& identity) {
 
 class IoJob final : public Job, private Timer {
  public:
-  explicit IoJob(Exchange& exchange) : exchange_(exchange) {
-    exchange.loop().timers().arm(*this, exchange.loop().now() + kIoWait);
+  IoJob(Exchange& exchange, unsigned ms) : exchange_(exchange), ms_(ms) {
+    exchange.loop().timers().arm(*this, exchange.loop().now() + std::chrono::milliseconds(ms));
   }
 
  private:
   void on_due(Instant /*now*/) override {
-    exchange_.answer({.content_type = kText, .content = kWaited});
+    exchange_.answer({.content_type = kText,
+                      .content = "Waited " + std::to_string(ms_) + " ms, and held nobody up.\n"});
   }
 
   Exchange& exchange_;
+  unsigned ms_;
 };
 
 class EchoJob final : public Job {
@@ -189,8 +191,17 @@ std::unique_ptr<Job> Demo::cpu(const Request& request, Exchange& exchange) const
   return nullptr;
 }
 
-std::unique_ptr<Job> Demo::io(const Request& /*request*/, Exchange& exchange) const {
-  return std::make_unique<IoJob>(exchange);
+std::unique_ptr<Job> Demo::io(const Request& request, Exchange& exchange) const {
+  unsigned ms = kDefaultIoMs;
+  if (const auto wanted = query_value(request.head.query, "ms")) {
+    const auto number = parse_number<unsigned>(*wanted);
+    if (!number || *number > kMostIoMs) {
+      exchange.answer_error(400, "ms is a number from 0 to 10000", {});
+      return nullptr;
+    }
+    ms = *number;
+  }
+  return std::make_unique<IoJob>(exchange, ms);
 }
 
 std::unique_ptr<Job> Demo::time(const Request& /*request*/, Exchange& exchange) const {

@@ -3,7 +3,7 @@
 //   /            a page that shows which workers answer     /time    the time as a text
 //   /plaintext   "Hello, World!"                            /whoami  which worker this is, as JSON
 //   /10k         10 KiB of text                             /echo    POST: the body comes back
-//   /cpu?n=27    a Fibonacci number, the slow way           /io      waits 5 ms without blocking
+//   /cpu?n=27    a Fibonacci number, the slow way           /io?ms=5 waits without blocking
 #pragma once
 
 #include <string>

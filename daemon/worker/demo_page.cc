@@ -78,7 +78,7 @@ scale or kill the workers meanwhile: the tiles change, and no answer is lost.</p
 <li><a href="time"><code>/time</code></a><span>The time, as a greeting</span></li>
 <li><a href="10k"><code>/10k</code></a><span>10 KiB of text</span></li>
 <li><a href="cpu"><code>/cpu?n=27</code></a><span>A Fibonacci number, the slow way</span></li>
-<li><a href="io"><code>/io</code></a><span>Waits 5 ms without holding anybody up</span></li>
+<li><a href="io"><code>/io?ms=5</code></a><span>Waits without holding anybody up</span></li>
 <li><code>/echo</code><span>POST: what you send comes back</span></li>
 </ul>
 </main>

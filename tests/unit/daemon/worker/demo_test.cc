@@ -48,6 +48,19 @@ TEST(Demo, ComputesWithinBounds) {
   }
 }
 
+TEST(Demo, WaitsAsLongAsAsked) {
+  Harness harness;
+  Client client = harness.connect();
+  EXPECT_EQ(harness.exchange(client, "GET /io?ms=4000 HTTP/1.1\r\nHost: h\r\n\r\n"), "");
+  harness.advance(std::chrono::milliseconds(3900));
+  EXPECT_EQ(client.read(), "");
+  harness.advance(std::chrono::milliseconds(4100));
+  EXPECT_THAT(client.read(), EndsWith("Waited 4000 ms, and held nobody up.\n"));
+  for (const char* path : {"/io?ms=10001", "/io?ms=-1", "/io?ms=", "/io?ms=x"}) {
+    EXPECT_THAT(harness.get(path), StartsWith("HTTP/1.1 400 ")) << path;
+  }
+}
+
 TEST(Demo, AnswersItsOtherEndpoints) {
   Harness harness;
   EXPECT_THAT(harness.get("/time"), HasSubstr("\r\n\r\nHello world! The time is "));
