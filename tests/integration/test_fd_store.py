@@ -286,9 +286,10 @@ class Strays(StoreCase):
         daemon = self.ready()
         before = daemon.pids()
         reader, writer = os.pipe()
-        strays = {"sockherd.slot.3.gone": tcp_listener().detach(), "somebody": self.udp().detach(),
-                  "sockherd.slot.x.web": os.memfd_create("stray"), "sockherd.worker.77": reader,
-                  "sockherd.nonsense": writer}
+        strays = {"sockherd.slot.3.gone": tcp_listener().detach(),
+                  "sockherd.slot.0.udp": self.udp().detach(),
+                  "sockherd.slot.x.web": os.memfd_create("stray"),
+                  "sockherd.worker.77": reader, "sockherd.nonsense": writer}
         load = self.mixed_load(daemon)
         load.after(50)
         daemon.kill()
@@ -328,20 +329,6 @@ class Strays(StoreCase):
               explain=daemon.log)
         self.assertEqual(daemon.pids(), before)
         self.assert_all_serve(daemon, 3)
-        self.assert_nothing_lost(load.stop(), daemon)
-
-    def test_same_slot_twice(self):
-        """Two sockets under one name, as two listeners of one name would make them."""
-        daemon = self.ready(basic_config(workers=2))
-        load = self.mixed_load(daemon, slow_after_ms=10_000)
-        load.after(100)
-        daemon.kill()
-        second = tcp_listener(port=daemon.sockets["web"][0].getsockname()[1])
-        self.put(daemon, "sockherd.slot.1.web", second.fileno())
-        second.close()
-        daemon.start()
-        daemon.ready()
-        self.assert_all_serve(daemon, 2)
         self.assert_nothing_lost(load.stop(), daemon)
 
 

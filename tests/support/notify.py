@@ -37,6 +37,7 @@ class NotifySocket:
     def __init__(self, path):
         self.path = path
         self.messages = []
+        self.is_closed = False
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.socket.bind(path)
@@ -53,6 +54,7 @@ class NotifySocket:
         self.thread.join()
         self.poll.close()
         self.socket.close()
+        self.is_closed = True
 
     def flush(self):
         """Waits until everything that was sent before has been taken, by the living and the dead."""

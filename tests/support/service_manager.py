@@ -157,7 +157,9 @@ class ManagedDaemon(Daemon):
         return self
 
     def end(self):
-        """Ends everything, the orphans too."""
+        """Ends everything, the orphans too; the second time there is nothing left to end."""
+        if self.notify.is_closed:
+            return
         self.killer.close()  # the supervisor too
         if self.process:
             self.process.wait()
