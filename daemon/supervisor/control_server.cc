@@ -52,15 +52,8 @@ Supervisor::Done answer_later(sd_bus_message* call) {
   const std::shared_ptr<sd_bus_message> kept(::sd_bus_message_ref(call), UnrefMessage{});
   return [kept](const bus::Outcome& outcome) {
     // A failure means that the asker has gone; there is nobody to tell.
-    answer(kept.get(), [&outcome](sd_bus_message* reply) -> Result<void> {
-      int added = ::sd_bus_message_append(reply, "bd", outcome.ok ? 1 : 0, outcome.seconds);
-      if (added >= 0) added = ::sd_bus_message_open_container(reply, 'a', "s");
-      for (const std::string& reason : outcome.reasons) {
-        if (added >= 0) added = ::sd_bus_message_append(reply, "s", reason.c_str());
-      }
-      if (added >= 0) added = ::sd_bus_message_close_container(reply);
-      if (added < 0) return errno_error("sd_bus_message_append", -added);
-      return {};
+    answer(kept.get(), [&outcome](sd_bus_message* reply) {
+      return bus::append(reply, bus::describe(outcome));
     });
   };
 }
@@ -95,28 +88,53 @@ int list_listeners(sd_bus_message* call, void* userdata, sd_bus_error* /*error*/
   });
 }
 
+int list_events(sd_bus_message* call, void* userdata, sd_bus_error* /*error*/) {
+  uint64_t since = 0;
+  uint32_t limit = 0;
+  if (const int read = ::sd_bus_message_read(call, "tu", &since, &limit); read < 0) return read;
+  const EventRing::Page page = supervisor_of(userdata).read_events(since, limit);
+  return answer(call, [&](sd_bus_message* reply) -> Result<void> {
+    TRY(bus::append(reply, report_events(page.events)));
+    return bus::append(reply, report_page(page));
+  });
+}
+
+int count_events(sd_bus_message* call, void* userdata, sd_bus_error* /*error*/) {
+  return answer(call, [&](sd_bus_message* reply) {
+    return bus::append(reply, report_event_counts(supervisor_of(userdata).count_events()));
+  });
+}
+
 int set_workers(sd_bus_message* call, void* userdata, sd_bus_error* /*error*/) {
   const char* pool = nullptr;
   uint32_t workers = 0;
-  if (const int read = ::sd_bus_message_read(call, "su", &pool, &workers); read < 0) return read;
+  const char* by = nullptr;
+  if (const int read = ::sd_bus_message_read(call, "sus", &pool, &workers, &by); read < 0) {
+    return read;
+  }
   uint32_t before = 0;
-  if (const auto refused = supervisor_of(userdata).scale(pool, workers, &before)) {
+  if (const auto refused = supervisor_of(userdata).scale(pool, workers, by, &before)) {
     return refuse(call, *refused);
   }
   return ::sd_bus_reply_method_return(call, "u", before);
 }
 
 int reload(sd_bus_message* call, void* userdata, sd_bus_error* /*error*/) {
-  const auto refused = supervisor_of(userdata).reload(answer_later(call));
+  const char* by = nullptr;
+  if (const int read = ::sd_bus_message_read(call, "s", &by); read < 0) return read;
+  const auto refused = supervisor_of(userdata).reload(by, answer_later(call));
   return refused ? refuse(call, *refused) : 1;
 }
 
 int restart(sd_bus_message* call, void* userdata, sd_bus_error* /*error*/) {
   const char* pool = nullptr;
   int32_t slot = -1;
-  if (const int read = ::sd_bus_message_read(call, "si", &pool, &slot); read < 0) return read;
+  const char* by = nullptr;
+  if (const int read = ::sd_bus_message_read(call, "sis", &pool, &slot, &by); read < 0) {
+    return read;
+  }
   const auto which = slot < 0 ? std::nullopt : std::optional(static_cast<uint32_t>(slot));
-  const auto refused = supervisor_of(userdata).restart(pool, which, answer_later(call));
+  const auto refused = supervisor_of(userdata).restart(pool, which, by, answer_later(call));
   return refused ? refuse(call, *refused) : 1;
 }
 
@@ -146,12 +164,16 @@ const sd_bus_vtable kVtable[] = {
                             list_workers, kFlags),
     SD_BUS_METHOD_WITH_ARGS("ListListeners", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", listeners),
                             list_listeners, kFlags),
-    SD_BUS_METHOD_WITH_ARGS("SetWorkers", SD_BUS_ARGS("s", pool, "u", count),
+    SD_BUS_METHOD_WITH_ARGS("ListEvents", SD_BUS_ARGS("t", since, "u", limit),
+                            SD_BUS_RESULT("aa{sv}", events, "a{sv}", page), list_events, kFlags),
+    SD_BUS_METHOD_WITH_ARGS("CountEvents", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", counts),
+                            count_events, kFlags),
+    SD_BUS_METHOD_WITH_ARGS("SetWorkers", SD_BUS_ARGS("s", pool, "u", count, "s", by),
                             SD_BUS_RESULT("u", before), set_workers, kFlags),
-    SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS,
-                            SD_BUS_RESULT("b", ok, "d", seconds, "as", reasons), reload, kFlags),
-    SD_BUS_METHOD_WITH_ARGS("Restart", SD_BUS_ARGS("s", pool, "i", slot),
-                            SD_BUS_RESULT("b", ok, "d", seconds, "as", reasons), restart, kFlags),
+    SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_ARGS("s", by), SD_BUS_RESULT("a{sv}", outcome), reload,
+                            kFlags),
+    SD_BUS_METHOD_WITH_ARGS("Restart", SD_BUS_ARGS("s", pool, "i", slot, "s", by),
+                            SD_BUS_RESULT("a{sv}", outcome), restart, kFlags),
     SD_BUS_METHOD_WITH_ARGS("OpenStatistics", SD_BUS_ARGS("s", pool), SD_BUS_RESULT("h", segment),
                             open_statistics, kFlags),
     SD_BUS_VTABLE_END,

@@ -59,8 +59,8 @@ void FdStore::keep(const KeptName& name, int fd) {
   // A table always polls as an error, and would be thrown out for it at once (measured).
   if (name.kind == Kept::Balance) message += "\nFDPOLL=0";
   const auto sent = sys::notify_with_fd(message, fd);
-  if (sent.ok() || has_failed_) return;
-  has_failed_ = true;  // it is likely to fail for all; say it once
+  if (sent.ok() || failures_++ > 0) return;
+  // It is likely to fail for all; said once.
   log::warn("fd-store-failed", {{"name", name.text()}, {"error", sent.error().what}});
 }
 

@@ -47,8 +47,11 @@ class FdStore {
   void forget(const KeptName& name);
   void forget(const std::string& name);  // whatever it is
 
+  // How often systemd could not be asked.
+  uint64_t failures() const { return failures_; }
+
  private:
-  bool has_failed_ = false;
+  uint64_t failures_ = 0;
 };
 
 }  // namespace sockherd::supervisor

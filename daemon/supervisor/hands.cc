@@ -42,10 +42,7 @@ void Hands::carry_out(const fleet::Spawn& action) {
 Result<Hands::Running> Hands::start(const fleet::Spawn& action) {
   const config::Pool* pool = generations_.at(action.generation).config.find_pool(action.pool);
   SH_ASSERT(pool != nullptr);
-  Running running{.pool = action.pool,
-                  .slot = action.slot,
-                  .listeners = pool->listeners,
-                  .is_builtin = pool->command.empty()};
+  Running running{.pool = action.pool, .slot = action.slot, .is_builtin = pool->command.empty()};
   running.seat = TRY(statistics_.take_seat(action.pool, action.slot, action.generation));
   if (auto started = start_process(action, running); !started) {
     statistics_.fold(action.pool, *running.seat);
@@ -58,6 +55,10 @@ Result<Hands::Running> Hands::start(const fleet::Spawn& action) {
 
 Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) {
   sys::SpawnRequest request = TRY(request_for(action, running));
+  const config::Config& config = generations_.at(action.generation).config;
+  for (const std::string& name : config.find_pool(action.pool)->listeners) {
+    running.listeners.push_back(listeners_.key_of(*config.find_listener(name)));
+  }
   sys::PacketPair control;
   if (running.is_builtin) {
     control = TRY(sys::create_packet_pair());
@@ -90,7 +91,11 @@ Result<sys::SpawnRequest> Hands::request_for(const fleet::Spawn& action, const R
   // after a reload gave the pool another listener.
   TRY(prepare_slots(generation.config, *pool, action.slot + 1));
   for (const std::string& name : pool->listeners) {
-    request.fds.push_back({listeners_.socket(name, action.slot), name});
+    const std::string key = listeners_.key_of(*generation.config.find_listener(name));
+    request.fds.push_back({listeners_.socket(key, action.slot), name});
+    const Balance* balance = listeners_.balance(key);
+    if (!pool->command.empty() || balance == nullptr || balance->loads_fd() < 0) continue;
+    request.fds.push_back({balance->loads_fd(), contract::kLoadFdPrefix + name});
   }
   request.environment = setup_.environment;
   for (const std::string& entry : pool->environment) {
@@ -115,11 +120,6 @@ Result<sys::SpawnRequest> Hands::request_for(const fleet::Spawn& action, const R
   set(contract::kSeatVariable, std::to_string(*running.seat));
   request.fds.push_back({generation.text.get(), contract::kConfigFd});
   request.fds.push_back({TRY(statistics_.segment_fd(action.pool)), contract::kStatsFd});
-  for (const std::string& name : pool->listeners) {
-    const Balance* balance = listeners_.balance(name);
-    if (balance == nullptr || balance->loads_fd() < 0) continue;
-    request.fds.push_back({balance->loads_fd(), contract::kLoadFdPrefix + name});
-  }
   return request;
 }
 
@@ -263,6 +263,15 @@ Result<void> Hands::prepare_slots(const config::Config& config, const config::Po
     TRY(listeners_.ensure(*listener, count));
   }
   return {};
+}
+
+fleet::Spec Hands::with_keys(fleet::Spec spec, const config::Config& config) const {
+  for (fleet::PoolSpec& pool : spec.pools) {
+    for (std::string& name : pool.listeners) {
+      name = listeners_.key_of(*config.find_listener(name));
+    }
+  }
+  return spec;
 }
 
 void Hands::add_generation(Generation generation) {

@@ -78,6 +78,10 @@ class Hands {
   Result<void> prepare_slots(const config::Config& config, const config::Pool& pool,
                              uint32_t count);
 
+  // The specification with the groups of this configuration in place of the names of its
+  // listeners. Requires: its slots have been prepared.
+  fleet::Spec with_keys(fleet::Spec spec, const config::Config& config) const;
+
   // Generations, by number. `current` is the one that is in force.
   void add_generation(Generation generation);
   void set_current(uint32_t number);
@@ -93,6 +97,7 @@ class Hands {
 
   const WorkerProcess* process(fleet::WorkerId id) const;
   const std::map<fleet::WorkerId, Running>& running() const { return running_; }
+  uint64_t store_failures() const { return store_.failures(); }
   Listeners& listeners() { return listeners_; }
   const Listeners& listeners() const { return listeners_; }
   const Statistics& statistics() const { return statistics_; }

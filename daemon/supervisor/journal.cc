@@ -2,69 +2,69 @@
 
 #include <vector>
 
-#include "daemon/base/log.h"
+#include "daemon/base/assert.h"
+#include "daemon/base/parse.h"
+#include "daemon/supervisor/event_table.h"
+#include "daemon/supervisor/plain_text.h"
 
 namespace sockherd::supervisor {
 namespace {
 
-struct Line {
-  const char* event;
-  log::Level level;
-};
-
-Line line_of(fleet::What what) {
-  switch (what) {
-    case fleet::What::WorkerAdopted:
-      return {"worker-adopted", log::Level::Info};
-    case fleet::What::WorkerReady:
-      return {"worker-ready", log::Level::Info};
-    case fleet::What::WorkerExited:
-      return {"worker-exited", log::Level::Info};
-    case fleet::What::WorkerCrashed:
-      return {"worker-crashed", log::Level::Warning};
-    case fleet::What::WorkerHung:
-      return {"worker-hung", log::Level::Warning};
-    case fleet::What::WorkerWorn:
-      return {"worker-worn", log::Level::Info};
-    case fleet::What::WorkerForcedOut:
-      return {"worker-forced-out", log::Level::Warning};
-    case fleet::What::WorkerStartTimeout:
-      return {"worker-start-timeout", log::Level::Warning};
-    case fleet::What::WorkerDrainTimeout:
-      return {"worker-drain-timeout", log::Level::Warning};
-    case fleet::What::WorkerBackoff:
-      return {"worker-backoff", log::Level::Info};
-    case fleet::What::SlotLeaving:
-      return {"slot-leaving", log::Level::Debug};
-    case fleet::What::SlotLent:
-      return {"slot-lent", log::Level::Info};
-    case fleet::What::PoolScaled:
-      return {"pool-scaled", log::Level::Info};
-    case fleet::What::RolloutStarted:
-      return {"rollout-started", log::Level::Info};
-    case fleet::What::RolledBack:
-      return {"rolled-back", log::Level::Warning};
-    case fleet::What::UpgradeStarted:
-      return {"upgrade-started", log::Level::Info};
-    case fleet::What::UpgradeDone:
-      return {"upgrade-done", log::Level::Info};
-    case fleet::What::UpgradeFailed:
-      return {"upgrade-failed", log::Level::Error};
-  }
-  return {"?", log::Level::Info};
-}
+constexpr size_t kMostDetailBytes = 500;
+constexpr size_t kMostNameBytes = 200;
 
 }  // namespace
 
 void log_transition(const fleet::Happened& happened, pid_t pid) {
-  const Line line = line_of(happened.what);
+  const EventInfo& event = event_of(happened.what);
   std::vector<log::Fact> facts;
   if (!happened.pool.empty()) facts.emplace_back("pool", happened.pool);
-  if (happened.id != 0) facts.emplace_back("slot", happened.slot);
-  facts.emplace_back("generation", happened.generation);
+  if (happened.id != 0 || happened.what == fleet::What::SlotLent) {
+    facts.emplace_back("slot", happened.slot);
+  }
+  if (happened.generation != 0) facts.emplace_back("generation", happened.generation);
   if (pid != 0) facts.emplace_back("pid", pid);
   if (!happened.detail.empty()) facts.emplace_back("detail", happened.detail);
-  log::write(line.level, line.event, facts);
+  log::write(event.level, event.name, facts);
+}
+
+void log_worker(std::string_view name, const fleet::Worker& worker, pid_t pid) {
+  const EventInfo* event = find_event(name);
+  SH_ASSERT(event != nullptr);
+  const log::Fact facts[] = {{"pool", worker.pool},
+                             {"slot", worker.slot},
+                             {"generation", worker.generation},
+                             {"pid", pid}};
+  log::write(event->level, event->name, facts);
+}
+
+std::optional<Event> event_of_line(log::Level level, std::string_view name,
+                                   std::span<const log::Fact> facts, double unix_time) {
+  const EventInfo* info = find_event(name);
+  if (info == nullptr) return std::nullopt;
+  Event event{.time_us = static_cast<int64_t>(unix_time * 1e6),
+              .name = info->name,
+              .level = log::level_name(level)};
+  std::vector<log::Fact> rest;
+  for (const log::Fact& fact : facts) {
+    if (fact.key == "pool") {
+      event.pool = plain_text(fact.value, kMostNameBytes);
+    } else if (fact.key == "slot") {
+      event.slot = parse_number<uint32_t>(fact.value);
+    } else if (fact.key == "generation") {
+      event.generation = parse_number<uint64_t>(fact.value).value_or(0);
+    } else if (fact.key == "pid") {
+      event.pid = parse_number<int64_t>(fact.value).value_or(0);
+    } else {
+      rest.push_back(fact);
+    }
+  }
+  // A detail that stands alone speaks for itself.
+  const bool is_alone = rest.size() == 1 && rest[0].key == "detail";
+  std::string detail = is_alone ? rest[0].value : log::format("", rest);
+  if (detail.starts_with(' ')) detail.erase(0, 1);
+  event.detail = plain_text(detail, kMostDetailBytes);
+  return event;
 }
 
 }  // namespace sockherd::supervisor

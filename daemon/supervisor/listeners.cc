@@ -31,27 +31,44 @@ bool is_address_of(const sys::SocketAddress& wanted, const sys::SocketAddress& b
 
 // --- what we make
 
-Result<void> Listeners::ensure(const config::Listener& listener, uint32_t slots) {
-  auto found = groups_.find(listener.name);
-  if (found != groups_.end() && found->second.is_parked && found->second.bound &&
-      found->second.is_unix()) {
-    groups_.erase(found);  // its node is gone, and cannot come back
-    found = groups_.end();
+std::string moved_key(const std::string& name, const sys::SocketAddress& address) {
+  std::string key = name + "@" + address.text();
+  std::replace(key.begin(), key.end(), ':', '_');  // which a name of a descriptor can not have
+  return key;
+}
+
+std::string Listeners::key_of(const config::Listener& listener) const {
+  const auto address = sys::SocketAddress::parse(listener.address);
+  for (const auto& [key, group] : groups_) {
+    if (!address.ok() || !group.bound) continue;
+    // Any port is another one for each listener.
+    const bool is_ours = key == listener.name || address.value().port() != 0 || group.is_unix();
+    if (is_ours && is_address_of(address.value(), *group.bound)) return key;
   }
-  if (found == groups_.end()) {
+  const auto same = groups_.find(listener.name);
+  const bool is_meant = same != groups_.end() && (!same->second.bound || listener.address.empty());
+  return is_meant ? listener.name : "";  // a unit's socket moves with its unit
+}
+
+Result<void> Listeners::ensure(const config::Listener& listener, uint32_t slots) {
+  std::string key = key_of(listener);
+  if (!key.empty() && groups_.at(key).is_parked && groups_.at(key).bound &&
+      groups_.at(key).is_unix()) {
+    groups_.erase(std::exchange(key, ""));  // its node is gone, and cannot come back
+  }
+  if (key.empty()) {
     Group made = TRY(bind_group(listener));
     UniqueFd first = std::move(made.sockets.front());
     made.sockets.clear();
-    found = groups_.emplace(listener.name, std::move(made)).first;
-    add(listener.name, found->second, std::move(first));
-  } else {
-    TRY(check_unmoved(listener, found->second));
+    key = groups_.contains(listener.name) ? moved_key(listener.name, made.address) : listener.name;
+    add(key, groups_.emplace(key, std::move(made)).first->second, std::move(first));
   }
-  if (found->second.is_unix()) return {};
-  Balance& balance = balance_of(listener.name);
+  Group& group = groups_.at(key);
+  if (group.is_unix()) return {};
+  Balance& balance = balance_of(key);
   balance.prepare(listener.balance);
   if (balance.wanted().empty()) balance.want(listener.balance);
-  if (auto grown = grow(listener.name, found->second, slots); !grown) {
+  if (auto grown = grow(key, group, slots); !grown) {
     return std::move(grown).error().in("listener " + listener.name);
   }
   return {};
@@ -66,29 +83,12 @@ Result<Listeners::Group> Listeners::bind_group(const config::Listener& listener)
   }
   Group group;
   group.bound = TRY(sys::SocketAddress::parse(listener.address));
-  // It would join the other's SO_REUSEPORT group, in which steering counts.
-  for (const auto& [name, other] : groups_) {
-    if (!(other.address == *group.bound)) continue;
-    return Error{0, "listener " + listener.name + ": " + listener.address + " is still held for" +
-                        " listener " + name + ", whose workers drain: keep its name, or reload" +
-                        " again once they are gone"};
-  }
   group.sockets.push_back(TRY(sys::bind_listener(*group.bound, sys::Sharing::ReusePort,
                                                  static_cast<int>(listener.backlog),
                                                  static_cast<mode_t>(listener.mode))));
   const int socket = group.sockets.front().get();
   group.address = TRY(sys::SocketAddress::of_socket(socket));  // port 0 has become a number
   return group;
-}
-
-// A socket can not move: what waits in its queue came to the address that it has.
-Result<void> Listeners::check_unmoved(const config::Listener& listener, const Group& group) {
-  if (!group.bound || listener.address.empty()) return {};  // adopted ones move with their unit
-  const auto address = TRY(sys::SocketAddress::parse(listener.address));
-  if (is_address_of(address, *group.bound)) return {};
-  return Error{0, "listener " + listener.name + " listens on " + group.bound->text() +
-                      ", and a reload can not move it to " + listener.address +
-                      ": give the new address a listener of another name, or restart sockherd"};
 }
 
 // Adds clones, masked where others are served already.
@@ -205,8 +205,10 @@ void Listeners::look_after_balance(const config::Config& config) {
   for (const auto& [name, group] : groups_) {
     if (group.is_unix()) continue;
     Balance& balance = balance_of(name);
-    const config::Listener* listener = config.find_listener(name);
-    const bool has_changed = listener != nullptr && balance.want(listener->balance);
+    const auto listener =
+        std::find_if(config.listeners.begin(), config.listeners.end(),
+                     [&, &key = name](const auto& l) { return key_of(l) == key; });
+    const bool has_changed = listener != config.listeners.end() && balance.want(listener->balance);
     const bool is_steered = group.is_parked || !group.served.empty();
     if (is_steered && (has_changed || balance.is_retry_due())) {
       if (auto steered = steer(name, group); !steered) {

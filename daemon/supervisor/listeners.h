@@ -1,4 +1,4 @@
-// Listeners: every listening socket of the service, by name. The supervisor holds each one for as
+// Listeners: every listening socket of the service. The supervisor holds each one for as
 // long as its listener is configured, and has systemd keep it (fd_store.h), so a queue outlives the
 // worker that accepts from it and this process as well.
 //
@@ -6,6 +6,9 @@
 // from equal ListenStream= lines) come first, clones follow. Their order is the kernel's order in
 // the group, which steering counts by; so a slot keeps its number for ever. A Unix listener has one
 // socket that all slots share: AF_UNIX knows nothing else (EOPNOTSUPP, measured).
+//
+// A group has a key, by which everybody here knows it: the name of its listener, or, where that
+// name has moved to another address while the old one is still served, "NAME@ADDRESS".
 //
 // A slot is created masked where others are served already: it must get no connection before
 // somebody accepts there.
@@ -27,6 +30,9 @@
 #include "daemon/sys/address.h"
 
 namespace sockherd::supervisor {
+
+// The key of a group whose name belongs to another address by now.
+std::string moved_key(const std::string& name, const sys::SocketAddress& address);
 
 class Listeners {
  public:
@@ -54,9 +60,13 @@ class Listeners {
   Result<void> adopt(Inheritance& from, const config::Config& config);
 
   // Makes sure that the listener exists, bound where systemd passed none, with at least `slots`
-  // sockets. Errors: as bind_listener and clone_listener; an address that has changed since we
-  // bound it. What existed before stays, and so do the sockets that were made before the error.
+  // sockets. Errors: as bind_listener and clone_listener. What existed before stays, and so do the
+  // sockets that were made before the error.
   Result<void> ensure(const config::Listener& listener, uint32_t slots);
+
+  // The key of the group that is meant by the listener, as it is configured there; "" before
+  // ensure(). It may have another name now, and still be the same address.
+  std::string key_of(const config::Listener& listener) const;
 
   // The socket of a slot, borrowed. Requires: ensure() for at least that slot.
   int socket(const std::string& name, uint32_t slot) const;
@@ -85,9 +95,7 @@ class Listeners {
 
   const std::map<std::string, Group>& groups() const { return groups_; }
 
-  // The listeners that a predecessor had at another address: its workers do not serve these.
-  const std::set<std::string>& moved() const { return moved_; }
-  // Listeners that have another name now: before → after.
+  // Groups that have another key now than the predecessor had given them: before → after.
   const std::map<std::string, std::string>& renamed() const { return renamed_; }
   // Listening sockets from before that are of no use; they may hold connections.
   std::vector<UniqueFd> take_leftovers() { return std::exchange(leftovers_, {}); }
@@ -100,11 +108,10 @@ class Listeners {
 
  private:
   void rename_kept(const Inheritance& from, const config::Config& config);
-  void retire_moved(const std::string& name, Group& group, const std::string& to);
+  void rename(const std::string& before, const std::string& after);
   Result<void> adopt_kept(const std::string& name, std::map<uint32_t, UniqueFd> slots);
   Result<void> adopt_unit_socket(sys::PassedFd passed, const config::Config& config);
   Result<Group> bind_group(const config::Listener& listener) const;
-  static Result<void> check_unmoved(const config::Listener& listener, const Group& group);
   Result<void> grow(const std::string& name, Group& group, uint32_t slots);
   void add(const std::string& name, Group& group, UniqueFd socket);
   void drop_from(const std::string& name, Group& group, size_t first);
@@ -115,7 +122,6 @@ class Listeners {
   std::map<std::string, Group> groups_;
   std::map<std::string, Balance> balances_;  // of TCP listeners, by name
   unsigned looks_ = 0;                       // after their balance
-  std::set<std::string> moved_;
   std::map<std::string, std::string> renamed_;
   std::vector<UniqueFd> leftovers_;
   std::vector<UniqueFd> admin_;

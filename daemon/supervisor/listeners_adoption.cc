@@ -33,15 +33,8 @@ Result<void> Listeners::adopt(Inheritance& from, const config::Config& config) {
   rename_kept(from, config);
   for (auto& [name, tables] : from.balances) balance_of(name).inherit(std::move(tables));
   for (sys::PassedFd& one : from.units) TRY(adopt_unit_socket(std::move(one), config));
-  for (auto group = groups_.begin(); group != groups_.end();) {
-    const config::Listener* listener = config.find_listener(group->first);
-    if (group->second.adopted.empty()) group->second.bound = group->second.address;
-    if (listener != nullptr && !check_unmoved(*listener, group->second).ok()) {
-      retire_moved(group->first, group->second, listener->address);
-      group = groups_.erase(group);
-    } else {
-      ++group;
-    }
+  for (auto& [key, group] : groups_) {
+    if (group.adopted.empty()) group.bound = group.address;
   }
   return {};
 }
@@ -90,18 +83,21 @@ void Listeners::rename_kept(const Inheritance& from, const config::Config& confi
     }
   }
   for (const auto& [before, after] : renamed) {
-    if (groups_.contains(after)) continue;
-    log::notice("listener-renamed", {{"from", before}, {"to", after}});
-    auto group = groups_.extract(before);
-    for (size_t slot = 0; slot < group.mapped().sockets.size(); ++slot) {
-      // In this order: a socket that is kept already is not kept under a second name (measured).
-      store_.forget(slot_name(before, slot));
-      store_.keep(slot_name(after, slot), group.mapped().sockets[slot].get());
-    }
-    group.key() = after;
-    groups_.insert(std::move(group));
-    renamed_[before] = after;
+    if (!groups_.contains(after)) rename(before, after);
   }
+}
+
+void Listeners::rename(const std::string& before, const std::string& after) {
+  log::notice("listener-renamed", {{"from", before}, {"to", after}});
+  auto group = groups_.extract(before);
+  for (size_t slot = 0; slot < group.mapped().sockets.size(); ++slot) {
+    // In this order: a socket that is kept already is not kept under a second name (measured).
+    store_.forget(slot_name(before, slot));
+    store_.keep(slot_name(after, slot), group.mapped().sockets[slot].get());
+  }
+  group.key() = after;
+  groups_.insert(std::move(group));
+  renamed_[before] = after;
 }
 
 Result<void> Listeners::adopt_unit_socket(sys::PassedFd passed, const config::Config& config) {
@@ -123,15 +119,17 @@ Result<void> Listeners::adopt_unit_socket(sys::PassedFd passed, const config::Co
                         "] or set FileDescriptorName= in the socket unit"};
   }
   const sys::SocketAddress address = TRY(sys::SocketAddress::of_socket(passed.fd.get()));
+  const auto kept = groups_.find(passed.name);
+  if (kept != groups_.end() && kept->second.adopted.empty() && !(kept->second.address == address)) {
+    // Of a unit that has moved since. The workers serve there on until they are replaced.
+    rename(passed.name, moved_key(passed.name, kept->second.address));
+  }
   Group& group = groups_[passed.name];
   const uint64_t cookie = sys::socket_cookie(passed.fd.get());
   for (uint32_t slot = 0; slot < group.sockets.size(); ++slot) {
     if (sys::socket_cookie(group.sockets[slot].get()) != cookie) continue;
     group.adopted.insert(slot);  // it was kept, too
     return {};
-  }
-  if (group.adopted.empty() && !group.sockets.empty() && !(group.address == address)) {
-    retire_moved(passed.name, group, address.text());  // kept from a unit that has moved since
   }
   if (group.sockets.empty()) {
     group.address = address;
@@ -143,17 +141,6 @@ Result<void> Listeners::adopt_unit_socket(sys::PassedFd passed, const config::Co
   group.adopted.insert(static_cast<uint32_t>(group.sockets.size()));
   add(passed.name, group, std::move(passed.fd));
   return {};
-}
-
-// Its workers serve at the old address on until they are replaced.
-void Listeners::retire_moved(const std::string& name, Group& group, const std::string& to) {
-  log::notice("listener-moved", {{"listener", name}, {"from", group.address.text()}, {"to", to}});
-  moved_.insert(name);
-  for (size_t slot = 0; slot < group.sockets.size(); ++slot) {
-    store_.forget(slot_name(name, slot));
-    if (!group.is_unix()) leftovers_.push_back(std::move(group.sockets[slot]));
-  }
-  group.sockets.clear();
 }
 
 }  // namespace sockherd::supervisor

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "daemon/bus/dictionary.h"
+#include "daemon/supervisor/event_ring.h"
 
 namespace sockherd::supervisor {
 
@@ -15,5 +16,9 @@ std::vector<bus::Dictionary> report_pools(const Supervisor& supervisor);
 // pool: "" = of all.
 std::vector<bus::Dictionary> report_workers(const Supervisor& supervisor, const std::string& pool);
 std::vector<bus::Dictionary> report_listeners(const Supervisor& supervisor);
+std::vector<bus::Dictionary> report_events(const std::vector<Event>& events);
+bus::Dictionary report_page(const EventRing::Page& page);
+// With all names of the event table.
+bus::Dictionary report_event_counts(const EventRing::Counts& counts);
 
 }  // namespace sockherd::supervisor

@@ -37,10 +37,45 @@ Refused refused(fleet::Refusal refusal, const fleet::Fleet& fleet, const std::st
   return {};
 }
 
+void log_asked(const std::string& what, const std::string& by) {
+  log::info("change-asked", {{"what", what}, {"by", by}});
+}
+
+std::optional<Refused> log_refused(const std::string& what, const std::string& by,
+                                   std::optional<Refused> refused) {
+  if (refused) {
+    log::notice("change-refused", {{"what", what}, {"by", by}, {"why", refused->why}});
+  }
+  return refused;
+}
+
 }  // namespace
 
+// --- who asks for what
+
 std::optional<Refused> Supervisor::scale(const std::string& pool, uint32_t workers,
-                                         uint32_t* before) {
+                                         const std::string& by, uint32_t* before) {
+  const std::string what = "scale " + pool + " " + std::to_string(workers);
+  log_asked(what, by);
+  return log_refused(what, by, begin_scale(pool, workers, before));
+}
+
+std::optional<Refused> Supervisor::reload(const std::string& by, Done done) {
+  log_asked("reload", by);
+  return log_refused("reload", by, begin_reload(std::move(done)));
+}
+
+std::optional<Refused> Supervisor::restart(const std::string& pool, std::optional<uint32_t> slot,
+                                           const std::string& by, Done done) {
+  std::string what = "restart " + pool;
+  if (slot) what += " " + std::to_string(*slot);
+  log_asked(what, by);
+  return log_refused(what, by,
+                     begin_restart({.pool = pool, .slot = slot}, what, std::move(done)));
+}
+
+std::optional<Refused> Supervisor::begin_scale(const std::string& pool, uint32_t workers,
+                                               uint32_t* before) {
   const fleet::Scale request{pool, workers};
   if (const auto no = fleet_.refusal(request); no != fleet::Refusal::None) {
     return refused(no, fleet_, pool);
@@ -60,19 +95,19 @@ std::optional<Refused> Supervisor::scale(const std::string& pool, uint32_t worke
   return std::nullopt;
 }
 
-std::optional<Refused> Supervisor::restart(const std::string& pool, std::optional<uint32_t> slot,
-                                           Done done) {
-  fleet::Restart request{.pool = pool, .slot = slot};
+std::optional<Refused> Supervisor::begin_restart(fleet::Restart request, std::string what,
+                                                 Done done) {
   if (const auto no = fleet_.refusal(request); no != fleet::Refusal::None) {
-    return refused(no, fleet_, pool);
+    return refused(no, fleet_, request.pool);
   }
   request.ticket = next_ticket_++;
-  tickets_[request.ticket] = {.since = monotonic_now(), .done = std::move(done)};
+  tickets_[request.ticket] = {
+      .what = std::move(what), .since = monotonic_now(), .done = std::move(done)};
   post(std::move(request));
   return std::nullopt;
 }
 
-std::optional<Refused> Supervisor::reload(Done done) {
+std::optional<Refused> Supervisor::begin_reload(Done done) {
   if (const auto no = fleet_.refusal(fleet::Reload{}); no != fleet::Refusal::None) {
     return refused(no, fleet_, "");
   }
@@ -80,7 +115,8 @@ std::optional<Refused> Supervisor::reload(Done done) {
   manager_.reloading(since);
   const uint32_t number = next_generation_++;
   LoadedGeneration loaded = load_generation(config_, number);
-  if (loaded.generation) {
+  const bool is_valid = loaded.generation.has_value();
+  if (is_valid) {
     fleet::Spec spec = fleet_spec(*loaded.generation);
     auto prepared = prepare(*loaded.generation, spec);
     auto admin = prepared.ok() ? admin_sockets(loaded.generation->config.admin)
@@ -91,6 +127,7 @@ std::optional<Refused> Supervisor::reload(Done done) {
                           .generation = number,
                           .admin_sockets = std::move(admin).value(),
                           .done = std::move(done)};
+      spec = hands_.with_keys(std::move(spec), loaded.generation->config);
       hands_.add_generation(std::move(*loaded.generation));
       post(fleet::Reload{ticket, std::move(spec)});
       return std::nullopt;
@@ -99,7 +136,10 @@ std::optional<Refused> Supervisor::reload(Done done) {
   }
   const double seconds = std::chrono::duration<double>(monotonic_now() - since).count();
   record_reload(false, seconds, loaded.faults);
-  done({.ok = false, .seconds = seconds, .reasons = loaded.faults});
+  done({.ok = false,
+        .seconds = seconds,
+        .reasons = loaded.faults,
+        .failure = is_valid ? bus::kFailedResources : bus::kFailedConfiguration});
   return std::nullopt;
 }
 
@@ -116,9 +156,15 @@ void Supervisor::on_conclude(const fleet::Conclude& end) {
   } else {
     log::info(
         end.ok ? "restart-done" : "restart-failed",
-        {{"seconds", std::to_string(seconds)}, {"reason", reasons.empty() ? "" : reasons[0]}});
+        {{"what", ticket.what},
+         {"seconds", std::to_string(seconds)},
+         {"reason", reasons.empty() ? "" : reasons[0]}});
   }
-  ticket.done({.ok = end.ok, .seconds = seconds, .reasons = std::move(reasons)});
+  const char* why = fleet_.is_stopping() ? bus::kFailedStopping : bus::kFailedWorkers;
+  ticket.done({.ok = end.ok,
+               .seconds = seconds,
+               .reasons = std::move(reasons),
+               .failure = end.ok ? "" : why});
 }
 
 void Supervisor::adopt_generation(uint32_t number, std::vector<AdminSocket> admin_sockets) {
@@ -151,7 +197,11 @@ void Supervisor::record_reload(bool ok, double seconds, const std::vector<std::s
   reloads_.last_seconds = seconds;
   reloads_.last_reasons = reasons;
   if (ok) reloads_.last_success_time = unix_now();
-  for (const std::string& reason : reasons) log::error("reload-failed", {{"reason", reason}});
+  if (!ok) {
+    log::error("reload-failed", {{"reason", reasons.empty() ? "" : reasons[0]},
+                                 {"reasons", reasons.size()}});
+  }
+  for (size_t i = 1; i < reasons.size(); ++i) log::error("reload-fault", {{"reason", reasons[i]}});
   if (ok) {
     log::info("reloaded",
               {{"generation", hands_.current().number}, {"seconds", std::to_string(seconds)}});

@@ -153,7 +153,9 @@ void Hands::sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers) {
   listeners_.look_after_balance(current().config);
   std::set<std::pair<std::string, uint32_t>> attended;
   std::set<std::string> used;
-  for (const config::Listener& listener : current().config.listeners) used.insert(listener.name);
+  for (const config::Listener& listener : current().config.listeners) {
+    used.insert(listeners_.key_of(listener));
+  }
   for (const auto& [id, worker] : workers) {
     if (worker.phase == fleet::Phase::Draining) continue;  // it has let go of its listeners
     for (const std::string& name : worker.listeners) {

@@ -174,6 +174,11 @@ std::string text_of(const SavedState& state) {
                   {"log_warnings", state.log_warnings},
                   {"log_errors", state.log_errors},
                   {"admin_restarts", state.admin_restarts},
+                  {"starts", state.starts},
+                  {"store_failures", state.store_failures},
+                  {"save_failures", state.save_failures},
+                  {"next_event", state.next_event},
+                  {"events", state.events},
                   {"pools", std::move(pools)},
                   {"workers", std::move(workers)}};
   // What a program wrote to its status may hold any bytes.
@@ -191,7 +196,14 @@ SavedState state_from(const Json& json) {
                                .last_success_time = real(json, "last_reload_time")},
                    .log_warnings = number(json, "log_warnings"),
                    .log_errors = number(json, "log_errors"),
-                   .admin_restarts = number(json, "admin_restarts")};
+                   .admin_restarts = number(json, "admin_restarts"),
+                   .starts = number(json, "starts"),
+                   .store_failures = number(json, "store_failures"),
+                   .save_failures = number(json, "save_failures"),
+                   .next_event = number(json, "next_event", 1)};
+  for (const auto& [name, count] : member(json, "events").items()) {
+    if (count.is_number_unsigned()) state.events[name] = count.get<uint64_t>();
+  }
   state.past.next_id = std::max<uint64_t>(number(json, "next_worker"), 1);
   for (const auto& [name, pool] : member(json, "pools").items()) {
     if (pool.is_object()) state.past.pools[name] = pool_from(pool);

@@ -13,6 +13,7 @@
 
 #include "daemon/base/result.h"
 #include "daemon/fleet/past.h"
+#include "daemon/supervisor/event_ring.h"
 
 namespace sockherd::supervisor {
 
@@ -38,6 +39,11 @@ struct SavedState {
   uint64_t log_warnings = 0;
   uint64_t log_errors = 0;
   uint64_t admin_restarts = 0;
+  uint64_t starts = 0;  // of the supervisor
+  uint64_t store_failures = 0;
+  uint64_t save_failures = 0;
+  uint64_t next_event = 1;
+  EventRing::Counts events;
   fleet::Past past;
   std::map<fleet::WorkerId, Place> places;
 };

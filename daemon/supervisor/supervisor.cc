@@ -110,13 +110,21 @@ Supervisor::Supervisor(sd_event* loop, Setup setup, WorkerSetup workers, std::st
       started_time_(unix_now()),
       fleet_(static_cast<uint32_t>(::getpid())),
       hands_(loop, std::move(workers), [this](fleet::Event event) { post(std::move(event)); }),
-      state_file_(runtime_directory_ + "/state") {}
+      state_file_(runtime_directory_ + "/state") {
+  log::set_observer([this](auto level, auto name, auto facts) {
+    if (auto event = event_of_line(level, name, facts, unix_now())) history_.add(std::move(*event));
+  });
+}
 
-Supervisor::~Supervisor() = default;
+Supervisor::~Supervisor() {
+  log::set_observer(nullptr);
+}
 
 StartResult<void> Supervisor::start(Inheritance inheritance, Generation first,
                                     std::vector<std::string> faults) {
   SavedState state = load_state();
+  history_.resume(state.next_event, state.events);
+  first_own_worker_ = state.past.next_id;
   first.number = std::max(state.next_generation, 1U);
   next_generation_ = first.number + 1;
   fleet::Spec spec = fleet_spec(first);
@@ -133,8 +141,9 @@ StartResult<void> Supervisor::start(Inheritance inheritance, Generation first,
     pool.workers = std::max(pool.workers, std::min(before, pool.max_workers));
   }
   if (auto prepared = prepare(first, largest); !prepared) return start_error(prepared.error());
-  state.past.is_stale = state.is_handover || state.version != kVersion ||
-                        state.configuration != first.hash || !hands_.listeners().moved().empty();
+  spec = hands_.with_keys(std::move(spec), first.config);
+  state.past.is_stale =
+      state.is_handover || state.version != kVersion || state.configuration != first.hash;
   hands_.add_generation(std::move(first));
   hands_.set_current(next_generation_ - 1);
   auto timer = Watch::timer(loop_, [this] { post(fleet::Tick{}); });
@@ -188,12 +197,19 @@ void Supervisor::take_over(Inheritance inheritance, SavedState state, const flee
       const auto renamed = hands_.listeners().renamed().find(name);
       if (renamed != hands_.listeners().renamed().end()) name = renamed->second;
     }
-    std::erase_if(survivor.listeners, [this](const std::string& name) {
-      return hands_.listeners().moved().contains(name);
-    });
+    // A unit may have moved, though the configuration is the same.
+    for (const fleet::PoolSpec& pool : spec.pools) {
+      const bool is_ours = pool.name == survivor.pool;
+      if (is_ours && pool.listeners != survivor.listeners) state.past.is_stale = true;
+    }
   }
   hands_.adopt(inheritance, state);
-  before_us_ = {state.log_warnings, state.log_errors, state.admin_restarts};
+  before_us_ = {.warnings = state.log_warnings,
+                .errors = state.log_errors,
+                .admin_restarts = state.admin_restarts,
+                .starts = state.starts,
+                .store_failures = state.store_failures,
+                .save_failures = state.save_failures};
   reloads_.total = state.reloads.total;
   reloads_.failures = state.reloads.failures;
   reloads_.last_success_time = state.reloads.last_success_time;
@@ -208,7 +224,11 @@ Supervisor::Totals Supervisor::totals() const {
   const uint64_t admin_restarts = admin_ ? admin_->restarts() : 0;
   return {.warnings = before_us_.warnings + log::count(log::Level::Warning),
           .errors = before_us_.errors + log::count(log::Level::Error),
-          .admin_restarts = before_us_.admin_restarts + admin_restarts};
+          .admin_restarts = before_us_.admin_restarts + admin_restarts,
+          .starts = before_us_.starts + 1,
+          .store_failures = before_us_.store_failures + hands_.store_failures(),
+          .save_failures = before_us_.save_failures + save_failures_,
+          .next_event = history_.next()};
 }
 
 void Supervisor::save_state() {
@@ -225,6 +245,11 @@ void Supervisor::save_state() {
                    .log_warnings = saved_totals_.warnings,
                    .log_errors = saved_totals_.errors,
                    .admin_restarts = saved_totals_.admin_restarts,
+                   .starts = saved_totals_.starts,
+                   .store_failures = saved_totals_.store_failures,
+                   .save_failures = saved_totals_.save_failures,
+                   .next_event = saved_totals_.next_event,
+                   .events = history_.counts(),
                    .past = fleet_.past()};
   for (const auto& [id, worker] : hands_.running()) {
     state.places[id] = {.pid = worker.process->pid(),
@@ -232,10 +257,25 @@ void Supervisor::save_state() {
                         .is_builtin = worker.is_builtin};
   }
   const auto saved = state_file_.save(state);
+  save_failures_ += saved.ok() ? 0 : 1;
   if (!saved && !std::exchange(has_save_failed_, true)) {
     log::error("state-not-saved", {{"error", saved.error().what}});
   }
   if (saved.ok()) has_save_failed_ = false;
+}
+
+void Supervisor::save_if_changed() {
+  if (!has_finished_ && (has_unsaved_ || totals() != saved_totals_)) save_state();
+}
+
+EventRing::Page Supervisor::read_events(uint64_t since, size_t limit) {
+  save_if_changed();
+  return history_.read(since, limit);
+}
+
+const EventRing::Counts& Supervisor::count_events() {
+  save_if_changed();
+  return history_.counts();
 }
 
 int Supervisor::run() {
@@ -285,6 +325,21 @@ void Supervisor::carry_out(const fleet::Action& action) {
           if constexpr (requires { hands_.carry_out(a); }) hands_.carry_out(a);
         },
         action);
+    note(action);
+  }
+}
+
+// What the fleet itself does not tell of: it has asked for it.
+void Supervisor::note(const fleet::Action& action) const {
+  const auto log = [this](const char* name, fleet::WorkerId id) {
+    const WorkerProcess* process = hands_.process(id);
+    const fleet::Worker* worker = fleet_.find_worker(id);
+    if (process != nullptr && worker != nullptr) log_worker(name, *worker, process->pid());
+  };
+  if (const auto* spawn = std::get_if<fleet::Spawn>(&action)) log("worker-started", spawn->id);
+  if (const auto* drain = std::get_if<fleet::Drain>(&action)) log("worker-draining", drain->id);
+  if (const auto* back = std::get_if<fleet::TakeBack>(&action)) {
+    log::debug("slot-returned", {{"pool", back->pool}, {"slot", back->slot}});
   }
 }
 
@@ -327,6 +382,7 @@ void Supervisor::finish() {
   has_finished_ = true;
   const ExitStatus status = start_failure_.empty() ? ExitStatus::Ok : ExitStatus::Failure;
   log::info("stopped", {{"status", static_cast<int>(status)}});
+  save_state();
   ::sd_event_exit(loop_, static_cast<int>(status));
 }
 
@@ -359,8 +415,7 @@ Result<void> Supervisor::watch_signals() {
   TRY(watch(SIGTERM, [this] { on_stop_signal(); }));
   TRY(watch(SIGINT, [this] { fleet_.is_stopping() ? on_stop_signal() : begin_stop(); }));
   TRY(watch(SIGHUP, [this] {
-    if (auto no = reload([](const bus::Outcome&) {}))
-      log::warn("reload-refused", {{"why", no->why}});
+    [[maybe_unused]] const auto refused = reload("SIGHUP", [](const bus::Outcome&) {});
   }));
   TRY(watch(SIGTTIN, [this] { scale_by(1); }));
   TRY(watch(SIGTTOU, [this] { scale_by(-1); }));
@@ -387,8 +442,8 @@ void Supervisor::on_stop_signal() {
 void Supervisor::hand_over() {
   if (fleet_.is_stopping() || has_finished_) return;
   has_handed_over_ = has_finished_ = true;
-  save_state();
   log::info("handing-over", {{"workers", fleet_.workers().size()}});
+  save_state();
   ::sd_event_exit(loop_, static_cast<int>(ExitStatus::Ok));
 }
 
@@ -412,15 +467,16 @@ void Supervisor::begin_stop() {
 // It restarts us when we stand still, and also when we run but our workers do not: with a service
 // that does not serve, a supervisor in good health is of no use.
 void Supervisor::on_look(const Monitor::Progress& progress) {
-  if (totals() != saved_totals_ && !has_finished_) save_state();
+  save_if_changed();
   const auto share = static_cast<uint64_t>(hands_.current().config.daemon.watchdog_share);
   const bool is_judged = fleet_.has_started() && !fleet_.is_stopping();
   const bool is_alive = !is_judged || uint64_t{progress.serving} * 100 >= share * progress.wanted;
   if (is_alive) manager_.ping(monotonic_now());
   if (is_alive == !is_watchdog_withheld_) return;
   is_watchdog_withheld_ = !is_alive;
-  if (is_alive) return;
-  log::error("watchdog-withheld", {{"serving", progress.serving}, {"wanted", progress.wanted}});
+  log::write(is_alive ? log::Level::Notice : log::Level::Error,
+             is_alive ? "watchdog-resumed" : "watchdog-withheld",
+             {{"serving", progress.serving}, {"wanted", progress.wanted}});
 }
 
 // The first pool of the file: what people with one pool mean, and those with more have sockherdctl.
@@ -428,9 +484,9 @@ void Supervisor::scale_by(int step) {
   const std::string pool = hands_.current().config.pools.front().name;
   const auto workers = static_cast<int64_t>(fleet_.pools().at(pool).desired) + step;
   uint32_t before = 0;
-  if (auto no = scale(pool, static_cast<uint32_t>(std::max<int64_t>(workers, 0)), &before)) {
-    log::warn("scale-refused", {{"pool", pool}, {"why", no->why}});
-  }
+  [[maybe_unused]] const auto refused =
+      scale(pool, static_cast<uint32_t>(std::max<int64_t>(workers, 0)),
+            step > 0 ? "SIGTTIN" : "SIGTTOU", &before);
 }
 
 // --- the admin process

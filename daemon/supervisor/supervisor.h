@@ -20,6 +20,7 @@
 #include "daemon/bus/dictionary.h"
 #include "daemon/fleet/fleet.h"
 #include "daemon/supervisor/admin_process.h"
+#include "daemon/supervisor/event_ring.h"
 #include "daemon/supervisor/exit_status.h"
 #include "daemon/supervisor/hands.h"
 #include "daemon/supervisor/monitor.h"
@@ -63,10 +64,17 @@ class Supervisor {
 
   // --- requests, from the control interface and from signals
   // ----------------------------------------
+  // by: who asks, for the log.
   using Done = std::function<void(const bus::Outcome&)>;
-  std::optional<Refused> scale(const std::string& pool, uint32_t workers, uint32_t* before);
-  std::optional<Refused> reload(Done done);
-  std::optional<Refused> restart(const std::string& pool, std::optional<uint32_t> slot, Done done);
+  std::optional<Refused> scale(const std::string& pool, uint32_t workers, const std::string& by,
+                               uint32_t* before);
+  std::optional<Refused> reload(const std::string& by, Done done);
+  std::optional<Refused> restart(const std::string& pool, std::optional<uint32_t> slot,
+                                 const std::string& by, Done done);
+
+  // What has happened. No number and no count is told to anybody that a successor would not know.
+  EventRing::Page read_events(uint64_t since, size_t limit);
+  const EventRing::Counts& count_events();
 
   // --- for report.cc
   // --------------------------------------------------------------------------------
@@ -83,6 +91,10 @@ class Supervisor {
     uint64_t warnings = 0;
     uint64_t errors = 0;
     uint64_t admin_restarts = 0;
+    uint64_t starts = 0;  // of the supervisor
+    uint64_t store_failures = 0;
+    uint64_t save_failures = 0;
+    uint64_t next_event = 0;
     bool operator==(const Totals&) const = default;
   };
   Totals totals() const;
@@ -91,6 +103,10 @@ class Supervisor {
   const ReloadRecord& reloads() const { return reloads_; }
   const AdminProcess* admin() const { return admin_.get(); }
   bool is_lame() const { return is_lame_; }  // about to stop
+  bool is_watchdog_withheld() const { return is_watchdog_withheld_; }
+  const EventRing& history() const { return history_; }
+  // Whether a predecessor has started it.
+  bool is_adopted(fleet::WorkerId id) const { return id < first_own_worker_; }
   const std::string& config_file() const { return config_.file; }
   Instant started_at() const { return started_at_; }
   double started_time() const { return started_time_; }
@@ -108,6 +124,7 @@ class Supervisor {
   void post(fleet::Event event);
   void process_events();
   void carry_out(const fleet::Action& action);
+  void note(const fleet::Action& action) const;
   void on_conclude(const fleet::Conclude& end);
   void on_started_up();
   void on_start_failed(const std::string& reason);
@@ -117,6 +134,7 @@ class Supervisor {
 
   SavedState load_state() const;
   void save_state();
+  void save_if_changed();
   void take_over(Inheritance inheritance, SavedState state, const fleet::Spec& spec);
   void on_look(const Monitor::Progress& progress);
 
@@ -124,6 +142,10 @@ class Supervisor {
   void hand_over();
   void begin_stop();
   void scale_by(int step);
+
+  std::optional<Refused> begin_scale(const std::string& pool, uint32_t workers, uint32_t* before);
+  std::optional<Refused> begin_reload(Done done);
+  std::optional<Refused> begin_restart(fleet::Restart request, std::string what, Done done);
 
   Result<void> prepare(const Generation& generation, const fleet::Spec& spec);
   static Result<void> check_capacity(const config::Config& config, const fleet::Spec& spec);
@@ -133,6 +155,7 @@ class Supervisor {
   std::string status_text() const;
 
   struct Ticket {
+    std::string what;  // of a restart
     Instant since;
     std::optional<uint32_t> generation;      // of a reload
     std::vector<AdminSocket> admin_sockets;  // of a reload, taken into use when it succeeds
@@ -163,6 +186,9 @@ class Supervisor {
   uint64_t next_ticket_ = 1;
   uint32_t next_generation_ = 1;
   ReloadRecord reloads_;
+  EventRing history_;
+  fleet::WorkerId first_own_worker_ = 1;
+  uint64_t save_failures_ = 0;
   Totals before_us_;
   Totals saved_totals_;
   std::string start_failure_;  // "" = none
