@@ -81,9 +81,8 @@ void Fleet::adopt(const Survivor& survivor, bool is_stale) {
 Past Fleet::past() const {
   Past past{.next_id = next_id_};
   for (const auto& [name, pool] : pools_) {
-    if (pool.provisional) continue;
     PastPool& kept = past.pools[name];
-    kept = {.desired = pool.removed ? 0 : pool.desired,
+    kept = {.desired = pool.removed || pool.provisional ? 0 : pool.desired,
             .spec_workers = pool.spec.workers,
             .drain_timeout = pool.spec.drain_timeout,
             .starts = pool.starts,

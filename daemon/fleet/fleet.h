@@ -50,6 +50,9 @@ class Fleet {
   const std::map<WorkerId, Worker>& workers() const { return workers_; }
   const Worker* find_worker(WorkerId id) const;
   bool is_rolling() const { return rollout_.has_value(); }
+  std::optional<RolloutKind> rollout() const {
+    return rollout_ ? std::optional(rollout_->kind) : std::nullopt;
+  }
   bool is_stopping() const { return stopping_; }
   bool has_started() const { return started_up_; }
 

@@ -252,6 +252,11 @@ void Fleet::finish_rollout() {
 }
 
 void Fleet::commit_reload(const Spec& all) {
+  // Those who leave may be wanted again: as what they are, until they are replaced.
+  for (auto& [id, worker] : workers_) {
+    worker.stale = worker.stale || worker.generation != all.generation;
+  }
+  upgrade_failed_ = false;
   for (auto& [name, pool] : pools_) {
     const auto spec = std::find_if(all.pools.begin(), all.pools.end(),
                                    [&n = name](const PoolSpec& s) { return s.name == n; });
@@ -301,6 +306,9 @@ void Fleet::fail_rollout(const std::string& reason) {
   }
   switch (failed.kind) {
     case RolloutKind::Reload:
+      for (auto& [id, worker] : workers_) {
+        worker.stale = worker.stale || worker.generation == failed.spec->generation;
+      }
       return roll_back(std::move(failed), reason);
     case RolloutKind::Restart:
       return conclude(failed.ticket, false, {reason});
@@ -309,6 +317,7 @@ void Fleet::fail_rollout(const std::string& reason) {
       actions_.push_back(Happened{.what = What::UpgradeFailed, .detail = reason});
       return;
     case RolloutKind::RollBack:
+      upgrade_failed_ = true;  // what is left is not tried for ever
       return conclude(failed.ticket, false, {failed.failure, "roll-back: " + reason});
   }
 }

@@ -106,15 +106,15 @@ void Fleet::steer(Pool& pool) {
 }
 
 void Fleet::update_served(Pool& pool) {
+  const bool is_ending = stopping_ || pool.removed;
   std::vector<Served> served;
-  for (uint32_t i = 0; i < pool.slots.size(); ++i) {
+  for (uint32_t i = 0; i < pool.slots.size() && !is_ending; ++i) {
     const Slot& slot = pool.slots[i];
     if (is_ready(slot) && !workers_.at(*slot.current).leaving) served.push_back({i, *slot.current});
   }
   for (const Served& one : served) pool.slots[one.slot].dirty = true;
   // With nobody left the kernel goes on spreading over the sockets as before, and the connections
   // wait there for the next worker; only at the end of the pool they are sent to what outlives it.
-  const bool is_ending = stopping_ || pool.removed;
   if (served == pool.served || (served.empty() && !is_ending)) return;
   pool.served = served;
   actions_.push_back(Serve{pool.spec.name, std::move(served)});
@@ -134,7 +134,7 @@ void Fleet::ask_for_quiet() {
 // vacant.
 void Fleet::dismiss(Pool& pool, uint32_t index) {
   Slot& slot = pool.slots[index];
-  if (slot.incoming) return;  // a rollout decides first
+  if (slot.incoming || slot.replacing) return;  // a rollout decides first
   const Worker* owner = slot.current ? &workers_.at(*slot.current) : nullptr;
   const bool is_leaving = owner != nullptr && owner->leaving;
   if (is_leaving && !owner->quiet) return;
@@ -157,12 +157,12 @@ void Fleet::drain_replaced() {
 // What waits in a slot whose worker is gone is accepted by a sibling at once, and not after a
 // backoff.
 void Fleet::lend(Pool& pool) {
-  if (!pool.spec.can_lend) return;
+  const bool can_lend = pool.spec.can_lend && !stopping_ && !pool.removed;
   for (uint32_t i = 0; i < pool.slots.size(); ++i) {
     Slot& slot = pool.slots[i];
     const bool has_worker =
         is_ready(slot) || (slot.incoming && workers_.at(*slot.incoming).phase == Phase::Ready);
-    const bool needs_one = slot.dirty && !has_worker && !stopping_ && !pool.removed;
+    const bool needs_one = can_lend && slot.dirty && !has_worker;
     const Worker* lender = slot.lent_to ? find_worker(*slot.lent_to) : nullptr;
     if (lender == nullptr || lender->phase != Phase::Ready) slot.lent_to.reset();
     if (slot.lent_to && !needs_one) {

@@ -44,7 +44,7 @@ struct Worker {
   bool hung = false;
   bool forced_out = false;
   bool worn = false;
-  bool stale = false;  // adopted, and to be replaced
+  bool stale = false;  // adopted, or of a generation that is not in force, and to be replaced
 };
 
 struct Slot {

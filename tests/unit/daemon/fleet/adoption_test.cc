@@ -139,6 +139,18 @@ TEST(Adoption, APoolThatIsConfiguredNoMoreDrainsInItsOwnTime) {
   EXPECT_EQ(herd.started_up, 1);
 }
 
+// They would have been killed at once: nobody knew how long they may drain.
+TEST(Adoption, WorkersOfAPoolThatAReloadWasAboutToAddHaveTimeToDrain) {
+  Herd herd;
+  herd.serve(pool_spec("web", 1));
+  herd.on(Reload{1, {.generation = 2, .pools = {pool_spec("web", 1), pool_spec("api", 1)}}});
+  const WorkerId young = herd.incoming(0, "api");
+  herd.succeed(spec_of(1, 3));
+  herd.quiet_all();
+  herd.live_through(seconds(19));
+  EXPECT_FALSE(herd.processes.at(young).killed);
+}
+
 TEST(Adoption, ASlotBeyondTheWantedOnesLeaves) {
   Herd herd = adopting(spec_of(1), past_of({survivor(7, 0), survivor(8, 1)}, 2));
   EXPECT_THAT(herd.served(), ElementsAre(0));

@@ -168,6 +168,7 @@ class Invariants {
     if (was == nullptr || was->phase != Phase::Ready) return;
     const Slot& old_slot = before.pools().at(was->pool).slots.at(was->slot);
     if (old_slot.incoming == id) return;  // taken back; whoever served before serves on
+    if (!old_slot.dirty) return;          // never served
     const auto asked = hands.quiet_asked.find(id);
     const bool is_quiet =
         hands.quiet_said.contains(id) ||
@@ -241,7 +242,7 @@ class Invariants {
       if (!is_wanted(pool)) continue;
       for (uint32_t i = 0; i < pool.slots.size() && i < pool.desired; ++i) {
         const auto& id = pool.slots[i].current;
-        if (!id || adopted_.contains(*id)) continue;
+        if (!id || adopted_.contains(*id) || fleet.workers().at(*id).stale) continue;
         EXPECT_EQ(fleet.workers().at(*id).generation, pool.generation)
             << "slot " << i << " of " << name << " has a worker of another generation";
       }

@@ -390,6 +390,55 @@ TEST(Rollout, AWayBackThatFailsSaysBoth) {
   EXPECT_THAT(herd.served(), ElementsAre(0, 1)) << "whoever serves, serves on";
 }
 
+TEST(Rollout, AWorkerOfAnotherGenerationThatIsWantedAgainIsReplaced) {
+  Herd herd;
+  herd.serve(pool_spec("web", 3));
+  herd.reload(pool_spec("web", 1));
+  herd.all_ready();
+  ASSERT_THAT(herd.generations(), ElementsAre(2, 1, 1)) << "two leave";
+  herd.on(Scale{"web", 2});
+  EXPECT_THAT(herd.served(), ElementsAre(0, 1)) << "it serves as long as it takes";
+  herd.settle();
+  EXPECT_THAT(herd.generations(), ElementsAre(2, 2, 0));
+}
+
+TEST(Rollout, AWorkerOfAFailedReloadThatIsWantedAgainIsReplaced) {
+  Herd herd;
+  herd.serve(pool_spec("web", 1));
+  herd.reload(rolling(4, 3));
+  for (uint32_t i = 0; i < 3; ++i) herd.on(WorkerReady{herd.incoming(i)});
+  herd.exit(herd.incoming(3), ExitKind::Status, 1);
+  herd.all_ready();
+  ASSERT_THAT(herd.generations(), ElementsAre(1, 2, 2, 0));
+  herd.on(Scale{"web", 2});
+  herd.settle();
+  EXPECT_THAT(herd.generations(), ElementsAre(1, 1, 0, 0));
+}
+
+// A slot on its way out got a last worker for its queue, for whose end the rollout waited for ever.
+TEST(Rollout, ASlotThatALaterReloadWantsAgainIsLeftToTheReload) {
+  Herd herd;
+  herd.serve(pool_spec("web", 2));
+  herd.on(Scale{"web", 1});
+  herd.reload(rolling(2, 0, 0, 2));
+  herd.settle();
+  EXPECT_FALSE(herd.fleet.is_rolling());
+}
+
+TEST(Rollout, ANewPoolOfAFailedReloadIsNeverServed) {
+  Herd herd;
+  herd.serve(pool_spec("web", 1));
+  PoolSpec api = pool_spec("api", 2);
+  api.batch = 1;
+  herd.on(Reload{1, {.generation = 2, .pools = {pool_spec("web", 1), api}}});
+  herd.on(WorkerReady{herd.incoming(0)});
+  herd.on(WorkerReady{herd.incoming(0, "api")});
+  herd.exit(herd.incoming(1, "api"), ExitKind::Status, 1);
+  EXPECT_FALSE(herd.steered.contains("api"));
+  herd.settle();
+  EXPECT_FALSE(herd.fleet.pools().contains("api"));
+}
+
 // --- restarts
 
 TEST(Rollout, ARestartTakesItsBatchFromTheOptions) {
