@@ -104,6 +104,12 @@ class Hands {
   Statistics& statistics() { return statistics_; }
 
  private:
+  // Remembers the listeners: new connections still come there when the worker is gone.
+  struct ServedSlot {
+    uint32_t slot = 0;
+    fleet::WorkerId worker = 0;
+    std::vector<std::string> listeners;
+  };
   // Workers that were steered away from together, and are quiet together: the kernel is asked once
   // for all of them (0.5 ms each time on a machine with 24 GB).
   struct Leaving {
@@ -150,9 +156,9 @@ class Hands {
   uint32_t current_ = 0;
   std::map<fleet::WorkerId, Running> running_;
   std::vector<fleet::WorkerId> unreleased_;
-  std::map<std::string, std::vector<fleet::Served>> served_;  // by pool
-  std::set<std::string> had_servers_;                         // listeners
-  uint64_t steers_ = 0;                                       // Serve actions so far
+  std::map<std::string, std::vector<ServedSlot>> served_;  // by pool
+  std::set<std::string> had_servers_;                      // listeners
+  uint64_t steers_ = 0;                                    // Serve actions so far
   uint64_t next_watch_ = 0;
   std::map<uint64_t, Leaving> quiet_;
   std::map<uint64_t, Retiring> retiring_;

@@ -17,7 +17,13 @@ constexpr char kLeftover[] = "leftover";  // what a socket without a listener is
 
 void Hands::carry_out(const fleet::Serve& action) {
   ++steers_;
-  served_[action.pool] = action.slots;
+  std::vector<ServedSlot> served;
+  for (const fleet::Served& one : action.slots) {
+    const auto worker = running_.find(one.worker);
+    if (worker == running_.end()) continue;
+    served.push_back({one.slot, one.worker, worker->second.listeners});
+  }
+  served_[action.pool] = std::move(served);
   steer();
 }
 
@@ -26,10 +32,8 @@ void Hands::carry_out(const fleet::Serve& action) {
 void Hands::steer() {
   std::map<std::string, std::set<uint32_t>> members;
   for (const auto& [pool, slots] : served_) {
-    for (const fleet::Served& one : slots) {
-      const auto worker = running_.find(one.worker);
-      if (worker == running_.end()) continue;
-      for (const std::string& name : worker->second.listeners) members[name].insert(one.slot);
+    for (const ServedSlot& one : slots) {
+      for (const std::string& name : one.listeners) members[name].insert(one.slot);
     }
   }
   for (const auto& [name, group] : listeners_.groups()) {
@@ -211,7 +215,7 @@ void Hands::sweep_group(const std::string& name, const Listeners::Group& group,
 std::optional<fleet::WorkerId> Hands::find_helper(const std::string& listener) const {
   std::optional<fleet::WorkerId> any;
   for (const auto& [pool, slots] : served_) {
-    for (const fleet::Served& one : slots) {
+    for (const ServedSlot& one : slots) {
       const auto worker = running_.find(one.worker);
       if (worker == running_.end() || worker->second.process->control_fd() < 0) continue;
       any = one.worker;

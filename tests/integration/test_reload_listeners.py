@@ -129,6 +129,24 @@ class Listeners(Sockets):
             load.after(200)
         self.assert_nothing_lost(load.stop(), daemon)
 
+    def test_a_pool_in_backoff_keeps_its_listener(self):
+        """A change in another pool parked it, as if it had been removed."""
+        port, other = self.free_port(), self.free_port()
+        config = (f'[listener.web]\naddress = "127.0.0.1:{port}"\n'
+                  f'[listener.api]\naddress = "127.0.0.1:{other}"\n' +
+                  pool("web", ["web"], 1, 'restart_delay = "2s"') + pool("api", ["api"], 1))
+        daemon = self.ready(config, sockets={})
+        for _ in range(2):  # the first end costs no wait
+            victim = daemon.wait_workers(1, "web")[0]["pid"]
+            os.kill(victim, signal.SIGKILL)
+            until(lambda dead=victim: dead not in [w["pid"] for w in daemon.workers("web")], "its end")
+        self.assertEqual(daemon.workers("web")[0]["state"], "backoff", daemon.log())
+        self.assertEqual(daemon.scale(3, "api").status, 200)
+        daemon.wait_workers(3, "api")
+        answer = daemon.admin("GET", "/v1/listeners").json()
+        self.assertTrue(all(one["served"] for one in answer["listeners"]), answer)
+        self.assertEqual(request(f"127.0.0.1:{port}", "GET", "/plaintext").status, 200)
+
     def test_an_adopted_listener_goes_and_comes_back(self):
         """Nobody can ask systemd for its socket again."""
         both = listeners("web", "api") + pool("web", ["web"], 1) + pool("api", ["api"], 1)
