@@ -46,12 +46,17 @@ def check_prefix(build_dir):
                              f"cmake -DCMAKE_INSTALL_PREFIX=/usr {build_dir}, and build it")
 
 
-def install_build(tree, build_dir):
-    """`cmake --install` of a build into the tree, as a package would do it, and its user."""
+def install_files(root, build_dir):
+    """`cmake --install` of a build below a folder."""
     check_prefix(build_dir)
     subprocess.run(["cmake", "--install", str(build_dir)],
-                   env={"DESTDIR": str(tree), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+                   env={"DESTDIR": str(root), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
                    check=True, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def install_build(tree, build_dir):
+    """A build in the tree, as a package would put it there, and its user."""
+    install_files(tree, build_dir)
     result = run_in(tree, ["systemd-sysusers"], check=False)
     if result.returncode != 0:
         raise ContainerError(f"systemd-sysusers: {result.stderr}")
@@ -94,6 +99,8 @@ def boot(tree):
     with console.open("wb") as out:
         process = subprocess.Popen(
             ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network",
+             # What the service's unit asks for beyond what a container has: eBPF.
+             "--capability=CAP_BPF", "--system-call-filter=bpf",
              "--console=pipe", "--boot", "-D", str(tree), "systemd.unit=multi-user.target",
              "systemd.show_status=no"],
             stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)

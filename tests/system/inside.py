@@ -1,4 +1,4 @@
-"""What issue 2 asks of the installed service on real systemd. Runs in the container, as root."""
+"""The installed service on real systemd. Runs in the container, as root."""
 import os
 import pathlib
 import pwd
@@ -9,56 +9,15 @@ import tempfile
 import unittest
 
 from tests.support import processes
-from tests.support.hammer import Hammer
 from tests.support.http import connect, request
 from tests.support.wait import until
 from tests.system import service
-from tests.system.service import (ADMIN_SOCKET, CONFIG, SERVICE, SOCKET, admin, journal, main_pid,
-                                  scale, show, systemctl, wait_workers, web_address, worker_pids)
+from tests.system.case import SystemCase
+from tests.system.service import (ADMIN_SOCKET, CONFIG, SERVICE, SOCKET, admin, configure, journal,
+                                  main_pid, scale, show, systemctl, wait_workers, web_address,
+                                  worker_pids)
 
-CONFIGURATION = """\
-[listener.web]
-
-[pool.web]
-listeners = ["web"]
-workers = {workers}
-routes = [{{ path = "/", module = "demo" }}{routes}]
-"""
 LOST_WITH_A_PROCESS = ("reset", "eof", "short_answer")
-
-
-def configure(workers=2, routes=""):
-    """Writes the configuration file."""
-    CONFIG.parent.mkdir(exist_ok=True)
-    CONFIG.write_text(CONFIGURATION.format(workers=workers, routes=routes))
-
-
-class SystemCase(unittest.TestCase):
-    """Each test begins with listening sockets and a service that is down."""
-
-    def setUp(self):
-        systemctl("stop", SERVICE, SOCKET, ADMIN_SOCKET, check=False)
-        systemctl("reset-failed", check=False)
-        configure()
-        systemctl("start", SOCKET, ADMIN_SOCKET)
-
-    def start(self, workers=2):
-        """The service, serving."""
-        configure(workers)
-        systemctl("start", SERVICE)
-        wait_workers(workers)
-
-    def load(self, **options):
-        """A hammer that is ended with the test."""
-        load = Hammer(web_address(), **{"path": "/whoami", "short": 12, **options})
-        self.addCleanup(load.__exit__)
-        load.after(200)
-        return load
-
-    def assert_nothing_lost(self, report):
-        """Not one."""
-        self.assertEqual((report.lost, report["slow"]), (0, 0), f"{report.summary()}\n{journal()}")
-        self.assertGreater(report["ok"], 0)
 
 
 class Activation(SystemCase):
@@ -157,7 +116,7 @@ class UnderLoad(SystemCase):
         load = self.load()
         CONFIG.write_text(CONFIG.read_text().replace("workers = 2", "wokers = 2"))
         self.assertNotEqual(systemctl("reload", SERVICE, check=False).returncode, 0)
-        self.assertRegex(journal(), r"sockherd\.toml:5:1: .*wokers.*workers")
+        self.assertRegex(journal(), r"sockherd\.toml:6:1: .*wokers.*workers")
         load.after(300)
         self.assertEqual((worker_pids(), main_pid()), (before, main))
         self.assertEqual(show("ActiveState"), "active")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The system test: this build, installed into a fresh Debian 12, booted with real systemd.
 
-    python3 -m tests.system.run --build-dir build/dev [TEST...]
+    python3 -m tests.system.run --build-dir build/dev [--next-build-dir build/next] [TEST...]
 
 Needs root, because it boots a container; without it the test fails, it is never skipped. The tests
-themselves are tests/system/inside.py and run in the container.
+themselves are tests/system/inside.py and lossless.py, and run in the container.
 """
 import argparse
 import pathlib
@@ -14,6 +14,8 @@ import time
 
 from tests.system import container, tree
 
+SUITES = ("inside", "lossless")
+NEXT = "opt/sockherd-next"
 PROGRAMS = ("sockherd", "sockherd-worker", "sockherd-admin", "sockherdctl")
 
 
@@ -21,7 +23,9 @@ def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build-dir", type=pathlib.Path, required=True)
-    parser.add_argument("tests", nargs="*", help="as for unittest: Class or Class.test")
+    parser.add_argument("--next-build-dir", type=pathlib.Path,
+                        help="what to upgrade to; default: copies of the same programs")
+    parser.add_argument("tests", nargs="*", help="inside.Class, lossless.Class.test, ...; default: all")
     return parser.parse_args()
 
 
@@ -45,9 +49,10 @@ def run(options):
         container.install_build(root, build_dir)
         container.install_tests(root, build_dir / "bin/sockherd-hammer")
         check_libraries(root)
-        names = " ".join(f"tests.system.inside.{name}" for name in options.tests)
-        container.install_service(
-            root, f"python3 -m unittest -v {names or 'tests.system.inside'}")
+        if options.next_build_dir:
+            container.install_files(root / NEXT, options.next_build_dir.resolve())
+        names = " ".join(f"tests.system.{name}" for name in options.tests or SUITES)
+        container.install_service(root, f"python3 -m unittest -v {names}")
         print(f"installed in {time.monotonic() - began:.1f} s, booting", flush=True)
         status, output = container.boot(root)
     print(output)

@@ -1,4 +1,5 @@
 """The installed service as an administrator handles it: systemctl, journalctl, files in /etc."""
+import http.client
 import json
 import pathlib
 import subprocess
@@ -9,8 +10,29 @@ from tests.support.wait import until
 
 SERVICE, SOCKET, ADMIN_SOCKET = "sockherd.service", "sockherd.socket", "sockherd-admin.socket"
 CONFIG = pathlib.Path("/etc/sockherd/sockherd.toml")
+STATE = pathlib.Path("/run/sockherd/state")  # counts changed at run time; outlives a stop
 ADMIN = "127.0.0.1:9753"
 DROP_INS = pathlib.Path("/run/systemd/system")
+
+
+CONFIGURATION = """\
+[listener.web]
+{listener}
+{more}
+[pool.web]
+listeners = [{listeners}]
+workers = {workers}
+routes = [{{ path = "/", module = "demo" }}{routes}]
+{pool}
+"""
+
+
+def configure(workers=2, routes="", listener="", pool="", more="", listeners=("web",)):
+    """Writes the configuration file."""
+    CONFIG.parent.mkdir(exist_ok=True)
+    CONFIG.write_text(CONFIGURATION.format(
+        workers=workers, routes=routes, listener=listener, pool=pool, more=more,
+        listeners=", ".join(f'"{name}"' for name in listeners)))
 
 
 def systemctl(*arguments, check=True):
@@ -74,6 +96,32 @@ def worker_pids():
     return {worker["pid"] for worker in workers() if worker["state"] == "ready"}
 
 
+def pid_of_slot(slot, but=0):
+    """Who serves it; 0 if nobody does, or only `but`."""
+    return next((worker["pid"] for worker in workers() if worker["slot"] == slot and
+                 worker["state"] == "ready" and worker["pid"] != but), 0)
+
+
+def balance_in_force():
+    """Of the listener "web"."""
+    listed = json.loads(ctl("listeners", "--json"))["listeners"]
+    return next(one["balance_in_force"] for one in listed if one["name"] == "web")
+
+
+def serving():
+    """The same; empty while nobody answers at the admin port."""
+    try:
+        return worker_pids()
+    except (OSError, http.client.HTTPException, AssertionError):
+        return set()
+
+
+def settle(count, without=()):
+    """Waits until exactly `count` workers serve, none of them one of `without`; others may drain."""
+    return until(lambda: len(now := serving()) == count and not now & set(without) and now,
+                 f"{count} others serve", explain=journal)
+
+
 def wait_workers(count):
     """Waits until exactly `count` are there and serve."""
     def settled():
@@ -82,12 +130,25 @@ def wait_workers(count):
     until(settled, f"{count} ready workers", explain=journal)
 
 
-def scale(count):
-    """Over the admin port, and waits until it is so."""
+def scale_to(count):
+    """Over the admin port."""
     answer = admin("PUT", "/v1/pools/web/desired", {"workers": count})
     if answer.status != 200:
         raise AssertionError(answer)
+
+
+def scale(count):
+    """The same, and waits until it is so."""
+    scale_to(count)
     wait_workers(count)
+
+
+def ctl(*arguments):
+    """Runs sockherdctl."""
+    done = subprocess.run(["sockherdctl", *arguments], text=True, capture_output=True)
+    if done.returncode != 0:
+        raise AssertionError(f"sockherdctl {arguments}: {done.stdout}{done.stderr}\n{journal()}")
+    return done.stdout
 
 
 def user_of(pid):

@@ -36,9 +36,9 @@ def cache_directory():
     return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "/var/cache") / "sockherd"
 
 
-def cached_path():
-    """The path of the tree that belongs to this package list."""
-    key = hashlib.sha256("\n".join([SUITE, REVISION, *sorted(PACKAGES)]).encode()).hexdigest()[:12]
+def cached_path(packages):
+    """The path of the tree that belongs to a package list."""
+    key = hashlib.sha256("\n".join([SUITE, REVISION, *sorted(packages)]).encode()).hexdigest()[:12]
     return cache_directory() / f"debian-12-{key}"
 
 
@@ -52,10 +52,10 @@ def require_root():
             raise TreeError(f"{tool} is missing: apt install {package}")
 
 
-def debootstrap(target):
+def debootstrap(target, packages):
     """Fills `target`; the log goes to a file beside it, whose end is shown on failure."""
     log = target.with_suffix(".log")
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE,
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", SUITE,
                str(target), MIRROR]
     with log.open("wb") as out:
         status = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT).returncode
@@ -77,10 +77,11 @@ def prepare(tree):
     shutil.rmtree(tree / "var/cache/apt/archives", ignore_errors=True)
 
 
-def ensure_cached():
-    """The cached tree, built if need be. Two runs at once build it once."""
+def ensure_cached(more=()):
+    """The cached tree with these packages besides, built if need be. Two runs at once build it once."""
     require_root()
-    path = cached_path()
+    packages = [*PACKAGES, *more]
+    path = cached_path(packages)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.parent / "tree.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -89,7 +90,7 @@ def ensure_cached():
                   flush=True)
             partial = path.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            debootstrap(partial)
+            debootstrap(partial, packages)
             prepare(partial)
             partial.rename(path)
     return path
