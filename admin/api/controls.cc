@@ -21,6 +21,11 @@ constexpr std::chrono::minutes kRolloutTimeout{30};
 // its message names them.
 constexpr int64_t kMostWorkers = std::numeric_limits<int32_t>::max();
 
+// For the supervisor's log.
+std::string asker(const Context& context) {
+  return "admin, " + context.request.peer.name;
+}
+
 Answer outcome_answer(const bus::Outcome& outcome) {
   ordered_json json;
   json["ok"] = outcome.ok;
@@ -29,31 +34,30 @@ Answer outcome_answer(const bus::Outcome& outcome) {
   return {200, "application/json", json_text(json), {}};
 }
 
-enum class Operation { Reload, Restart };
-
-// The words are the supervisor's (fleet/rollout.cc): "pool web slot 3 ..." when a worker did not
-// come up. Every other reason is a fault of the configuration, which is the caller's to mend.
-bool is_about_workers(const std::string& reason) {
-  return reason.starts_with("pool ");
+Problem problem_of_failure(const std::string& failure) {
+  if (failure == bus::kFailedConfiguration) {
+    return {422, "configuration-refused", "The configuration was refused", "Nothing was changed."};
+  }
+  if (failure == bus::kFailedResources) {
+    return {503, "unavailable", "The kernel refused what the configuration needs",
+            "Nothing was changed."};
+  }
+  if (failure == bus::kFailedStopping) return {503, "stopping", "The daemon is stopping", ""};
+  return {500, "workers-failed", "New workers did not become ready",
+          "What was running before keeps running."};
 }
 
-Problem failure(const bus::Outcome& outcome, Operation operation) {
-  const bool is_refused =
-      operation == Operation::Reload && !outcome.reasons.empty() &&
-      std::none_of(outcome.reasons.begin(), outcome.reasons.end(), is_about_workers);
-  Problem problem = is_refused ? Problem{422, "configuration-refused",
-                                         "The configuration was refused", "Nothing was changed."}
-                               : Problem{500, "workers-failed", "New workers did not become ready",
-                                         "What was running before keeps running."};
+Problem problem_of_outcome(const bus::Outcome& outcome) {
+  Problem problem = problem_of_failure(outcome.failure);
   for (const std::string& reason : outcome.reasons) problem.errors.push_back({reason, {}, {}});
   return problem;
 }
 
-Answer render_outcome(const bus::Reply& reply, Operation operation, const std::string& instance) {
+Answer render_outcome(const bus::Reply& reply, const std::string& instance) {
   if (!reply.ok()) return answer(problem_of(reply.error), instance);
   const auto outcome = bus::read_outcome(reply.message);
   if (!outcome.ok()) return answer({.detail = outcome.error().what}, instance);
-  if (!outcome.value().ok) return answer(failure(outcome.value(), operation), instance);
+  if (!outcome.value().ok) return answer(problem_of_outcome(outcome.value()), instance);
   return outcome_answer(outcome.value());
 }
 
@@ -78,14 +82,13 @@ std::optional<Answer> refuse_content(const Context& context) {
   return std::nullopt;
 }
 
-Outcome rollout(const Context& context, const char* method, bus::Client::Arguments arguments,
-                Operation operation) {
+Outcome rollout(const Context& context, const char* method, bus::Client::Arguments arguments) {
   if (auto refused = refuse_content(context)) return *std::move(refused);
   return Call{.method = method,
               .arguments = std::move(arguments),
               .timeout = kRolloutTimeout,
-              .render = [operation, instance = context.request.path](const bus::Reply& reply) {
-                return render_outcome(reply, operation, instance);
+              .render = [instance = context.request.path](const bus::Reply& reply) {
+                return render_outcome(reply, instance);
               }};
 }
 
@@ -98,7 +101,7 @@ Outcome set_desired(const Context& context) {
     return answer(*problem, context.request.path);
   const auto wanted = static_cast<uint32_t>(std::get<Numbers>(content)["workers"]);
   return Call{.method = "SetWorkers",
-              .arguments = {context.parameters[0], wanted},
+              .arguments = {context.parameters[0], wanted, asker(context)},
               .timeout = kScaleTimeout,
               .render = [wanted, instance = context.request.path](const bus::Reply& reply) {
                 return render_scaled(reply, wanted, instance);
@@ -112,7 +115,7 @@ Outcome reload(const Context& context) {
         {400, "bad-query", "The query is not what this endpoint takes", "wait must be 0 or 1."},
         context.request.path);
   }
-  Outcome outcome = rollout(context, "Reload", {}, Operation::Reload);
+  Outcome outcome = rollout(context, "Reload", {asker(context)});
   if (auto* call = std::get_if<Call>(&outcome); call != nullptr && wait == "0") {
     call->answer_at_once = Answer{
         202, "application/json", json_text({{"accepted", true}}), {{"Location", "/v1/status"}}};
@@ -127,11 +130,11 @@ Outcome restart_worker(const Context& context) {
                               "\"" + context.parameters[1] + "\" is not the number of a slot"}),
                   context.request.path);
   }
-  return rollout(context, "Restart", {context.parameters[0], *slot}, Operation::Restart);
+  return rollout(context, "Restart", {context.parameters[0], *slot, asker(context)});
 }
 
 Outcome restart_pool(const Context& context) {
-  return rollout(context, "Restart", {context.parameters[0], int32_t{-1}}, Operation::Restart);
+  return rollout(context, "Restart", {context.parameters[0], int32_t{-1}, asker(context)});
 }
 
 }  // namespace sockherd::api

@@ -1,5 +1,9 @@
 #include "admin/ctl/control.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdlib>
 #include <utility>
 
 #include "admin/ctl/exit_code.h"
@@ -17,6 +21,15 @@ Result<uint32_t> read_count(sd_bus_message* message) {
   const int r = sd_bus_message_read_basic(message, SD_BUS_TYPE_UINT32, &count);
   if (r <= 0) return errno_error("read count", r < 0 ? -r : ENODATA);
   return count;
+}
+
+// Who runs this, for the log of the daemon; nothing is decided by it.
+std::string asker() {
+  const passwd* user = ::getpwuid(::getuid());
+  std::string who = user != nullptr ? user->pw_name : std::to_string(::getuid());
+  const char* behind = std::getenv("SUDO_USER");
+  if (behind != nullptr && *behind != '\0') who += " for " + std::string(behind);
+  return "sockherdctl, " + who;
 }
 
 }  // namespace
@@ -106,15 +119,15 @@ Result<std::vector<bus::Dictionary>> Control::workers(const std::string& pool) {
 }
 
 Result<uint32_t> Control::set_workers(const std::string& pool, uint32_t count) {
-  return call<uint32_t>("SetWorkers", {pool, count}, read_count);
+  return call<uint32_t>("SetWorkers", {pool, count, asker()}, read_count);
 }
 
 Result<bus::Outcome> Control::reload() {
-  return call<bus::Outcome>("Reload", {}, bus::read_outcome);
+  return call<bus::Outcome>("Reload", {asker()}, bus::read_outcome);
 }
 
 Result<bus::Outcome> Control::restart(const std::string& pool, int32_t slot) {
-  return call<bus::Outcome>("Restart", {pool, slot}, bus::read_outcome);
+  return call<bus::Outcome>("Restart", {pool, slot, asker()}, bus::read_outcome);
 }
 
 Result<std::optional<bus::Outcome>> Control::start_reload() {

@@ -11,12 +11,17 @@ namespace {
 Result<void> report(const bus::Outcome& outcome, const Request& request, const std::string& what,
                     Answer& answer) {
   if (request.json)
-    answer.data =
-        dump({{"ok", outcome.ok}, {"seconds", outcome.seconds}, {"reasons", outcome.reasons}});
+    answer.data = dump({{"ok", outcome.ok},
+                        {"seconds", outcome.seconds},
+                        {"reasons", outcome.reasons},
+                        {"failure", outcome.failure}});
   else if (outcome.ok)
     answer.data = what + ": done in " + human_duration(outcome.seconds) + "\n";
   if (outcome.ok) return {};
   for (const std::string& reason : outcome.reasons) answer.remarks += printable(reason) + "\n";
+  if (outcome.failure == bus::kFailedConfiguration) {
+    return failure(Exit::BadConfig, what + " refused; nothing has changed");
+  }
   return failure(Exit::Failed, what + " failed; the workers that were there serve on");
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 namespace sockherd::log {
 namespace {
@@ -14,6 +15,7 @@ struct Sink {
   Level level = Level::Info;
   bool journal = false;
   std::array<uint64_t, 8> counts{};
+  Observer observer;
 };
 
 // JOURNAL_STREAM holds "device:inode" of the journal's socket; it is inherited even where standard
@@ -80,8 +82,28 @@ Level level_named(std::string_view name) {
   return name == "debug" ? Level::Debug : Level::Info;
 }
 
+std::string_view level_name(Level level) {
+  switch (level) {
+    case Level::Error:
+      return "error";
+    case Level::Warning:
+      return "warning";
+    case Level::Notice:
+      return "notice";
+    case Level::Info:
+      return "info";
+    case Level::Debug:
+      return "debug";
+  }
+  return "";
+}
+
 void set_level(Level level) {
   sink().level = level;
+}
+
+void set_observer(Observer observer) {
+  sink().observer = std::move(observer);
 }
 
 uint64_t count(Level level) {
@@ -101,6 +123,7 @@ std::string format(std::string_view event, std::span<const Fact> facts) {
 
 void write(Level level, std::string_view event, std::span<const Fact> facts) {
   ++sink().counts[static_cast<size_t>(level)];
+  if (sink().observer) sink().observer(level, event, facts);
   if (level > sink().level) return;
   std::string line;
   if (sink().journal) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -35,12 +36,18 @@ using Facts = std::initializer_list<Fact>;
 
 // "error", "warning", "notice", "debug"; Info for everything else.
 Level level_named(std::string_view name);
+std::string_view level_name(Level level);
 
 // Lines below `level` are dropped. The default is Info.
 void set_level(Level level);
 
 // How many lines of `level` were written or dropped since the start (for the metrics).
 uint64_t count(Level level);
+
+// Who sees every event besides standard error, whatever the level; nobody = none. It must not log.
+using Observer =
+    std::function<void(Level level, std::string_view event, std::span<const Fact> facts)>;
+void set_observer(Observer observer);
 
 void write(Level level, std::string_view event, std::span<const Fact> facts);
 inline void write(Level level, std::string_view event, Facts facts) {

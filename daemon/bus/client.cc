@@ -38,6 +38,9 @@ int append_argument(sd_bus_message* message, const std::string& text) {
 int append_argument(sd_bus_message* message, uint32_t number) {
   return sd_bus_message_append_basic(message, SD_BUS_TYPE_UINT32, &number);
 }
+int append_argument(sd_bus_message* message, uint64_t number) {
+  return sd_bus_message_append_basic(message, SD_BUS_TYPE_UINT64, &number);
+}
 int append_argument(sd_bus_message* message, int32_t number) {
   return sd_bus_message_append_basic(message, SD_BUS_TYPE_INT32, &number);
 }
@@ -93,19 +96,21 @@ CallError lost(const Error& error) {
 
 }  // namespace
 
+Dictionary describe(const Outcome& outcome) {
+  Dictionary dictionary;
+  dictionary.set("ok", outcome.ok);
+  dictionary.set("seconds", outcome.seconds);
+  dictionary.set("reasons", outcome.reasons);
+  dictionary.set("failure", outcome.failure);
+  return dictionary;
+}
+
 Result<Outcome> read_outcome(sd_bus_message* message) {
-  int ok = 0;
-  Outcome outcome;
-  int r = sd_bus_message_read(message, "bd", &ok, &outcome.seconds);
-  outcome.ok = ok != 0;
-  if (r > 0) r = sd_bus_message_enter_container(message, SD_BUS_TYPE_ARRAY, "s");
-  if (r == 0) r = -ENODATA;
-  const char* reason = nullptr;
-  while (r > 0 && (r = sd_bus_message_read_basic(message, SD_BUS_TYPE_STRING, &reason)) > 0)
-    outcome.reasons.emplace_back(reason);
-  if (r >= 0) r = sd_bus_message_exit_container(message);
-  if (r < 0) return bus_error("read outcome", r);
-  return outcome;
+  const Dictionary dictionary = TRY(read_dictionary(message));
+  return Outcome{.ok = dictionary.boolean("ok"),
+                 .seconds = dictionary.number("seconds"),
+                 .reasons = dictionary.list("reasons"),
+                 .failure = dictionary.text("failure")};
 }
 
 Result<Client> Client::connect(const std::string& path) {

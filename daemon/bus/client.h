@@ -43,7 +43,9 @@ struct Outcome {
   bool ok = false;
   double seconds = 0;
   std::vector<std::string> reasons;
+  std::string failure;  // "" = none; else a kFailed... of interface.h
 };
+Dictionary describe(const Outcome& outcome);
 Result<Outcome> read_outcome(sd_bus_message* message);
 
 class Client {
@@ -61,8 +63,8 @@ class Client {
 
   using Callback = std::function<void(const Reply&)>;
 
-  // Arguments of a method: s, u, i in the order of its signature.
-  using Argument = std::variant<std::string, uint32_t, int32_t>;
+  // Arguments of a method: s, u, i, t in the order of its signature.
+  using Argument = std::variant<std::string, uint32_t, int32_t, uint64_t>;
   using Arguments = std::vector<Argument>;
 
   // Calls `method` and calls back from the loop, exactly once: with the reply, an error, or a

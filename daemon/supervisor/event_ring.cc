@@ -26,7 +26,7 @@ EventRing::Page EventRing::read(uint64_t since, size_t limit) const {
   if (since > next_) since = first;
   if (since == 0) since = next_ - std::min(limit, ring_.size());
   const uint64_t begin = std::max(since, first);
-  const uint64_t end = std::min<uint64_t>(next_, begin + limit);
+  const uint64_t end = begin + std::min<uint64_t>(next_ - begin, limit);
   const auto at = [&](uint64_t number) {
     return ring_.begin() + static_cast<std::ptrdiff_t>(number - first);
   };

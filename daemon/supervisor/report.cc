@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <climits>
+#include <set>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/version.h"
+#include "daemon/supervisor/event_table.h"
 #include "daemon/supervisor/plain_text.h"
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/sys/listen_socket.h"
@@ -32,18 +34,46 @@ struct Census {
   uint64_t ready = 0;
   uint64_t draining = 0;
   uint64_t backoff = 0;
+  uint64_t adopted = 0;
+  uint64_t hung = 0;
+  uint64_t leaving = 0;
+  uint64_t lent = 0;
+  std::set<uint32_t> old_generations;
 };
 
-Census census_of(const fleet::Fleet& fleet, const std::string& pool_name, const fleet::Pool& pool) {
+Census census_of(const Supervisor& supervisor, const std::string& pool_name,
+                 const fleet::Pool& pool) {
   Census census;
-  for (const auto& [id, worker] : fleet.workers()) {
+  for (const auto& [id, worker] : supervisor.fleet().workers()) {
     if (worker.pool != pool_name) continue;
     census.starting += worker.phase == fleet::Phase::Starting ? 1 : 0;
     census.ready += worker.phase == fleet::Phase::Ready ? 1 : 0;
     census.draining += worker.phase == fleet::Phase::Draining ? 1 : 0;
+    census.adopted += supervisor.is_adopted(id) ? 1 : 0;
+    census.hung += worker.hung ? 1 : 0;
+    census.leaving += worker.leaving ? 1 : 0;
+    if (worker.generation < pool.generation) census.old_generations.insert(worker.generation);
   }
-  for (const fleet::Slot& slot : pool.slots) census.backoff += slot.retry_at ? 1 : 0;
+  for (const fleet::Slot& slot : pool.slots) {
+    census.backoff += slot.retry_at ? 1 : 0;
+    census.lent += slot.lent_to ? 1 : 0;
+  }
   return census;
+}
+
+std::string rollout_of(const fleet::Fleet& fleet) {
+  if (!fleet.rollout()) return "";
+  switch (*fleet.rollout()) {
+    case fleet::RolloutKind::Reload:
+      return "reload";
+    case fleet::RolloutKind::Restart:
+      return "restart";
+    case fleet::RolloutKind::Upgrade:
+      return "upgrade";
+    case fleet::RolloutKind::RollBack:
+      return "roll-back";
+  }
+  return "";
 }
 
 bool is_ready(const Supervisor& supervisor) {
@@ -51,8 +81,18 @@ bool is_ready(const Supervisor& supervisor) {
   if (!fleet.has_started() || fleet.is_stopping() || supervisor.is_lame()) return false;
   return std::all_of(fleet.pools().begin(), fleet.pools().end(), [&](const auto& p) {
     return p.second.removed || p.second.provisional ||
-           census_of(fleet, p.first, p.second).ready > 0;
+           census_of(supervisor, p.first, p.second).ready > 0;
   });
+}
+
+// The slots of siblings that a worker serves as well.
+std::vector<std::string> lent_to(const Supervisor& supervisor, const fleet::Worker& worker) {
+  std::vector<std::string> slots;
+  const fleet::Pool& pool = supervisor.fleet().pools().at(worker.pool);
+  for (size_t i = 0; i < pool.slots.size(); ++i) {
+    if (pool.slots[i].lent_to == worker.id) slots.push_back(std::to_string(i));
+  }
+  return slots;
 }
 
 bus::Dictionary describe_worker(const Supervisor& supervisor, const fleet::Worker& worker) {
@@ -69,11 +109,16 @@ bus::Dictionary describe_worker(const Supervisor& supervisor, const fleet::Worke
   entry.set("restarts", slot.restarts);
   entry.set("status", process != nullptr ? process->status() : std::string());
   entry.set("last_exit", slot.last_exit);
+  entry.set("adopted", supervisor.is_adopted(worker.id));
+  entry.set("hung", worker.hung);
+  entry.set("leaving", worker.leaving);
+  entry.set("worn", worker.worn);
+  entry.set("serves_also", lent_to(supervisor, worker));
   return entry;
 }
 
-bus::Dictionary describe_backoff(const std::string& pool_name, const fleet::Pool& pool,
-                                 uint32_t index) {
+bus::Dictionary describe_backoff(const Supervisor& supervisor, const std::string& pool_name,
+                                 const fleet::Pool& pool, uint32_t index) {
   const fleet::Slot& slot = pool.slots[index];
   bus::Dictionary entry;
   entry.set("pool", pool_name);
@@ -86,6 +131,9 @@ bus::Dictionary describe_backoff(const std::string& pool_name, const fleet::Pool
   entry.set("status", std::string());
   entry.set("retry_seconds", std::max(0.0, seconds_of(*slot.retry_at - monotonic_now())));
   entry.set("last_exit", slot.last_exit);
+  const fleet::Worker* lender =
+      slot.lent_to ? supervisor.fleet().find_worker(*slot.lent_to) : nullptr;
+  if (lender != nullptr) entry.set("lent_to", uint64_t{lender->slot});
   return entry;
 }
 
@@ -112,6 +160,25 @@ bus::Dictionary report_status(const Supervisor& supervisor) {
   status.set("log_warnings", totals.warnings);
   status.set("log_errors", totals.errors);
   status.set("admin_restarts", totals.admin_restarts);
+  status.set("supervisor_starts", totals.starts);
+  status.set("worker_adoptions", supervisor.history().count("worker-adopted"));
+  status.set("fd_store_failures", totals.store_failures);
+  status.set("state_save_failures", totals.save_failures);
+  status.set("watchdog_withheld", supervisor.is_watchdog_withheld());
+  status.set("lame_duck", supervisor.is_lame() && !supervisor.fleet().is_stopping());
+  status.set("rollout", rollout_of(supervisor.fleet()));
+  Census all;
+  for (const auto& [name, pool] : supervisor.fleet().pools()) {
+    const Census census = census_of(supervisor, name, pool);
+    all.adopted += census.adopted;
+    all.hung += census.hung;
+    all.leaving += census.leaving;
+    all.lent += census.lent;
+  }
+  status.set("adopted", all.adopted);
+  status.set("hung", all.hung);
+  status.set("leaving", all.leaving);
+  status.set("lent", all.lent);
   return status;
 }
 
@@ -120,7 +187,7 @@ std::vector<bus::Dictionary> report_pools(const Supervisor& supervisor) {
   for (const auto& [name, pool] : supervisor.fleet().pools()) {
     const config::Pool* config = supervisor.hands().current().config.find_pool(name);
     if (config == nullptr) continue;  // on its way in or out
-    const Census census = census_of(supervisor.fleet(), name, pool);
+    const Census census = census_of(supervisor, name, pool);
     bus::Dictionary entry;
     entry.set("name", name);
     entry.set("desired", uint64_t{pool.desired});
@@ -142,6 +209,11 @@ std::vector<bus::Dictionary> report_pools(const Supervisor& supervisor) {
     entry.set("exits_start_failed", pool.exits.start_failed);
     entry.set("exits_hang", pool.exits.hang);
     entry.set("exits_forced_out", pool.exits.forced_out);
+    entry.set("adopted", census.adopted);
+    entry.set("hung", census.hung);
+    entry.set("leaving", census.leaving);
+    entry.set("lent", census.lent);
+    entry.set("old_generations", uint64_t{census.old_generations.size()});
     pools.push_back(std::move(entry));
   }
   return pools;
@@ -155,7 +227,7 @@ std::vector<bus::Dictionary> report_workers(const Supervisor& supervisor, const 
   for (const auto& [name, p] : supervisor.fleet().pools()) {
     if (!pool.empty() && name != pool) continue;
     for (uint32_t i = 0; i < p.slots.size(); ++i) {
-      if (p.slots[i].retry_at) workers.push_back(describe_backoff(name, p, i));
+      if (p.slots[i].retry_at) workers.push_back(describe_backoff(supervisor, name, p, i));
     }
   }
   std::stable_sort(workers.begin(), workers.end(), [](const auto& a, const auto& b) {
@@ -179,6 +251,7 @@ std::vector<bus::Dictionary> report_listeners(const Supervisor& supervisor) {
       entry.set("adopted", group.adopted.contains(slot));
       entry.set("served",
                 group.is_unix() || std::find(served.begin(), served.end(), slot) != served.end());
+      entry.set("parked", group.is_parked);
       if (const Balance* balance = supervisor.hands().listeners().balance(name)) {
         entry.set("balance", balance->wanted());
         entry.set("balance_in_force", balance->in_force());
@@ -190,6 +263,42 @@ std::vector<bus::Dictionary> report_listeners(const Supervisor& supervisor) {
     }
   }
   return listeners;
+}
+
+std::vector<bus::Dictionary> report_events(const std::vector<Event>& events) {
+  std::vector<bus::Dictionary> list;
+  list.reserve(events.size());
+  for (const Event& event : events) {
+    bus::Dictionary entry;
+    entry.set("sequence", event.sequence);
+    entry.set("time_us", static_cast<uint64_t>(event.time_us));
+    entry.set("event", std::string(event.name));
+    entry.set("level", std::string(event.level));
+    if (!event.pool.empty()) entry.set("pool", event.pool);
+    if (event.slot) entry.set("slot", uint64_t{*event.slot});
+    if (event.generation != 0) entry.set("generation", event.generation);
+    if (event.pid != 0) entry.set("pid", event.pid);
+    if (!event.detail.empty()) entry.set("detail", event.detail);
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+bus::Dictionary report_page(const EventRing::Page& page) {
+  bus::Dictionary entry;
+  entry.set("first", page.first);
+  entry.set("next", page.next);
+  entry.set("lost", page.lost);
+  return entry;
+}
+
+bus::Dictionary report_event_counts(const EventRing::Counts& counts) {
+  bus::Dictionary all;
+  for (const EventInfo& event : events()) {
+    const auto found = counts.find(event.name);
+    all.set(std::string(event.name), found == counts.end() ? 0 : found->second);
+  }
+  return all;
 }
 
 }  // namespace sockherd::supervisor

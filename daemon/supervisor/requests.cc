@@ -70,8 +70,7 @@ std::optional<Refused> Supervisor::restart(const std::string& pool, std::optiona
   std::string what = "restart " + pool;
   if (slot) what += " " + std::to_string(*slot);
   log_asked(what, by);
-  return log_refused(what, by,
-                     begin_restart({.pool = pool, .slot = slot}, what, std::move(done)));
+  return log_refused(what, by, begin_restart({.pool = pool, .slot = slot}, what, std::move(done)));
 }
 
 std::optional<Refused> Supervisor::begin_scale(const std::string& pool, uint32_t workers,
@@ -154,11 +153,10 @@ void Supervisor::on_conclude(const fleet::Conclude& end) {
     if (end.ok) adopt_generation(*ticket.generation, std::move(ticket.admin_sockets));
     record_reload(end.ok, seconds, reasons);
   } else {
-    log::info(
-        end.ok ? "restart-done" : "restart-failed",
-        {{"what", ticket.what},
-         {"seconds", std::to_string(seconds)},
-         {"reason", reasons.empty() ? "" : reasons[0]}});
+    log::info(end.ok ? "restart-done" : "restart-failed",
+              {{"what", ticket.what},
+               {"seconds", std::to_string(seconds)},
+               {"reason", reasons.empty() ? "" : reasons[0]}});
   }
   const char* why = fleet_.is_stopping() ? bus::kFailedStopping : bus::kFailedWorkers;
   ticket.done({.ok = end.ok,
@@ -198,8 +196,8 @@ void Supervisor::record_reload(bool ok, double seconds, const std::vector<std::s
   reloads_.last_reasons = reasons;
   if (ok) reloads_.last_success_time = unix_now();
   if (!ok) {
-    log::error("reload-failed", {{"reason", reasons.empty() ? "" : reasons[0]},
-                                 {"reasons", reasons.size()}});
+    log::error("reload-failed",
+               {{"reason", reasons.empty() ? "" : reasons[0]}, {"reasons", reasons.size()}});
   }
   for (size_t i = 1; i < reasons.size(); ++i) log::error("reload-fault", {{"reason", reasons[i]}});
   if (ok) {

@@ -178,16 +178,17 @@ TEST_F(Api, ReloadsAndSaysHowItWent) {
 TEST_F(Api, TellsARefusedConfigurationFromFailedWorkers) {
   start();
   const struct {
+    std::string failure;
     std::vector<std::string> reasons;
     int status;
-  } kCases[] = {{{"sockherd.toml:3:1: pool.web.workers: must be 1 or more"}, 422},
-                {{"sockherd.toml:3:1: a", "sockherd.toml:4:1: b"}, 422},
-                {{"/etc/sockherd/sockherd.toml: read: Permission denied"}, 422},
-                {{"pool web slot 0: the new worker did not become ready: exit 3"}, 500},
-                {{}, 500}};
-  supervisor_->outcome_ok = false;
-  for (const auto& [reasons, status] : kCases) {
-    supervisor_->outcome_reasons = reasons;
+  } kCases[] = {{bus::kFailedConfiguration, {"pool web is not a number"}, 422},
+                {bus::kFailedConfiguration, {"sockherd.toml:3:1: a", "sockherd.toml:4:1: b"}, 422},
+                {bus::kFailedResources, {"bind: Address already in use"}, 503},
+                {bus::kFailedWorkers, {"pool web slot 0: exit 3"}, 500},
+                {bus::kFailedStopping, {"sockherd is stopping"}, 503},
+                {"something new", {}, 500}};
+  for (const auto& [failure, reasons, status] : kCases) {
+    supervisor_->outcome = {.ok = false, .reasons = reasons, .failure = failure};
     const Received answer = change("POST", "/v1/reload");
     EXPECT_EQ(answer.status, status);
     const auto problem = answer.json();

@@ -14,6 +14,7 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/bus/client.h"
 #include "daemon/bus/dictionary.h"
 #include "daemon/bus/interface.h"
 #include "daemon/stats/segment.h"
@@ -54,9 +55,8 @@ class FakeSupervisor {
   }
 
   // Answers what `hold` kept waiting, with this outcome.
-  void release(bool ok, std::vector<std::string> reasons = {}) {
-    outcome_ok = ok;
-    outcome_reasons = std::move(reasons);
+  void release(bool ok, std::vector<std::string> reasons = {}, std::string failure = "") {
+    outcome = {.ok = ok, .reasons = std::move(reasons), .failure = std::move(failure)};
     for (sd_bus_message* call : std::exchange(held_, {})) {
       reply_outcome(call);
       sd_bus_message_unref(call);
@@ -67,10 +67,12 @@ class FakeSupervisor {
   std::vector<bus::Dictionary> pools, workers, listeners;
   std::string refuse_with;  // an error name: every call fails with it
   bool hold = false;        // Reload and Restart wait for release()
-  bool outcome_ok = true;
-  std::vector<std::string> outcome_reasons;
+  bus::Outcome outcome{.ok = true, .seconds = 1.5};
+  std::vector<bus::Dictionary> events;
+  bus::Dictionary page, event_counts;
   uint32_t workers_before = 4;
   std::vector<std::string> calls;  // "SetWorkers web 8"
+  std::string asker;               // of the last change
 
  private:
   struct Pages {
@@ -92,16 +94,12 @@ class FakeSupervisor {
 
   int reply_outcome(sd_bus_message* call) const {
     return reply(call, [&](sd_bus_message* message) {
-      must(sd_bus_message_append(message, "bd", outcome_ok ? 1 : 0, 1.5));
-      must(sd_bus_message_open_container(message, 'a', "s"));
-      for (const std::string& reason : outcome_reasons)
-        must(sd_bus_message_append(message, "s", reason.c_str()));
-      must(sd_bus_message_close_container(message));
+      SH_ASSERT(bus::append(message, bus::describe(outcome)).ok());
     });
   }
 
-  int reply_status(sd_bus_message* call) const {
-    return reply(call, [&](sd_bus_message* m) { SH_ASSERT(bus::append(m, status).ok()); });
+  static int reply_one(sd_bus_message* call, const bus::Dictionary& one) {
+    return reply(call, [&](sd_bus_message* m) { SH_ASSERT(bus::append(m, one).ok()); });
   }
   static int reply_list(sd_bus_message* call, const std::vector<bus::Dictionary>& list) {
     return reply(call, [&](sd_bus_message* m) { SH_ASSERT(bus::append(m, list).ok()); });
@@ -115,13 +113,15 @@ class FakeSupervisor {
     const std::string method = sd_bus_message_get_member(call);
     calls.push_back(method);
     if (!refuse_with.empty()) return sd_bus_error_set(error, refuse_with.c_str(), "refused so");
-    if (method == "GetStatus") return reply_status(call);
+    if (method == "GetStatus") return reply_one(call, status);
     if (method == "ListPools") return reply_list(call, pools);
     if (method == "ListWorkers") return reply_list(call, workers);
     if (method == "ListListeners") return reply_list(call, listeners);
+    if (method == "ListEvents") return list_events(call);
+    if (method == "CountEvents") return reply_one(call, event_counts);
     if (method == "OpenStatistics") return open_statistics(call, error);
     if (method == "SetWorkers") return set_workers(call);
-    note_restart(call, method);
+    note_rollout(call, method);
     if (!hold) return reply_outcome(call);
     held_.push_back(sd_bus_message_ref(call));
     return 1;
@@ -139,21 +139,39 @@ class FakeSupervisor {
     });
   }
 
+  int list_events(sd_bus_message* call) {
+    uint64_t since = 0;
+    uint32_t limit = 0;
+    must(sd_bus_message_read(call, "tu", &since, &limit));
+    calls.back() += " " + std::to_string(since) + " " + std::to_string(limit);
+    return reply(call, [&](sd_bus_message* message) {
+      SH_ASSERT(bus::append(message, events).ok() && bus::append(message, page).ok());
+    });
+  }
+
   int set_workers(sd_bus_message* call) {
     const char* pool = nullptr;
     uint32_t count = 0;
-    must(sd_bus_message_read(call, "su", &pool, &count));
+    const char* by = nullptr;
+    must(sd_bus_message_read(call, "sus", &pool, &count, &by));
+    asker = by;
     calls.back() += std::string(" ") + pool + " " + std::to_string(count);
     return reply(call, [&](sd_bus_message* message) {
       must(sd_bus_message_append(message, "u", workers_before));
     });
   }
 
-  void note_restart(sd_bus_message* call, const std::string& method) {
-    if (method != "Restart") return;
+  void note_rollout(sd_bus_message* call, const std::string& method) {
+    const char* by = nullptr;
+    if (method == "Reload") {
+      must(sd_bus_message_read(call, "s", &by));
+      asker = by;
+      return;
+    }
     const char* pool = nullptr;
     int32_t slot = 0;
-    must(sd_bus_message_read(call, "si", &pool, &slot));
+    must(sd_bus_message_read(call, "sis", &pool, &slot, &by));
+    asker = by;
     calls.back() += std::string(" ") + pool + " " + std::to_string(slot);
   }
 
@@ -164,9 +182,11 @@ class FakeSupervisor {
         SD_BUS_METHOD("ListPools", "", "aa{sv}", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("ListWorkers", "s", "aa{sv}", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("ListListeners", "", "aa{sv}", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("SetWorkers", "su", "u", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Reload", "", "bdas", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Restart", "si", "bdas", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("ListEvents", "tu", "aa{sv}a{sv}", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("CountEvents", "", "a{sv}", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("SetWorkers", "sus", "u", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Reload", "s", "a{sv}", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Restart", "sis", "a{sv}", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("OpenStatistics", "s", "h", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END};
     return kVtable;

@@ -83,7 +83,8 @@ TEST(Handlers, ScaleWithACallOnTheBus) {
       request_for(http::Method::Put, "/v1/pools/web/desired", "{\"workers\": 8}"), true);
   const auto& call = std::get<Call>(outcome);
   EXPECT_STREQ(call.method, "SetWorkers");
-  EXPECT_EQ(call.arguments, (bus::Client::Arguments{std::string("web"), uint32_t{8}}));
+  EXPECT_EQ(call.arguments,
+            (bus::Client::Arguments{std::string("web"), uint32_t{8}, std::string("admin, ")}));
 }
 
 TEST(Handlers, RefuseContentThatTheyDoNotTake) {

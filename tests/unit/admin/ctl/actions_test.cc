@@ -156,7 +156,8 @@ int answer_call(sd_bus_message* call) {
   if (method == "SetWorkers") {
     const char* pool = nullptr;
     uint32_t count = 0;
-    if (const int r = sd_bus_message_read(call, "su", &pool, &count); r < 0) return r;
+    const char* by = nullptr;
+    if (const int r = sd_bus_message_read(call, "sus", &pool, &count, &by); r < 0) return r;
     if (std::string_view(pool) != "web")
       return sd_bus_reply_method_errorf(call, bus::kErrorNoSuchPool, "there is no pool \"%s\"",
                                         pool);
@@ -165,9 +166,12 @@ int answer_call(sd_bus_message* call) {
   if (method == "Restart") {
     const char* pool = nullptr;
     int32_t slot = 0;
-    if (const int r = sd_bus_message_read(call, "si", &pool, &slot); r < 0) return r;
+    const char* by = nullptr;
+    if (const int r = sd_bus_message_read(call, "sis", &pool, &slot, &by); r < 0) return r;
     if (slot == 7) return 1;  // never answers
-    return sd_bus_reply_method_return(call, "bdas", slot == -1 ? 1 : 0, 1.5, 1, "slot 3: exit 1");
+    return sd_bus_reply_method_return(call, "a{sv}", 4, "ok", "b", slot == -1 ? 1 : 0, "seconds",
+                                      "d", 1.5, "reasons", "as", 1, "slot 3: exit 1", "failure",
+                                      "s", slot == 6 ? bus::kFailedConfiguration : "workers");
   }
   return sd_bus_reply_method_errorf(call, bus::kErrorBusy, "another reload is running");
 }

@@ -32,7 +32,8 @@ int answer(sd_bus_message* call) {
   if (method == "Restart") {
     int32_t slot = 0;
     if (const int r = sd_bus_message_read(call, "si", nullptr, &slot); r < 0) return r;
-    return sd_bus_reply_method_return(call, "bdas", 0, 0.5, 2, "first", "second");
+    return sd_bus_reply_method_return(call, "a{sv}", 3, "seconds", "d", 0.5, "reasons", "as", 2,
+                                      "first", "second", "failure", "s", kFailedWorkers);
   }
   if (method == "OpenStatistics") return sd_bus_reply_method_return(call, "h", STDERR_FILENO);
   return method == "Silence" ? 1 : -ENOSYS;
@@ -179,6 +180,7 @@ TEST_F(BlockingClient, ReadsAnOutcome) {
     EXPECT_FALSE(outcome.value().ok);
     EXPECT_EQ(outcome.value().seconds, 0.5);
     EXPECT_THAT(outcome.value().reasons, ElementsAre("first", "second"));
+    EXPECT_EQ(outcome.value().failure, kFailedWorkers);
   });
   EXPECT_TRUE(is_called);
 }
