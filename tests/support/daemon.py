@@ -7,6 +7,7 @@
 Each daemon has a directory of its own under /tmp with a short name (a socket path holds 107 bytes),
 so suites may run at the same time. Leaving the context ends everything that was started.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -18,7 +19,7 @@ import sys
 import tempfile
 
 from tests.support import processes
-from tests.support.http import request
+from tests.support.http import Wire, request
 from tests.support.notify import NotifySocket
 from tests.support.paths import program
 from tests.support.wait import until
@@ -275,14 +276,16 @@ class Daemon:
         return self.get("/whoami", name).json()
 
     def wait_all_answer(self, count, name="web"):
-        """Asks until `count` different workers have answered; returns {slot: pid}."""
+        """Asks until `count` different workers have answered; returns {slot: pid}. Keeps what it has
+        opened until then: one who has fewer connections than the others gets all new ones."""
         seen = {}
-
-        def ask():
-            answer = self.whoami(name)
-            seen[answer["slot"]] = answer["pid"]
-            return seen if len(seen) >= count else None
-        return until(ask, f"{count} workers answer", explain=lambda: repr(seen))
+        with contextlib.ExitStack() as held:
+            def ask():
+                wire = held.enter_context(Wire(self.address(name)))
+                answer = wire.ask("GET /whoami HTTP/1.1\r\nHost: x\r\n\r\n").json()
+                seen[answer["slot"]] = answer["pid"]
+                return seen if len(seen) >= count else None
+            return until(ask, f"{count} workers answer", explain=lambda: repr(seen))
 
     # ---- steering ----
 
