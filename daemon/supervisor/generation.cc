@@ -1,12 +1,9 @@
 #include "daemon/supervisor/generation.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 
 #include "daemon/supervisor/plain_text.h"
+#include "daemon/sys/file.h"
 #include "daemon/sys/resources.h"
 #include "daemon/sys/shared_memory.h"
 
@@ -14,19 +11,6 @@ namespace sockherd::supervisor {
 namespace {
 
 constexpr size_t kMaxFaultBytes = 1024;  // a fault may quote the file
-
-Result<std::string> read_file(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (!fd) return errno_error("open");
-  std::string text;
-  std::array<char, 16384> buffer{};
-  while (true) {
-    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
-    if (got < 0) return errno_error("read");
-    if (got == 0) return text;
-    text.append(buffer.data(), static_cast<size_t>(got));
-  }
-}
 
 std::string remedy(int code) {
   if (code == ENOENT) return "; write one with: sockherdctl config init FILE";
@@ -62,7 +46,7 @@ LoadedGeneration load_text(const std::string& text, const ConfigSource& source, 
 }  // namespace
 
 LoadedGeneration load_generation(const ConfigSource& source, uint32_t number) {
-  auto text = read_file(source.file);
+  auto text = sys::read_file(source.file);
   if (text.ok()) return load_text(text.value(), source, number);
   LoadedGeneration loaded;
   loaded.faults.push_back(plain_text(

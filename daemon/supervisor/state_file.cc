@@ -1,16 +1,11 @@
 #include "daemon/supervisor/state_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
 
 #include <nlohmann/json.hpp>
 
-#include "daemon/base/unique_fd.h"
+#include "daemon/sys/file.h"
 
 namespace sockherd::supervisor {
 namespace {
@@ -18,8 +13,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr uint32_t kFormat = 1;
-constexpr uint32_t kMostSlots =
-    4096;  // a number from a file does not decide how much memory we take
+// A number from a file does not decide how much memory we take.
+constexpr uint32_t kMostSlots = 4096;
+constexpr uint64_t kLastId = UINT64_MAX / 2;  // there is always a next one
 
 // --- reading: what is missing or of another type is the default, and nothing aborts
 
@@ -54,8 +50,14 @@ const Json& member(const Json& object, const char* key) {
   return found != object.end() && found->is_structured() ? *found : kNone;
 }
 
+// Far enough from the end for sums.
+Duration duration(const Json& object, const char* key) {
+  constexpr uint64_t kLongest = INT64_MAX / 4;
+  return Duration(static_cast<int64_t>(std::min(number(object, key), kLongest)));
+}
+
 Instant instant(const Json& object, const char* key) {
-  return Instant{Duration(static_cast<int64_t>(number(object, key)))};
+  return Instant{duration(object, key)};
 }
 
 uint64_t nanoseconds(Instant at) {
@@ -87,7 +89,7 @@ Json json_of(const fleet::Exits& exits) {
 fleet::PastPool pool_from(const Json& json) {
   fleet::PastPool pool{.desired = number32(json, "desired"),
                        .spec_workers = number32(json, "spec_workers"),
-                       .drain_timeout = Duration(static_cast<int64_t>(number(json, "drain_ns"))),
+                       .drain_timeout = duration(json, "drain_ns"),
                        .starts = number(json, "starts"),
                        .exits = exits_from(member(json, "exits"))};
   for (const Json& slot : member(json, "slots")) {
@@ -125,7 +127,8 @@ std::optional<fleet::Survivor> survivor_from(const Json& json) {
                          .owns_slot = flag(json, "owns_slot"),
                          .spawned_at = instant(json, "spawned_at"),
                          .ready_at = instant(json, "ready_at")};
-  if (worker.id == 0 || worker.pool.empty() || worker.slot >= kMostSlots || phase > 2) {
+  if (worker.id == 0 || worker.id > kLastId || worker.pool.empty() || worker.slot >= kMostSlots ||
+      phase > 2) {
     return std::nullopt;
   }
   worker.phase = kPhases[phase];
@@ -204,13 +207,13 @@ SavedState state_from(const Json& json) {
   for (const auto& [name, count] : member(json, "events").items()) {
     if (count.is_number_unsigned()) state.events[name] = count.get<uint64_t>();
   }
-  state.past.next_id = std::max<uint64_t>(number(json, "next_worker"), 1);
+  state.past.next_id = std::clamp<uint64_t>(number(json, "next_worker"), 1, kLastId);
   for (const auto& [name, pool] : member(json, "pools").items()) {
     if (pool.is_object()) state.past.pools[name] = pool_from(pool);
   }
   for (const Json& entry : member(json, "workers")) {
     auto worker = survivor_from(entry);
-    if (!worker) continue;
+    if (!worker || state.places.contains(worker->id)) continue;
     state.past.next_id = std::max(state.past.next_id, worker->id + 1);
     state.places[worker->id] = {.pid = static_cast<int32_t>(number32(entry, "pid")),
                                 .seat = number32(entry, "seat"),
@@ -220,25 +223,12 @@ SavedState state_from(const Json& json) {
   return state;
 }
 
-Result<void> write_file(const std::string& path, const std::string& content) {
-  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file) return errno_error("open " + path);
-  std::string_view rest = content;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(file.get(), rest.data(), rest.size());
-    if (written < 0) return errno_error("write " + path);
-    rest.remove_prefix(static_cast<size_t>(written));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<SavedState> StateFile::load() const {
-  std::ifstream stream(path_);
-  if (!stream) return errno_error("open " + path_);
-  const std::string content{std::istreambuf_iterator<char>(stream), {}};
-  const Json json = Json::parse(content, nullptr, /*allow_exceptions=*/false);
+  auto content = sys::read_file(path_);
+  if (!content) return std::move(content).error().in(path_);
+  const Json json = Json::parse(content.value(), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return Error{0, path_ + " is not what we have written"};
   if (number(json, "format") != kFormat) {
     return Error{0, path_ + " was written by another version (format " +
@@ -250,10 +240,8 @@ Result<SavedState> StateFile::load() const {
 Result<void> StateFile::save(const SavedState& state) {
   std::string content = text_of(state);
   if (content == last_) return {};
-  const std::string fresh = path_ + ".new";
-  TRY(write_file(fresh, content));
-  // No fsync: it lies in memory, and need not outlive the machine.
-  if (::rename(fresh.c_str(), path_.c_str()) != 0) return errno_error("rename " + fresh);
+  // It lies in memory, and need not outlive the machine.
+  TRY(sys::replace_file(path_, content));
   last_ = std::move(content);
   return {};
 }
