@@ -91,7 +91,7 @@ def end(process):
                 continue
 
 
-def boot(tree):
+def boot(tree, seconds=BOOT_SECONDS):
     """Boots, waits until the service has run, and returns (its exit status, its output)."""
     home = pathlib.Path(tree) / HOME
     home.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def boot(tree):
              "systemd.show_status=no"],
             stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
         try:
-            process.wait(timeout=BOOT_SECONDS)
+            process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             pass
         finally:
