@@ -33,6 +33,8 @@ constexpr std::array kEndpoints = {
              "Replaces the workers of a pool one by one; answers when it is done."},
     Endpoint{EndpointId::Listeners, Method::Get, "/v1/listeners", Effect::Reads,
              "All listening sockets, with their accept queues."},
+    Endpoint{EndpointId::Events, Method::Get, "/v1/events", Effect::Reads,
+             "What has happened: ?since=N from number N on, ?limit=M at most so many."},
     Endpoint{EndpointId::Reload, Method::Post, "/v1/reload", Effect::Changes,
              "Reads the configuration anew; answers when it is done, with ?wait=0 at once."},
 };

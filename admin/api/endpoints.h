@@ -30,6 +30,7 @@ enum class EndpointId : uint8_t {
   RestartWorker,
   RestartPool,
   Listeners,
+  Events,
   Reload,
 };
 

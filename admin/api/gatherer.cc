@@ -13,10 +13,17 @@ namespace {
 
 constexpr std::chrono::seconds kTimeout{5};
 
-// Reads one aa{sv} into `list`.
+// Reads one aa{sv} into `list`, or one a{sv}.
 auto into(std::vector<bus::Dictionary>& list) {
   return [&list](sd_bus_message* message) -> Result<void> {
     list = TRY(bus::read_dictionaries(message));
+    return {};
+  };
+}
+
+auto into(bus::Dictionary& dictionary) {
+  return [&dictionary](sd_bus_message* message) -> Result<void> {
+    dictionary = TRY(bus::read_dictionary(message));
     return {};
   };
 }
@@ -78,10 +85,8 @@ void Gatherer::on_reply(const bus::Reply& reply, const Read& read) {
 
 void Gatherer::ask_lists() {
   begin_step([this] { ask_statistics(); });
-  ask("GetStatus", {}, [this](sd_bus_message* message) -> Result<void> {
-    snapshot_.status = TRY(bus::read_dictionary(message));
-    return {};
-  });
+  ask("GetStatus", {}, into(snapshot_.status));
+  ask("CountEvents", {}, into(snapshot_.event_counts));
   ask("ListPools", {}, into(snapshot_.pools));
   ask("ListWorkers", {std::string()}, into(snapshot_.workers));
   ask("ListListeners", {}, into(snapshot_.listeners));

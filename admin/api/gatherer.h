@@ -1,4 +1,4 @@
-// Gatherer: makes snapshots: four bus calls at once, the statistics pages, /proc.
+// Gatherer: makes snapshots: five bus calls at once, the statistics pages, /proc.
 //
 // At most one round is under way; who asks meanwhile shares the next one. So however many clients
 // scrape, the supervisor answers one round at a time, and a reader never sees what was before his

@@ -30,6 +30,8 @@ Handler handler_of(EndpointId id) {
       return restart_pool;
     case EndpointId::Listeners:
       return listeners;
+    case EndpointId::Events:
+      return events;
     case EndpointId::Reload:
       return reload;
   }

@@ -1,8 +1,8 @@
 // The handlers: one function for each row of the endpoint table, from a request to an Outcome.
 //
-// health.cc has the probes, views.cc what is read, controls.cc what changes things, exposition.cc
-// the metrics. They throw nothing but what nlohmann-json and the allocator throw; router.cc and
-// api.cc catch that.
+// health.cc has the probes, views.cc what is read, events.cc what has happened, controls.cc what
+// changes things, exposition.cc the metrics. They throw nothing but what nlohmann-json and the
+// allocator throw; router.cc and api.cc catch that.
 #pragma once
 
 #include <span>
@@ -32,6 +32,7 @@ Outcome pools(const Context& context);
 Outcome pool(const Context& context);
 Outcome workers(const Context& context);
 Outcome listeners(const Context& context);
+Outcome events(const Context& context);
 Outcome set_desired(const Context& context);
 Outcome reload(const Context& context);
 Outcome restart_worker(const Context& context);

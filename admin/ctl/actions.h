@@ -10,6 +10,7 @@ namespace sockherd::ctl {
 Result<void> show_status(const Request& request, Answer& answer);
 Result<void> show_workers(const Request& request, Answer& answer);
 Result<void> show_listeners(const Request& request, Answer& answer);
+Result<void> show_events(const Request& request, Answer& answer);  // events.cc
 Result<void> show_version(const Request& request, Answer& answer);
 
 // steer.cc: what shall be

@@ -48,6 +48,7 @@ std::vector<std::string> words_of(std::string_view name) {
 struct Parsed {
   std::map<std::string, std::string> arguments;
   std::set<std::string> flags;
+  std::map<std::string, std::string> values;
   std::string socket;
   std::string timeout;
   bool json = false;
@@ -86,7 +87,12 @@ void add_verb(CLI::App& app, const Verb& verb, Parsed& parsed) {
   }
   for (const Flag& flag : verb.flags) {
     const std::string name(flag.name);
-    command->add_flag_callback(name, [&parsed, name] { parsed.flags.insert(name); });
+    if (flag.value.empty()) {
+      command->add_flag_callback(name, [&parsed, name] { parsed.flags.insert(name); });
+    } else {
+      command->add_option_function<std::string>(
+          name, [&parsed, name](const std::string& value) { parsed.values[name] = value; });
+    }
   }
 }
 
@@ -159,6 +165,7 @@ Result<Request> request_of(const Parsed& parsed, const Surroundings& around) {
   Request request;
   request.arguments = parsed.arguments;
   request.flags = parsed.flags;
+  request.values = parsed.values;
   request.socket = parsed.socket.empty() ? around.socket : parsed.socket;
   request.timeout = parsed.verb->timeout;
   if (!parsed.timeout.empty()) request.timeout = TRY(timeout_of(parsed.timeout));
@@ -172,10 +179,16 @@ void print_error(const Error& error) {
   std::fprintf(stderr, "sockherdctl: %s\n", error.what.c_str());
 }
 
-int print_and_finish(const Answer& answer, const Result<void>& result) {
+// Whether the data could be written.
+bool print(const Answer& answer) {
   std::fwrite(answer.data.data(), 1, answer.data.size(), stdout);
   const bool is_written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
   std::fwrite(answer.remarks.data(), 1, answer.remarks.size(), stderr);
+  return is_written;
+}
+
+int print_and_finish(const Answer& answer, const Result<void>& result) {
+  const bool is_written = print(answer);
   if (!result.ok()) {
     print_error(result.error());
     return result.error().code;
@@ -237,6 +250,12 @@ int run(int argc, const char* const* argv) {
   Answer answer;
   answer.data = line.value().text;
   if (!answer.data.empty()) return print_and_finish(answer, {});
+  answer.flush = [](Answer& so_far) {
+    const bool is_written = print(so_far);
+    so_far.data.clear();
+    so_far.remarks.clear();
+    return is_written;
+  };
   const Result<void> result = run_verb(line.value(), answer);
   return print_and_finish(answer, result);
 }

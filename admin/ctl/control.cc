@@ -118,6 +118,15 @@ Result<std::vector<bus::Dictionary>> Control::workers(const std::string& pool) {
   return list("ListWorkers", {pool});
 }
 
+Result<Control::Events> Control::events(uint64_t since, uint32_t limit) {
+  const auto read = [](sd_bus_message* message) -> Result<Events> {
+    std::vector<bus::Dictionary> events = TRY(bus::read_dictionaries(message));
+    const bus::Dictionary page = TRY(bus::read_dictionary(message));
+    return Events{std::move(events), page.count("next"), page.count("lost")};
+  };
+  return call<Events>("ListEvents", {since, limit}, read);
+}
+
 Result<uint32_t> Control::set_workers(const std::string& pool, uint32_t count) {
   return call<uint32_t>("SetWorkers", {pool, count, asker()}, read_count);
 }

@@ -21,6 +21,13 @@ class Control {
   Result<std::vector<bus::Dictionary>> workers(const std::string& pool);  // "" = of all
   Result<std::vector<bus::Dictionary>> listeners() { return list("ListListeners", {}); }
 
+  struct Events {
+    std::vector<bus::Dictionary> events;
+    uint64_t next = 0;
+    uint64_t lost = 0;
+  };
+  Result<Events> events(uint64_t since, uint32_t limit);
+
   // Answers the number that was wanted before.
   Result<uint32_t> set_workers(const std::string& pool, uint32_t count);
   Result<bus::Outcome> reload();

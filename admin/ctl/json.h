@@ -19,5 +19,7 @@ Json to_json(const std::vector<bus::Dictionary>& list);
 // With a line break at the end. Bytes that are no UTF-8 (a worker's status line may hold any) are
 // replaced.
 std::string dump(const Json& json);
+// The same on one line.
+std::string dump_line(const Json& json);
 
 }  // namespace sockherd::ctl

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +15,7 @@ namespace sockherd::ctl {
 struct Request {
   std::map<std::string, std::string> arguments;  // by their name in the verb table; only given ones
   std::set<std::string> flags;                   // the given ones of the verb: "--wait"
+  std::map<std::string, std::string> values;     // of the given ones that have one: "--limit"
   std::string socket;                            // path of the control socket
   std::chrono::milliseconds timeout{0};          // for one call
   bool json = false;
@@ -32,6 +34,8 @@ struct Request {
 struct Answer {
   std::string data;
   std::string remarks;
+  // Writes what there is so far; false when nobody reads it any more. For verbs that go on.
+  std::function<bool(Answer&)> flush = [](Answer&) { return false; };
 };
 
 }  // namespace sockherd::ctl

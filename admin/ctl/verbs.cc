@@ -23,6 +23,11 @@ constexpr Flag kReload[] = {
     {"--wait", "wait until every worker is replaced, or the reload has failed (default)"},
     {"--no-wait", "only start the reload"},
 };
+constexpr Flag kEvents[] = {
+    {"--since", "from this number on; default the last ones", "N"},
+    {"--limit", "at most so many at a time, to 1000; default 20", "M"},
+    {"--follow", "go on and show what happens, across restarts of the daemon too"},
+};
 constexpr Flag kInit[] = {{"--force", "overwrite an existing file"}};
 constexpr Flag kShow[] = {{"--origin", "say where each value comes from"}};
 
@@ -36,6 +41,7 @@ constexpr Verb kVerbs[] = {
      kQuick,
      false,
      show_listeners},
+    {"events", "Show what has happened.", {}, kEvents, kQuick, false, show_events},
     {"scale",
      "Change the number of workers of a pool at run time.",
      kScale,
@@ -117,7 +123,8 @@ constexpr std::string_view kExamples =
     "  sockherdctl status\n"
     "  sockherdctl scale web 6\n"
     "  sockherdctl check /etc/sockherd/sockherd.toml && sockherdctl reload\n"
-    "  sockherdctl workers --json\n";
+    "  sockherdctl workers --json\n"
+    "  sockherdctl events --follow\n";
 
 }  // namespace
 
@@ -164,7 +171,10 @@ std::string help(const Verb& verb) {
   if (!verb.arguments.empty()) text += "\nArguments:\n";
   for (const Argument& argument : verb.arguments) text += entry(argument.name, argument.help, 20);
   text += "\nOptions:\n";
-  for (const Flag& flag : verb.flags) text += entry(flag.name, flag.help, 20);
+  for (const Flag& flag : verb.flags) {
+    const std::string value(flag.value);
+    text += entry(std::string(flag.name) + (value.empty() ? "" : " " + value), flag.help, 20);
+  }
   for (const GlobalOption& option : kGlobalOptions) text += entry(option.name, option.help, 20);
   return text + exit_codes();
 }

@@ -22,6 +22,7 @@ struct Argument {
 struct Flag {
   std::string_view name;  // "--wait"
   std::string_view help;
+  std::string_view value = "";  // "N" where one must follow
 };
 
 // Answers through `answer`, also when it fails: the reasons may be data.

@@ -1,5 +1,8 @@
 #include "admin/ctl/views.h"
 
+#include <cstdio>
+#include <ctime>
+
 namespace sockherd::ctl {
 namespace {
 
@@ -45,8 +48,10 @@ std::string last_reload(const bus::Dictionary& status, double unix_time, Palette
 
 std::string worker_state(const bus::Dictionary& worker) {
   std::string state = printable(worker.text("state"));
-  if (state != "backoff") return state;
-  return "backoff, again in " + human_duration(worker.number("retry_seconds"));
+  if (state == "backoff") {
+    state += ", again in " + human_duration(worker.number("retry_seconds"));
+  }
+  return state;
 }
 
 Cell queue(const bus::Dictionary& listener) {
@@ -77,6 +82,70 @@ std::string balance_notes(const std::vector<bus::Dictionary>& listeners) {
   return notes;
 }
 
+constexpr uint64_t kNone = UINT64_MAX;
+
+Colour colour_of_level(std::string_view level) {
+  if (level == "error") return Colour::Red;
+  if (level == "warning") return Colour::Yellow;
+  return level == "debug" ? Colour::Dim : Colour::None;
+}
+
+std::string padded(std::string text, size_t width) {
+  if (text.size() < width) text.resize(width, ' ');
+  return text;
+}
+
+std::string number_or_dash(const bus::Dictionary& from, std::string_view key) {
+  const uint64_t count = from.count(key);
+  return count == 0 ? "-" : std::to_string(count);
+}
+
+// "2026-11-21 13:08:00.123", in the time zone of whoever reads it.
+std::string local_time(uint64_t time_us) {
+  const auto seconds = static_cast<time_t>(time_us / 1'000'000);
+  tm parts{};
+  char text[40];
+  if (::localtime_r(&seconds, &parts) == nullptr) return "-";
+  const size_t length = std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
+  char fraction[8];
+  std::snprintf(fraction, sizeof fraction, ".%03u", static_cast<unsigned>(time_us / 1'000 % 1'000));
+  return std::string(text, length) + fraction;
+}
+
+// What is not as on any day: "2 adopted, 1 hung, 1 leaving, 1 slot lent".
+std::string peculiarities(const bus::Dictionary& status) {
+  std::string text;
+  const auto add = [&](std::string_view key, std::string_view words) {
+    if (status.count(key) == 0) return;
+    text += (text.empty() ? "" : ", ") + number(status, key) + std::string(words);
+  };
+  add("adopted", " adopted");
+  add("hung", " hung");
+  add("leaving", " leaving");
+  add("lent", status.count("lent") == 1 ? " slot lent" : " slots lent");
+  return text;
+}
+
+std::string under_way(const bus::Dictionary& status) {
+  const std::string rollout = printable(status.text("rollout"));
+  if (status.boolean("lame_duck")) return "stopping soon: serves on, but is not ready any more";
+  if (rollout == "upgrade") return "upgrade: workers of the predecessor are replaced";
+  if (rollout == "roll-back") return "roll-back of a reload that failed";
+  return rollout;
+}
+
+// "ready (adopted, also serves 2)"
+std::string remarks(const bus::Dictionary& worker) {
+  std::string text;
+  for (const std::string_view key : {"adopted", "hung", "leaving", "worn"}) {
+    if (worker.boolean(key)) text += (text.empty() ? "" : ", ") + std::string(key);
+  }
+  const std::vector<std::string> also = worker.list("serves_also");
+  if (!also.empty()) text += (text.empty() ? "" : ", ") + ("also serves " + joined(also));
+  if (worker.count("lent_to", kNone) != kNone) text += "lent to " + number(worker, "lent_to");
+  return text.empty() ? "" : " (" + text + ")";
+}
+
 }  // namespace
 
 std::string view_status(const bus::Dictionary& status, double unix_time, Palette palette) {
@@ -88,6 +157,11 @@ std::string view_status(const bus::Dictionary& status, double unix_time, Palette
                      (status.boolean("ready", true) ? "" : ", not ready yet") + "\n";
   text += fact("configuration", text_or_dash(status, "config_file") + ", generation " +
                                     number(status, "generation"));
+  if (const std::string what = under_way(status); !what.empty()) text += fact("under way", what);
+  if (const std::string what = peculiarities(status); !what.empty()) text += fact("workers", what);
+  if (status.boolean("watchdog_withheld")) {
+    text += fact("watchdog", paint("withheld: too few workers serve", Colour::Red, palette));
+  }
   text += fact("last reload", last_reload(status, unix_time, palette));
   text += fact("log", counted(status.count("log_warnings"), "warning") + ", " +
                           counted(status.count("log_errors"), "error"));
@@ -119,7 +193,7 @@ std::string view_workers(const std::vector<bus::Dictionary>& workers, Palette pa
     const int64_t pid = worker.integer("pid");
     rows.push_back({printable(worker.text("pool")),
                     number(worker, "slot"),
-                    {worker_state(worker), colour_of(worker.text("state"))},
+                    {worker_state(worker) + remarks(worker), colour_of(worker.text("state"))},
                     pid > 0 ? std::to_string(pid) : "-",
                     number(worker, "generation"),
                     pid > 0 ? human_duration(worker.number("uptime_seconds")) : "-",
@@ -132,15 +206,38 @@ std::string view_workers(const std::vector<bus::Dictionary>& workers, Palette pa
       rows, palette);
 }
 
+std::string view_events(const std::vector<bus::Dictionary>& events, Palette palette) {
+  std::string text;
+  for (const bus::Dictionary& event : events) {
+    const std::string pool = printable(event.text("pool"));
+    const bool has_slot = event.count("slot", kNone) != kNone;
+    const std::string where =
+        pool.empty() ? "-" : pool + (has_slot ? "/" + number(event, "slot") : "");
+    std::string line =
+        local_time(event.count("time_us")) + "  " + padded(number(event, "sequence"), 5) + "  " +
+        paint(padded(printable(event.text("event")), 21), colour_of_level(event.text("level")),
+              palette) +
+        "  " + padded(where, 10) + "  " + padded(number_or_dash(event, "generation"), 3) + "  " +
+        padded(number_or_dash(event, "pid"), 7) + "  " + printable(event.text("detail"));
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
 std::string view_listeners(const std::vector<bus::Dictionary>& listeners, Palette palette) {
   std::vector<std::vector<Cell>> rows;
   for (const bus::Dictionary& listener : listeners) {
     const bool is_served = listener.boolean("served");
+    const bool is_parked = listener.boolean("parked");
     rows.push_back({printable(listener.text("name")),
                     text_or_dash(listener, "address"),
                     number(listener, "slot"),
                     listener.boolean("adopted") ? "systemd" : "sockherd",
-                    {is_served ? "yes" : "no", is_served ? Colour::None : Colour::Yellow},
+                    {is_served   ? "yes"
+                     : is_parked ? "parked"
+                                 : "no",
+                     is_served ? Colour::None : Colour::Yellow},
                     balance(listener),
                     queue(listener)});
   }

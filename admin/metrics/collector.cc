@@ -106,6 +106,12 @@ void fill_pool_parts(const Snapshot& snapshot, Family& family) {
   }
 }
 
+// The names are the supervisor's, which has one table of them.
+void fill_events(const Snapshot& snapshot, Family& family) {
+  for (const auto& [name, value] : snapshot.event_counts.entries())
+    family.add(snapshot.event_counts.number(name), {name});
+}
+
 // While a worker is replaced, a slot has two: the newer one counts.
 void fill_workers(const Snapshot& snapshot, Family& family) {
   for (const Dictionary& pool : snapshot.pools) {
@@ -253,6 +259,8 @@ void fill(const Snapshot& snapshot, Family& family) {
       return family.add(snapshot.gather_seconds);
     case Source::Status:
       return family.add(value_of(snapshot.status, family.metric().key));
+    case Source::Events:
+      return fill_events(snapshot, family);
     case Source::Pool:
       return fill_pools(snapshot, family);
     case Source::PoolParts:

@@ -17,7 +17,9 @@ constexpr Part kExits[] = {{"requested", "exits_requested"},
                            {"signal", "exits_signal"},
                            {"start_timeout", "exits_start_timeout"},
                            {"drain_timeout", "exits_drain_timeout"},
-                           {"start_failed", "exits_start_failed"}};
+                           {"start_failed", "exits_start_failed"},
+                           {"hang", "exits_hang"},
+                           {"forced_out", "exits_forced_out"}};
 constexpr Part kCodes[] = {{"1xx", "", Count::Responses1xx},
                            {"2xx", "", Count::Responses2xx},
                            {"3xx", "", Count::Responses3xx},
@@ -42,9 +44,26 @@ constexpr std::array kTable = {
     Metric{"sockherd_build_info", Type::Gauge, "", "version,compiler",
            "Version of sockherd, as labels of a constant 1.", Source::Build},
     Metric{"sockherd_start_time_seconds", Type::Gauge, "seconds", "",
-           "Unix time when the supervisor first started.", Source::Status, "start_time_seconds"},
+           "Unix time when the supervisor started.", Source::Status, "start_time_seconds"},
+    Metric{"sockherd_supervisor_starts_total", Type::Counter, "", "",
+           "Starts of the supervisor: the first one, restarts, upgrades and crashes.",
+           Source::Status, "supervisor_starts"},
     Metric{"sockherd_ready", Type::Gauge, "", "",
            "1 while every pool has the ready workers it needs, else 0.", Source::Status, "ready"},
+    Metric{"sockherd_lame_duck", Type::Gauge, "", "",
+           "1 while the service is about to stop and still serves, else 0.", Source::Status,
+           "lame_duck"},
+    Metric{"sockherd_watchdog_withheld", Type::Gauge, "", "",
+           "1 while too few workers serve and systemd is not pinged for it, else 0.",
+           Source::Status, "watchdog_withheld"},
+    Metric{"sockherd_events_total", Type::Counter, "", "event",
+           "What has happened, by the names of sockherdctl events.", Source::Events},
+    Metric{"sockherd_fd_store_failures_total", Type::Counter, "", "",
+           "Descriptors that systemd could not be asked to keep.", Source::Status,
+           "fd_store_failures"},
+    Metric{"sockherd_state_save_failures_total", Type::Counter, "", "",
+           "Failures to write down what the next supervisor must know.", Source::Status,
+           "state_save_failures"},
     Metric{"sockherd_config_generation", Type::Gauge, "", "",
            "Number of the configuration in force.", Source::Status, "generation"},
     Metric{"sockherd_config_last_reload_successful", Type::Gauge, "", "",
@@ -67,6 +86,19 @@ constexpr std::array kTable = {
            Source::Pool, "desired"},
     Metric{"sockherd_workers_limit", Type::Gauge, "", "pool",
            "Most workers that a pool may be scaled to.", Source::Pool, "max"},
+    Metric{"sockherd_workers_adopted", Type::Gauge, "", "pool",
+           "Workers that a supervisor before this one has started.", Source::Pool, "adopted"},
+    Metric{"sockherd_workers_hung", Type::Gauge, "", "pool",
+           "Workers that make no progress and have been told to end.", Source::Pool, "hung"},
+    Metric{"sockherd_workers_leaving", Type::Gauge, "", "pool",
+           "Workers that new connections are steered away from.", Source::Pool, "leaving"},
+    Metric{"sockherd_slots_lent", Type::Gauge, "", "pool",
+           "Slots without a worker, whose connections a sibling accepts.", Source::Pool, "lent"},
+    Metric{"sockherd_old_generations", Type::Gauge, "", "pool",
+           "Configurations before the one in force that still have workers.", Source::Pool,
+           "old_generations"},
+    Metric{"sockherd_worker_adoptions_total", Type::Counter, "", "",
+           "Workers taken over from a predecessor.", Source::Status, "worker_adoptions"},
     Metric{"sockherd_worker_starts_total", Type::Counter, "", "pool", "Workers started.",
            Source::Pool, "starts"},
     Metric{"sockherd_worker_exits_total", Type::Counter, "", "pool,reason",
@@ -203,6 +235,8 @@ std::string_view source_name(Source source) {
       return "scrape";
     case Source::Status:
       return "GetStatus";
+    case Source::Events:
+      return "CountEvents";
     case Source::Pool:
     case Source::PoolParts:
       return "ListPools";

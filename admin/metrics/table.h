@@ -25,6 +25,7 @@ enum class Source : uint8_t {
   Scrape,           // the scrape itself
   Status,           // `key` of GetStatus
   Pool,             // `key` of each pool in ListPools
+  Events,           // CountEvents
   PoolParts,        // `parts` by key of each pool in ListPools
   Worker,           // `key` of the newest worker of each slot in ListWorkers; 0 where there is none
   Listener,         // `key` of each socket in ListListeners

@@ -17,22 +17,23 @@ _sockherdctl() {
   COMPREPLY=()
   case $prev in
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-    --timeout) return ;;
+    --timeout | --since | --limit) return ;;
   esac
   # The words of the verb so far: what is neither an option nor the value of one.
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --socket | --timeout) ((i++)) ;;
+      --socket | --timeout | --since | --limit) ((i++)) ;;
       -*) ;;
       *) words+=("${COMP_WORDS[i]}") ;;
     esac
   done
   local candidates=''
   case "${words[*]}" in
-    '') candidates='status workers listeners scale reload restart check config version' ;;
+    '') candidates='status workers listeners events scale reload restart check config version' ;;
     config) candidates='init show' ;;
     workers | scale | restart) [[ $cur == -* ]] || candidates=$(_sockherdctl_pools) ;;
     'restart '*) [[ ${#words[@]} -eq 2 ]] && candidates=$(_sockherdctl_slots "${words[1]}") ;;
+    events) options+=' --since --limit --follow' ;;
     reload) [[ $cur == -* ]] && options+=' --wait --no-wait' ;;
     'config init') options+=' --force' ;;
     'config show') options+=' --origin' ;;

@@ -81,6 +81,16 @@ def check_exit_codes(ctl):
                        {" ".join(c) for c in documented})
 
 
+def check_events():
+    """sockherdctl(1) has the events of the one table, in its words."""
+    table = (ROOT / "daemon/supervisor/event_table.cc").read_text()
+    listed = set(re.findall(r'EventInfo\{"([^"]+)",\s*\w+,\s*"([^"]+)"', table))
+    text = page("sockherdctl.1").split("\n.SH EVENTS")[1].split("\n.SH ")[0]
+    documented = set(re.findall(r"^\.TP\n\.B (\S+)\n(.*)$", text, re.MULTILINE))
+    yield from compare("sockherdctl.1", {" ".join(e) for e in listed},
+                       {" ".join(e) for e in documented})
+
+
 def check_flags(program, name):
     """Each option of --help stands in the page, and each of the page in --help."""
     listed = set(re.findall(r"--[a-z-]+", run(program, "--help").stdout.split("\nOptions:")[-1]))
@@ -127,6 +137,7 @@ def faults(directory):
     yield from check_options(ctl)
     yield from check_verbs(ctl)
     yield from check_exit_codes(ctl)
+    yield from check_events()
     yield from check_flags(ctl, "sockherdctl.1")
     yield from check_completion(ctl)
     if (directory / "sockherd").exists():

@@ -122,6 +122,34 @@ TEST_F(Api, ShowsTheDaemonPoolsWorkersAndListeners) {
   EXPECT_EQ(get("/v1/listeners").json()["listeners"][0]["accept_queue_limit"], 4096);
 }
 
+TEST_F(Api, ShowsWhatHasHappened) {
+  start();
+  bus::Dictionary event;
+  event.set("sequence", uint64_t{41});
+  event.set("event", std::string("worker-ready"));
+  supervisor_->events = {event};
+  supervisor_->page.set("next", uint64_t{42});
+  supervisor_->page.set("lost", uint64_t{3});
+  const auto json = get("/v1/events?since=38&limit=7").json();
+  EXPECT_EQ(json["events"][0]["event"], "worker-ready");
+  EXPECT_EQ(json["next"], 42);
+  EXPECT_EQ(json["lost"], 3);
+  get("/v1/events");
+  EXPECT_EQ(calls_of("ListEvents 38 7"), 1U);
+  EXPECT_EQ(calls_of("ListEvents 0 100"), 1U);
+  for (const char* query : {"since=x", "since=-1", "limit=0", "limit=1001", "limit=", "limit=1.5"})
+    EXPECT_EQ(get(std::string("/v1/events?") + query).status, 400) << query;
+}
+
+TEST_F(Api, TellsTheSupervisorWhoAsks) {
+  start();
+  EXPECT_EQ(change("PUT", "/v1/pools/web/desired", "{\"workers\": 3}").status, 200);
+  EXPECT_THAT(supervisor_->asker, HasSubstr("admin, uid="));
+  supervisor_->asker.clear();
+  EXPECT_EQ(change("POST", "/v1/reload").status, 200);
+  EXPECT_THAT(supervisor_->asker, HasSubstr("admin, uid="));
+}
+
 TEST_F(Api, KnowsNoOtherPools) {
   start();
   for (const char* path : {"/v1/pools/nope", "/v1/pools/nope/workers"}) {

@@ -27,6 +27,14 @@ inline bus::Dictionary test_status() {
   status.set("log_warnings", uint64_t{2});
   status.set("log_errors", uint64_t{0});
   status.set("admin_restarts", uint64_t{0});
+  status.set("supervisor_starts", uint64_t{4});
+  status.set("worker_adoptions", uint64_t{6});
+  status.set("fd_store_failures", uint64_t{0});
+  status.set("state_save_failures", uint64_t{0});
+  status.set("watchdog_withheld", false);
+  status.set("lame_duck", false);
+  status.set("rollout", std::string());
+  for (const char* key : {"adopted", "hung", "leaving", "lent"}) status.set(key, uint64_t{0});
   return status;
 }
 
@@ -45,8 +53,11 @@ inline bus::Dictionary test_pool(const std::string& name, uint64_t workers, uint
   pool.set("command", std::move(command));
   pool.set("exits_requested", uint64_t{1});
   pool.set("exits_signal", uint64_t{1});
-  for (const char* why : {"exit", "start_timeout", "drain_timeout", "start_failed"})
+  for (const char* why :
+       {"exit", "start_timeout", "drain_timeout", "start_failed", "hang", "forced_out"})
     pool.set(std::string("exits_") + why, uint64_t{0});
+  for (const char* key : {"adopted", "hung", "leaving", "lent", "old_generations"})
+    pool.set(key, uint64_t{0});
   return pool;
 }
 

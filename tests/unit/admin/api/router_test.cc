@@ -59,7 +59,8 @@ TEST(Router, HandsTheSegmentsOfThePathToTheHandler) {
       request_for(http::Method::Post, "/v1/pools/web-2/workers/17/restart", "{}"), true);
   const auto& call = std::get<Call>(outcome);
   EXPECT_STREQ(call.method, "Restart");
-  EXPECT_EQ(call.arguments, (bus::Client::Arguments{std::string("web-2"), int32_t{17}}));
+  EXPECT_EQ(call.arguments,
+            (bus::Client::Arguments{std::string("web-2"), int32_t{17}, std::string("admin, ")}));
 }
 
 // libstdc++'s regular expressions recurse by length: the longest path that a head may have must

@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -141,6 +142,19 @@ TEST_F(Actions, ListsNameTheTables) {
 
 // --- with a daemon ---
 
+// One event at a time, from number 5 on; no more after 7.
+int answer_events(sd_bus_message* call) {
+  uint64_t since = 0;
+  uint32_t limit = 0;
+  if (const int r = sd_bus_message_read(call, "tu", &since, &limit); r < 0) return r;
+  const uint64_t number = std::max<uint64_t>(since, 5);
+  if (number > 7) return sd_bus_reply_method_errorf(call, bus::kErrorBusy, "that is all");
+  return sd_bus_reply_method_return(call, "aa{sv}a{sv}", 1, 4, "sequence", "t", number, "time_us",
+                                    "t", uint64_t{1'700'000'000'123'456}, "event", "s",
+                                    "worker-ready", "pool", "s", "web", 2, "next", "t", number + 1,
+                                    "lost", "t", since == 2 ? uint64_t{3} : uint64_t{0});
+}
+
 int answer_call(sd_bus_message* call) {
   const std::string_view method = sd_bus_message_get_member(call);
   if (method == "GetStatus")
@@ -152,6 +166,7 @@ int answer_call(sd_bus_message* call) {
   if (method == "ListWorkers")
     return sd_bus_reply_method_return(call, "aa{sv}", 1, 2, "pool", "s", "web", "status", "s",
                                       "hi");
+  if (method == "ListEvents") return answer_events(call);
   if (method == "ListListeners") return sd_bus_reply_method_return(call, "s", "nonsense");
   if (method == "SetWorkers") {
     const char* pool = nullptr;
@@ -261,6 +276,49 @@ TEST_F(ActionsWithDaemon, ReloadTellsTheReasonOfARefusal) {
   expect_failure(reload(request({}, {"--no-wait"}), answer_), Exit::Failed,
                  "another reload is running");
   expect_failure(reload(request({}, {"--no-wait", "--wait"}), answer_), Exit::Usage, "exclude");
+}
+
+TEST_F(ActionsWithDaemon, AReloadOfABadFileHasAnExitStatusOfItsOwn) {
+  expect_failure(restart(request({{"POOL", "web"}, {"SLOT", "6"}}), answer_), Exit::BadConfig,
+                 "refused; nothing has changed");
+}
+
+TEST_F(ActionsWithDaemon, EventsAreShownOnce) {
+  Request since = request();
+  since.values = {{"--since", "2"}};
+  ASSERT_TRUE(show_events(since, answer_).ok());
+  EXPECT_THAT(answer_.data, HasSubstr("  5      worker-ready "));
+  EXPECT_THAT(answer_.remarks, HasSubstr("3 events of these are not kept any more"));
+  since.json = true;
+  ASSERT_TRUE(show_events(since, answer_).ok());
+  const json answer = json::parse(answer_.data);
+  EXPECT_EQ(answer["events"][0]["sequence"], 5);
+  EXPECT_EQ(answer["next"], 6);
+  EXPECT_EQ(answer["lost"], 3);
+}
+
+TEST_F(ActionsWithDaemon, EventsAreFollowedUntilNobodyReads) {
+  Request follow = request({}, {"--follow"});
+  follow.json = true;
+  std::string seen;
+  answer_.flush = [&seen](Answer& so_far) {
+    seen += so_far.data;
+    so_far.data.clear();
+    return std::count(seen.begin(), seen.end(), '\n') < 3;
+  };
+  EXPECT_TRUE(show_events(follow, answer_).ok());
+  EXPECT_THAT(seen, HasSubstr("\"sequence\":5"));
+  EXPECT_THAT(seen, HasSubstr("\"sequence\":7"));
+}
+
+TEST_F(ActionsWithDaemon, EventsTellWhatIsWrong) {
+  Request wrong = request();
+  wrong.values = {{"--since", "x"}};
+  expect_failure(show_events(wrong, answer_), Exit::Usage, "--since must be a number");
+  wrong.values = {{"--limit", "0"}};
+  expect_failure(show_events(wrong, answer_), Exit::Usage, "--limit must be 1 to 1000");
+  answer_.flush = [](Answer&) { return true; };
+  expect_failure(show_events(request({}, {"--follow"}), answer_), Exit::Failed, "that is all");
 }
 
 TEST_F(ActionsWithDaemon, AnAnswerOfAnotherShapeIsAFailure) {

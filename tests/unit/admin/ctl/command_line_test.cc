@@ -29,6 +29,15 @@ TEST(CommandLine, KnowsVerbsArgumentsAndFlags) {
   EXPECT_EQ(parse({"check", "-"}).request.argument("FILE"), "-");
 }
 
+TEST(CommandLine, AFlagMayHaveAValue) {
+  const CommandLine line = parse({"events", "--since=17", "--follow", "--limit", "5"});
+  EXPECT_EQ(line.request.values.at("--since"), "17");
+  EXPECT_EQ(line.request.values.at("--limit"), "5");
+  EXPECT_TRUE(line.request.has("--follow"));
+  EXPECT_THAT(help(*find_verb("events")), HasSubstr("\n  --since N "));
+  EXPECT_FALSE(parse_command_line({"events", "--since"}, kTerminal).ok());
+}
+
 TEST(CommandLine, AnArgumentMayBeCalledLikeAVerb) {
   const CommandLine line = parse({"workers", "status"});
   EXPECT_EQ(line.verb->name, "workers");

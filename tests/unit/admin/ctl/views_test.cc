@@ -49,6 +49,56 @@ TEST(Views, StatusTellsWhyTheLastReloadFailed) {
                         "                 f:1:2: one\n                 two\n"));
 }
 
+TEST(Views, StatusTellsWhatIsNotAsUsual) {
+  Dictionary status = running();
+  status.set("rollout", std::string("upgrade"));
+  status.set("adopted", uint64_t{2});
+  status.set("hung", uint64_t{0});
+  status.set("lent", uint64_t{1});
+  status.set("watchdog_withheld", true);
+  EXPECT_THAT(view_status(status, 0, Palette::Plain),
+              HasSubstr("  under way      upgrade: workers of the predecessor are replaced\n"
+                        "  workers        2 adopted, 1 slot lent\n"
+                        "  watchdog       withheld: too few workers serve\n"));
+  status.set("lame_duck", true);
+  EXPECT_THAT(view_status(status, 0, Palette::Plain), HasSubstr("  under way      stopping soon"));
+}
+
+TEST(Views, WorkersTellWhatIsSpecialAboutThem) {
+  Dictionary worker;
+  worker.set("pool", std::string("web"));
+  worker.set("state", std::string("ready"));
+  worker.set("adopted", true);
+  worker.set("hung", false);
+  worker.set("serves_also", std::vector<std::string>{"2", "5"});
+  EXPECT_THAT(view_workers({worker}, Palette::Plain),
+              HasSubstr("ready (adopted, also serves 2, 5)"));
+}
+
+TEST(Views, EventsAreLinesInFixedColumns) {
+  ::setenv("TZ", "UTC", 1);
+  ::tzset();
+  Dictionary event;
+  event.set("sequence", uint64_t{17});
+  event.set("time_us", uint64_t{1'700'000'000'123'456});
+  event.set("event", std::string("worker-crashed"));
+  event.set("level", std::string("warning"));
+  event.set("pool", std::string("web"));
+  event.set("slot", uint64_t{0});
+  event.set("generation", uint64_t{3});
+  event.set("pid", int64_t{812});
+  event.set("detail", std::string("signal SEGV\x1b"));
+  Dictionary bare;
+  bare.set("sequence", uint64_t{18});
+  bare.set("event", std::string("ready"));
+  EXPECT_EQ(
+      view_events({event, bare}, Palette::Plain),
+      "2023-11-14 22:13:20.123  17     worker-crashed         web/0       3    812      signal "
+      "SEGV?\n"
+      "1970-01-01 00:00:00.000  18     ready                  -           -    -\n");
+  EXPECT_THAT(view_events({event}, Palette::Coloured), HasSubstr("\033[33mworker-crashed"));
+}
+
 TEST(Views, StatusOfADaemonThatTellsNothingIsStillText) {
   EXPECT_THAT(view_status({}, 0, Palette::Plain), HasSubstr("sockherd - is unknown"));
 }

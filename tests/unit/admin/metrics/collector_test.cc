@@ -44,6 +44,8 @@ Snapshot snapshot_of(size_t slots) {
     snapshot.listeners.push_back(test_listener("web", slot));
   }
   snapshot.traffic["web"] = traffic_of(slots);
+  snapshot.event_counts.set("worker-ready", uint64_t{12});
+  snapshot.event_counts.set("worker-hung", uint64_t{0});
   snapshot.processes = {{.process = "admin", .cpu_seconds = 1.25, .threads = 1}};
   snapshot.gather_seconds = 0.001;
   return snapshot;
@@ -91,6 +93,14 @@ TEST(Collector, TakesEachValueFromItsSource) {
            "sockherd_workers{pool=\"web\",state=\"ready\"} 2\n",
            "sockherd_workers{pool=\"web\",state=\"draining\"} 0\n",
            "sockherd_workers_desired{pool=\"api\"} 2\n",
+           "sockherd_workers_adopted{pool=\"web\"} 0\n",
+           "sockherd_old_generations{pool=\"api\"} 0\n",
+           "sockherd_supervisor_starts_total 4\n",
+           "sockherd_worker_adoptions_total 6\n",
+           "sockherd_watchdog_withheld 0\n",
+           "sockherd_events_total{event=\"worker-ready\"} 12\n",
+           "sockherd_events_total{event=\"worker-hung\"} 0\n",
+           "sockherd_worker_exits_total{pool=\"web\",reason=\"forced_out\"} 0\n",
            "sockherd_worker_starts_total{pool=\"web\"} 4\n",
            "sockherd_worker_exits_total{pool=\"web\",reason=\"signal\"} 1\n",
            "sockherd_worker_exits_total{pool=\"web\",reason=\"drain_timeout\"} 0\n",
