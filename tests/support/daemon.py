@@ -118,6 +118,8 @@ def address_of(listener):
 class Daemon:
     """One supervisor with all that belongs to it."""
 
+    admin_timeout = 30.0  # of each request; its socket listens even while nobody is there
+
     def __init__(self, config, sockets=None, arguments=(), environment=None, admin=True,
                  watchdog_usec=None, prefix=()):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sh-", dir="/tmp"))
@@ -247,7 +249,8 @@ class Daemon:
         if isinstance(body, (dict, list)):
             body = json.dumps(body)
             headers.setdefault("Content-Type", "application/json")
-        return request(self.address("admin", index), method, path, body, headers)
+        return request(self.address("admin", index), method, path, body, headers,
+                       timeout=self.admin_timeout)
 
     def workers(self, pool="web"):
         """The workers of a pool, as the admin API lists them."""
