@@ -8,7 +8,8 @@ Boots a Debian 12 with real systemd and all the systems in it, each run by its u
 afresh with four workers (HAProxy: four threads); then the action is done again and again while all
 kinds of clients are at it at once: a connection per request; keep-alive with pauses of up to 300 ms;
 clients that send their request 50-300 ms after connecting; answers that take four seconds. 1,200 new
-connections a second at most, and clients learn 20 ms late that an idle connection was closed.
+connections a second at most, and clients learn 20 ms late that an idle connection was closed. In one
+row they are clients of another kind: a TCP of our own that answers the SYN-ACK after 100-300 ms.
 
 Lost: refused, reset, ended before the whole answer, or no answer within 5 s. Where a process is
 killed with kill -9 (or hangs until it is), what it had accepted dies with it: the victim stands still
@@ -78,6 +79,15 @@ def measure(options):
     return json.loads((options.out / RESULT).read_text())
 
 
+def merged(old, new):
+    """What was measured now, within what was measured before."""
+    old["systems"].update(new["systems"])
+    old["sockherd"].update({k: v for k, v in new["sockherd"].items() if v})
+    for row, cells in new["cells"].items():
+        old["cells"].setdefault(row, {}).update(cells)
+    return old
+
+
 def main():
     """Runs, writes, prints."""
     options = arguments()
@@ -87,7 +97,10 @@ def main():
         results = json.loads(file.read_text())
     else:
         before = os.getloadavg()[0]
+        file_before = json.loads(file.read_text()) if file.exists() else None
         results = measure(options)
+        if file_before and (options.rows or options.systems):
+            results = merged(file_before, results)
         results["machine"] = f"Linux {platform.release()}, {os.cpu_count()} CPUs shared with the clients"
         results["load_average"] = [before, os.getloadavg()[0]]
         file.write_text(json.dumps(results, indent=1))

@@ -10,6 +10,7 @@ import unittest
 
 from tests.support.hammer import Hammer
 from tests.support.http import request
+from tests.support.late_clients import LateLoad
 from tests.support.mixed_load import MixedLoad
 from tests.support.wait import until
 from tests.system import actions, service
@@ -32,11 +33,12 @@ def journal_count(more, base):
 class LosslessCase(SystemCase):
     """A service with four workers unless said otherwise, and all kinds of clients."""
 
-    def begin(self, workers=4, **options):
+    def begin(self, workers=4, make_load=None, **options):
         """Service and load."""
         self.start(workers, **options)
         # Late is what waited for two lost SYNs: a busy machine is not mistaken for one.
-        self.load = MixedLoad(web_address(), wait_ms=1500, slow_after_ms=3000)
+        self.load = (make_load() if make_load else
+                     MixedLoad(web_address(), wait_ms=1500, slow_after_ms=3000))
         self.addCleanup(self.load.__exit__)
         self.load.after(200)
         self.held = 0
@@ -220,6 +222,15 @@ class Scale(LosslessCase):
         self.sweep("least-connections", in_force="hash")
         self.assertEqual(show("AmbientCapabilities"), "")
         self.assertGreater(main_pid(), 0)
+
+    def test_clients_far_away(self):
+        """There are always connections that nobody can accept yet when their socket shall go."""
+        self.begin(workers=1, make_load=lambda: LateLoad(actions.web_port()))
+        for count in (4, 1, 4, 1):
+            self.act(actions.scale, count)
+        self.act(actions.reload, 1)
+        self.act(actions.restart, 1)
+        self.end()
 
 
 if __name__ == "__main__":

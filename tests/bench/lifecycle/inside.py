@@ -11,11 +11,13 @@ from tests.bench.lifecycle.ours import EXTRA, Sockherd
 from tests.bench.lifecycle.peers import Haproxy, Nginx, NginxReuseport, Puma
 from tests.bench.lifecycle.rows import ROWS
 from tests.support.hammer import FAILURES, Hammer
+from tests.support.late_clients import LateLoad
 from tests.support.mixed_load import MixedLoad
 from tests.system.service import journal, systemctl
 
 SYSTEMS = (Sockherd, Nginx, NginxReuseport, Haproxy, Puma)
-BETWEEN = 300   # right answers between two actions
+BETWEEN = 800   # right answers between two actions
+LATE_RATE = 300  # a second; this client is written in Python
 CLIENTS = {"short": 16, "keepalive": 24, "slow": 32, "waiting": 16, "rate": 1200}
 
 
@@ -34,11 +36,12 @@ def arguments():
 def cell(system, row, options):
     """One row with one system."""
     system.begin(row)
-    load = MixedLoad(system.address, **CLIENTS)
+    load = (LateLoad(system.port, LATE_RATE) if row == "late" else
+            MixedLoad(system.address, **CLIENTS))
     held, done, began = 0, 0, time.monotonic()
     extra = []
     try:
-        load.after(BETWEEN)
+        load.after(LATE_RATE)
         # Ours gets no mercy: all the actions, however long they take.
         while done < options.actions and (time.monotonic() - began < options.seconds or
                                           isinstance(system, Sockherd)):
@@ -46,7 +49,7 @@ def cell(system, row, options):
             done += 1
             if row == "listener":
                 extra = on_extra(extra)
-            load.after(BETWEEN)
+            load.after(BETWEEN if row != "late" else LATE_RATE)
         report = load.stop()
     finally:
         load.__exit__()

@@ -30,8 +30,8 @@ class Sockherd(System):
     rows = {
         "reload": "reload", "reload-changed": "reload_changed", "reload-broken": "reload_broken",
         "listener": "listener", "scale": "scale", "scale-hash": "scale", "scale-cpu": "scale",
-        "scale-lines": "scale", "rolling": "rolling", "recycle": "recycle", "restart": "restart",
-        "restart-socket": "restart_socket", "upgrade": "upgrade", "stop": "stop",
+        "scale-lines": "scale", "late": "scale", "rolling": "rolling", "recycle": "recycle",
+        "restart": "restart", "restart-socket": "restart_socket", "upgrade": "upgrade", "stop": "stop",
         "kill-main": "kill_main", "kill-both": "kill_both", "kill-worker": "kill_worker",
         "crash-loop": "crash_loop", "hang": "hang",
     }

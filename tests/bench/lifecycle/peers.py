@@ -14,7 +14,8 @@ from tests.support.wait import until
 from tests.system.service import show, systemctl
 
 COMMON = {"reload": "reload", "reload-broken": "reload_broken", "scale": "scale",
-          "restart": "restart", "kill-main": "kill_main", "kill-worker": "kill_worker"}
+          "late": "scale", "restart": "restart", "kill-main": "kill_main",
+          "kill-worker": "kill_worker"}
 
 
 class Nginx(System):

@@ -10,6 +10,7 @@ ROWS = (
     ("scale-hash", "… balance = \"hash\"", False),
     ("scale-cpu", "… balance = \"cpu\"", False),
     ("scale-lines", "… sockets from systemd, no capability", False),
+    ("late", "… clients 100 to 300 ms away", False),
     ("rolling", "rolling restart", False),
     ("recycle", "workers recycled (max_requests)", False),
     ("restart", "systemctl restart", False),
