@@ -161,7 +161,9 @@ class Chaos {
   void recover() {
     for (int i = 0; i < 40; ++i) {
       herd_.live_through(seconds(40));
-      herd_.settle();
+      herd_.all_ready();
+      herd_.drained_exit();
+      if (i > 20) herd_.settle();  // before that nobody says that it is quiet
       if (testing::Test::HasFailure()) return;
     }
     herd_.drained_exit();
@@ -181,7 +183,12 @@ class Chaos {
 
   void stop() {
     herd_.on(Stop{});
-    if (below(2) == 0) herd_.on(StopNow{});
+    for (int step = 0; step < 20; ++step) {
+      if (step == 10 && below(2) == 0) herd_.on(StopNow{});
+      const char* what = act();
+      if (testing::Test::HasFailure()) FAIL() << "step " << step << " after the stop: " << what;
+      if (!herd_.fleet.is_stopping()) herd_.on(Stop{});  // a successor
+    }
     for (int i = 0; i < 5; ++i) {
       herd_.quiet_all();
       herd_.live_through(seconds(60));

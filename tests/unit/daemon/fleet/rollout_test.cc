@@ -420,9 +420,11 @@ TEST(Rollout, ASlotThatALaterReloadWantsAgainIsLeftToTheReload) {
   Herd herd;
   herd.serve(pool_spec("web", 2));
   herd.on(Scale{"web", 1});
-  herd.reload(rolling(2, 0, 0, 2));
+  herd.reload(rolling(3, 0, 0, 2));
+  EXPECT_EQ(herd.pool().starts, 2U) << "nobody is started before the old ones have ended";
   herd.settle();
   EXPECT_FALSE(herd.fleet.is_rolling());
+  EXPECT_EQ(herd.pool().starts, 5U);
 }
 
 TEST(Rollout, ANewPoolOfAFailedReloadIsNeverServed) {
@@ -517,6 +519,20 @@ TEST(Rollout, AWorkerWithAListenerThatIsDroppedAcceptsUntilItIsQuiet) {
   EXPECT_FALSE(herd.processes.at(old).told_to_drain);
   EXPECT_TRUE(herd.quiet_asked.contains(old));
   herd.on(WorkerQuiet{old});
+  EXPECT_TRUE(herd.processes.at(old).told_to_drain);
+}
+
+TEST(Rollout, ItsQuietIsNotWaitedForForEver) {
+  Herd herd;
+  PoolSpec two = pool_spec("web", 1);
+  two.listeners = {"web", "old"};
+  herd.serve(two);
+  const WorkerId old = herd.current(0);
+  herd.reload(pool_spec("web", 1));
+  herd.all_ready();
+  herd.live_through(seconds(9));
+  EXPECT_FALSE(herd.processes.at(old).told_to_drain);
+  herd.live_through(seconds(1));
   EXPECT_TRUE(herd.processes.at(old).told_to_drain);
 }
 
