@@ -47,6 +47,7 @@ struct Plan {
   std::vector<char*> arguments;
   std::vector<char*> environment;
   std::vector<int> fds;
+  pid_t parent = ::getpid();
   std::string listen_pid = "LISTEN_PID=                    ";
   std::string listen_fds;
   std::string listen_names;
@@ -140,8 +141,10 @@ void set_nofile(unsigned long soft, int pipe) {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) fail(pipe, Stage::Limit);
 }
 
-void die_with_parent(const SpawnRequest& request) {
-  if (request.signal_at_parents_end) ::prctl(PR_SET_PDEATHSIG, *request.signal_at_parents_end);
+void die_with_parent(const SpawnRequest& request, pid_t parent) {
+  if (!request.signal_at_parents_end) return;
+  ::prctl(PR_SET_PDEATHSIG, *request.signal_at_parents_end);
+  if (::getppid() != parent) ::raise(*request.signal_at_parents_end);  // it was faster
 }
 
 // A program that only we can reach (a build in somebody's home) may still be run by the other user:
@@ -150,7 +153,7 @@ void die_with_parent(const SpawnRequest& request) {
   const int program = ::open(plan.arguments[0], O_PATH | O_CLOEXEC);
   if (program < 0) fail(pipe, Stage::Exec);
   change_identity(*request.identity, pipe);
-  die_with_parent(request);  // a change of identity clears it (PR_SET_PDEATHSIG(2const))
+  die_with_parent(request, plan.parent);  // a change of identity clears it (prctl(2))
   ::execveat(program, "", plan.arguments.data(), plan.environment.data(), AT_EMPTY_PATH);
   // ENOENT: a script, whose interpreter must open it by its name (execveat(2)).
   if (errno == ENOENT) ::execve(plan.arguments[0], plan.arguments.data(), plan.environment.data());
@@ -177,7 +180,7 @@ void wait_at(int gate) {
   // Without ambient capabilities a program that is not root has none after exec (capabilities(7)).
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   if (request.identity) exec_as(request, plan, pipe);
-  die_with_parent(request);
+  die_with_parent(request, plan.parent);
   ::execvpe(plan.arguments[0], plan.arguments.data(), plan.environment.data());
   fail(pipe, Stage::Exec);
 }

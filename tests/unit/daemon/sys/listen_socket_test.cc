@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <functional>
 
 #include "tests/unit/daemon/sys/peers.h"
 #include "tests/unit/daemon/worker/temporary_directory.h"
@@ -318,6 +319,75 @@ TEST(AcceptQueue, CountsTheConnectionsThatWait) {
   }
   EXPECT_EQ(accept_all(listener), 5);
   EXPECT_EQ(accept_queue(listener.get()).length, 0U);
+}
+
+// --- what came back from somewhere, and is said to be a clone
+
+UniqueFd tcp_listener(const SocketAddress& address, const std::function<void(int)>& prepare) {
+  UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  EXPECT_EQ(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on), 0);
+  prepare(fd.get());
+  EXPECT_EQ(::bind(fd.get(), address.get(), address.size()), 0);
+  EXPECT_EQ(::listen(fd.get(), 16), 0);
+  return fd;
+}
+
+TEST(CheckClone, ARealOneIsOne) {
+  for (const char* address : {"127.0.0.1:0", "[::]:0"}) {
+    const UniqueFd first = bind_listener(parsed(address), Sharing::ReusePort, 128, 0).value();
+    const UniqueFd clone = clone_listener(first.get()).value();
+    EXPECT_TRUE(check_clone(first.get(), clone.get()).ok());
+    EXPECT_TRUE(check_clone(first.get(), first.get()).ok());
+    EXPECT_NE(socket_cookie(first.get()), socket_cookie(clone.get()));
+    const UniqueFd copy(::fcntl(clone.get(), F_DUPFD_CLOEXEC, 3));
+    EXPECT_EQ(socket_cookie(copy.get()), socket_cookie(clone.get()));
+  }
+}
+
+TEST(CheckClone, AnotherAddressIsNamed) {
+  const UniqueFd first = bind_listener(parsed("127.0.0.1:0"), Sharing::ReusePort, 128, 0).value();
+  const UniqueFd other = bind_listener(parsed("127.0.0.2:0"), Sharing::ReusePort, 128, 0).value();
+  EXPECT_EQ(check_clone(first.get(), other.get()).error().what,
+            "listens at " + address_of(other).text() + ", not at " + address_of(first).text());
+}
+
+TEST(CheckClone, AnotherV6OnlyIsRefused) {
+  const UniqueFd first = bind_listener(parsed("[::]:0"), Sharing::ReusePort, 128, 0).value();
+  const UniqueFd other = tcp_listener(address_of(first), [](int fd) {
+    const int value = 1;
+    EXPECT_EQ(::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &value, sizeof value), 0);
+  });
+  EXPECT_EQ(check_clone(first.get(), other.get()).error().what, "has another IPV6_V6ONLY");
+}
+
+TEST(CheckClone, AnotherDeviceIsRefused) {
+  const UniqueFd first = bind_listener(parsed("127.0.0.1:0"), Sharing::ReusePort, 128, 0).value();
+  const UniqueFd other = tcp_listener(address_of(first), [](int fd) {
+    EXPECT_EQ(::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3), 0);
+  });
+  EXPECT_EQ(check_clone(first.get(), other.get()).error().what, "has another SO_BINDTODEVICE");
+}
+
+// The kernel compares the users at the bind, and never again.
+TEST(CheckClone, AnotherOwnerIsNamed) {
+  REQUIRE_ROOT();
+  const UniqueFd first = bind_listener(parsed("127.0.0.1:0"), Sharing::ReusePort, 128, 0).value();
+  const UniqueFd other = clone_listener(first.get()).value();
+  ASSERT_EQ(::fchown(other.get(), kNobody, static_cast<gid_t>(-1)), 0);
+  const auto checked = check_clone(first.get(), other.get());
+  ASSERT_FALSE(checked.ok());
+  EXPECT_THAT(checked.error().what,
+              testing::AllOf(testing::HasSubstr("belongs to"), testing::HasSubstr("uid 65534"),
+                             testing::HasSubstr("not to root")));
+}
+
+TEST(CheckClone, WhatIsNoSocketIsAnError) {
+  const UniqueFd first = bind_listener(parsed("127.0.0.1:0"), Sharing::ReusePort, 128, 0).value();
+  const UniqueFd file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_FALSE(check_clone(first.get(), file.get()).ok());
+  EXPECT_FALSE(check_clone(file.get(), first.get()).ok());
+  EXPECT_EQ(socket_cookie(file.get()), 0U);
 }
 
 }  // namespace

@@ -208,6 +208,172 @@ TEST(Spawn, FindsAProgramInThePath) {
   EXPECT_EQ(run({.arguments = {"true"}}).status, 0);
 }
 
+// --- the gate
+
+// A pipe into which a child writes.
+struct Pipe {
+  Pipe() {
+    int ends[2];
+    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    read_end.reset(ends[0]);
+    write_end.reset(ends[1]);
+  }
+  // What is written until nobody can write any more, within 10 s.
+  std::string rest() {
+    write_end.reset();
+    std::string all;
+    char byte = 0;
+    while (wait_readable(read_end.get()) && ::read(read_end.get(), &byte, 1) == 1) all += byte;
+    pollfd entry{read_end.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&entry, 1, 0), 1) << "somebody still has it";
+    return all;
+  }
+  UniqueFd read_end;
+  UniqueFd write_end;
+};
+
+SpawnRequest gated(const Pipe& pipe, const std::string& script = "echo ran >&3") {
+  return {.arguments = {"/bin/sh", "-c", script},
+          .fds = {{pipe.write_end.get(), "out"}},
+          .is_gated = true};
+}
+
+std::string program_of(pid_t pid) {
+  return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe").string();
+}
+
+TEST(SpawnGate, TheProgramRunsOnlyOnceItIsOpened) {
+  Pipe pipe;
+  auto child = spawn(gated(pipe));
+  ASSERT_TRUE(child.ok());
+  EXPECT_EQ(program_of(child->pid), program_of(::getpid()));
+  open_gate(child.value());
+  EXPECT_EQ(pipe.rest(), "ran\n");
+  int status = -1;
+  EXPECT_EQ(::waitpid(child->pid, &status, 0), child->pid);
+  EXPECT_EQ(status, 0);
+  open_gate(child.value());  // no effect any more
+}
+
+TEST(SpawnGate, ClosedItEndsTheChildWhichHasDoneNothing) {
+  Pipe pipe;
+  auto child = spawn(gated(pipe));
+  ASSERT_TRUE(child.ok());
+  child->gate.reset();
+  EXPECT_EQ(pipe.rest(), "");
+  int status = -1;
+  EXPECT_EQ(::waitpid(child->pid, &status, 0), child->pid);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(read_spawn_failure(child->failure.get(), "/bin/sh"));
+}
+
+TEST(SpawnGate, TellsWhyTheProgramCouldNotBeStartedOnceItIsOpened) {
+  auto child = spawn({.arguments = {"/no/such/program"}, .is_gated = true});
+  ASSERT_TRUE(child.ok());
+  EXPECT_FALSE(read_spawn_failure(child->failure.get(), "x"));
+  open_gate(child.value());
+  EXPECT_EQ(::waitpid(child->pid, nullptr, 0), child->pid);
+  EXPECT_EQ(read_spawn_failure(child->failure.get(), "x")->code, ENOENT);
+}
+
+TEST(SpawnGate, WithoutOneThereIsNothingToOpen) {
+  auto child = spawn({.arguments = {"/bin/true"}});
+  ASSERT_TRUE(child.ok());
+  EXPECT_FALSE(child->gate);
+  open_gate(child.value());
+  EXPECT_EQ(::waitpid(child->pid, nullptr, 0), child->pid);
+}
+
+TEST(SpawnGate, EachOfSeveralHasItsOwn) {
+  Pipe pipe;
+  std::vector<Child> children;
+  for (const char* name : {"a", "b", "c"}) {
+    children.push_back(spawn(gated(pipe, std::string("echo ") + name + " >&3")).value());
+  }
+  open_gate(children[1]);
+  char said[2];
+  ASSERT_EQ(::read(pipe.read_end.get(), said, 2), 2);
+  EXPECT_EQ(said[0], 'b');
+  for (Child& child : children) child.gate.reset();
+  EXPECT_EQ(pipe.rest(), "") << "the others have not run";
+  for (const Child& child : children) EXPECT_EQ(::waitpid(child.pid, nullptr, 0), child.pid);
+}
+
+// Each one has inherited the gates of those before it.
+TEST(SpawnGate, TheDeathOfTheParentEndsAllWhoWait) {
+  Pipe pipe;
+  as_user(::geteuid(), [&pipe]() -> std::string {
+    std::vector<Child> children;
+    for (int i = 0; i < 4; ++i) children.push_back(spawn(gated(pipe)).value());
+    ::raise(SIGKILL);
+    return "";
+  });
+  EXPECT_EQ(pipe.rest(), "") << "none has run, and none is left";
+}
+
+// --- the end of the parent
+
+SpawnRequest mortal(const Pipe& pipe) {
+  return {.arguments = {"/bin/sh", "-c", "echo here >&3; exec sleep 60"},
+          .environment = {"PATH=/usr/bin:/bin"},
+          .fds = {{pipe.write_end.get(), "out"}},
+          .signal_at_parents_end = SIGTERM};
+}
+
+// Ends as soon as the program has begun.
+void begin_and_die(Pipe& pipe, const SpawnRequest& request) {
+  as_user(::geteuid(), [&]() -> std::string {
+    if (!spawn(request).ok()) return "";
+    wait_readable(pipe.read_end.get());
+    ::raise(SIGKILL);
+    return "";
+  });
+}
+
+TEST(SpawnAtParentsEnd, TheChildIsTold) {
+  Pipe pipe;
+  begin_and_die(pipe, mortal(pipe));
+  EXPECT_EQ(pipe.rest(), "here\n");
+}
+
+// A change of identity clears it.
+TEST(SpawnAtParentsEnd, AChildThatHasBecomeAnotherUserIsToldToo) {
+  REQUIRE_ROOT();
+  Pipe pipe;
+  SpawnRequest request = mortal(pipe);
+  request.identity = Identity{kNobody, kNobody};
+  begin_and_die(pipe, request);
+  EXPECT_EQ(pipe.rest(), "here\n");
+}
+
+TEST(SpawnAtParentsEnd, AChildThatWasNotThatFarYetIsNotForgotten) {
+  for (int i = 0; i < 30; ++i) {
+    Pipe pipe;
+    SpawnRequest request = mortal(pipe);
+    request.is_gated = true;
+    as_user(::geteuid(), [&request]() -> std::string {
+      Child child = spawn(request).value();
+      open_gate(child);
+      ::raise(SIGKILL);
+      return "";
+    });
+    pipe.rest();
+    ASSERT_FALSE(HasFailure()) << "round " << i;
+  }
+}
+
+TEST(SpawnAtParentsEnd, OtherChildrenLiveOn) {
+  Pipe pipe;
+  Pipe alive;
+  SpawnRequest request = mortal(pipe);
+  request.arguments = {"/bin/sh", "-c", "echo here >&3; read word <&4; echo $word >&3"};
+  request.fds.push_back({alive.read_end.get(), "in"});
+  request.signal_at_parents_end.reset();
+  begin_and_die(pipe, request);
+  ASSERT_EQ(::write(alive.write_end.get(), "still\n", 6), 6);
+  EXPECT_EQ(pipe.rest(), "here\nstill\n");
+}
+
 // The receiving half, in a child of its own because it takes the descriptors over for good.
 TEST(TakePassedFds, GivesNamesAndDescriptorsAndForgetsTheVariables) {
   const std::string said = as_user(::geteuid(), [] {
