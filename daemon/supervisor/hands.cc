@@ -189,7 +189,7 @@ Result<Hands::Running> Hands::adopt_worker(const fleet::Survivor& survivor,
                   .slot = survivor.slot,
                   .listeners = survivor.listeners,
                   .is_builtin = place.is_builtin};
-  if (has_statistics) running.seat = place.seat;
+  if (has_statistics && statistics_.has_seat(place.seat)) running.seat = place.seat;
   const bool had_notify = static_cast<bool>(from.notify);
   running.process = TRY(WorkerProcess::adopt(loop_, survivor.id,
                                              {.pid = pid,

@@ -7,6 +7,13 @@ namespace {
 
 constexpr std::string_view kOurs = "sockherd.";
 
+// A slot is counted in 32 bits; worker ids are not.
+bool has_place(const KeptName& name) {
+  const bool is_worker =
+      name.kind == Kept::Worker || name.kind == Kept::Control || name.kind == Kept::Notify;
+  return is_worker || name.number <= UINT32_MAX;
+}
+
 void put(Inheritance& all, const KeptName& name, UniqueFd fd) {
   switch (name.kind) {
     case Kept::Slot:
@@ -39,7 +46,7 @@ Inheritance Inheritance::sort(std::vector<sys::PassedFd> passed) {
   Inheritance all;
   for (sys::PassedFd& one : passed) {
     const auto kept = KeptName::parse(one.name);
-    if (kept) {
+    if (kept && has_place(*kept)) {
       put(all, *kept, std::move(one.fd));
     } else if (one.name.starts_with(kOurs)) {
       all.strays.push_back(one.name);

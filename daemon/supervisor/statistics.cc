@@ -56,6 +56,10 @@ Result<UniqueFd> Statistics::open_read_only(const std::string& name) const {
   return sys::reopen_read_only(found->second.fd.get());
 }
 
+bool Statistics::has_seat(uint32_t seat) {
+  return seat < kSeats;
+}
+
 Result<uint32_t> Statistics::take_seat(const std::string& name, uint32_t slot,
                                        uint32_t generation) {
   Pool* p = TRY(pool(name));

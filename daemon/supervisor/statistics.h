@@ -30,6 +30,9 @@ class Statistics {
   // A read-only descriptor of it, for whoever only watches. Errors: no such pool.
   Result<UniqueFd> open_read_only(const std::string& pool) const;
 
+  // Whether there can be a seat of this number.
+  static bool has_seat(uint32_t seat);
+
   // A seat for a new worker. Errors: all taken, which means hundreds of workers that still drain.
   Result<uint32_t> take_seat(const std::string& pool, uint32_t slot, uint32_t generation);
   void set_pid(const std::string& pool, uint32_t seat, pid_t pid);

@@ -2,10 +2,14 @@
 
 #include <gmock/gmock.h>
 
+#include <csignal>
 #include <deque>
+#include <filesystem>
 
+#include "daemon/base/clock.h"
 #include "daemon/supervisor/generation.h"
 #include "tests/unit/daemon/supervisor/loop.h"
+#include "tests/unit/daemon/supervisor/manager.h"
 #include "tests/unit/daemon/sys/peers.h"
 #include "tests/unit/daemon/worker/temporary_directory.h"
 
@@ -41,19 +45,62 @@ workers = 2
 command = ["/bin/sh", "-c", "echo $LISTEN_FDS $LISTEN_FDNAMES > $OUT"]
 )";
 
+// Workers that stay.
+constexpr char kStaying[] = R"(
+[listener.web]
+address = "127.0.0.1:1"
+[pool.web]
+listeners = ["web"]
+workers = 4
+command = ["/bin/sleep", "60"]
+)";
+
+// Workers of the built-in engine: setup's program.
+constexpr char kBuiltin[] = R"(
+[listener.web]
+address = "127.0.0.1:1"
+[pool.web]
+listeners = ["web"]
+workers = 3
+routes = [{ path = "/", module = "demo" }]
+)";
+
+// Stands in for the engine: writes the first thing that it hears on its control socket, and its
+// number, to a file.
+constexpr char kListener[] = R"(#!/bin/sh
+number=3
+for name in $(echo "$LISTEN_FDNAMES" | tr : ' '); do
+  [ "$name" = sockherd.control ] && break
+  number=$((number + 1))
+done
+until [ -s "$OUT.$SOCKHERD_SLOT.part" ]; do  # the socket does not block
+  dd bs=4096 count=1 of="$OUT.$SOCKHERD_SLOT.part" <&$number 2>/dev/null
+done
+mv "$OUT.$SOCKHERD_SLOT.part" "$OUT.$SOCKHERD_SLOT"
+exec sleep 60
+)";
+
 class HandsTest : public LoopTest {
  protected:
-  HandsTest()
-      : hands_(
-            loop(),
-            {.program = "/no/worker",
-             .runtime_directory = directory_.path(""),
-             .environment = {"MODE=ours", "SOCKHERD_SLOT=outer", "OUT=" + directory_.path("out")},
-             .nofile_soft = 256},
-            [this](fleet::Event event) { events_.push_back(std::move(event)); }) {
+  HandsTest() : hands_(make()) {
+    directory_.write("listener", kListener);
+    std::filesystem::permissions(directory_.path("listener"), std::filesystem::perms::owner_all);
     add(kText, 1);
-    const config::Config& config = hands_.current().config;
-    EXPECT_TRUE(hands_.prepare_slots(config, config.pools[0], 2).ok());
+    prepare(2);
+  }
+  ~HandsTest() override {
+    for (const pid_t pid : living_) ::kill(pid, SIGKILL);
+  }
+
+  std::unique_ptr<Hands> make() {
+    return std::make_unique<Hands>(
+        loop(),
+        WorkerSetup{.program = directory_.path("listener"),
+                    .runtime_directory = directory_.path(""),
+                    .environment = {"MODE=ours", "SOCKHERD_SLOT=outer",
+                                    "OUT=" + directory_.path("out"), "PATH=/usr/bin:/bin"},
+                    .nofile_soft = 256},
+        [this](fleet::Event event) { events_.push_back(std::move(event)); });
   }
 
   void add(std::string_view text, uint32_t number) {
@@ -61,14 +108,49 @@ class HandsTest : public LoopTest {
     auto loaded = load_generation({directory_.path("c.toml"), {}}, number);
     ASSERT_TRUE(loaded.generation) << loaded.faults.front();
     for (config::Listener& listener : loaded.generation->config.listeners) {
-      listener.address = "127.0.0.1:0";  // a free port, which no file may ask for
+      // A free port, which no file may ask for.
+      listener.address = address_.empty() ? "127.0.0.1:0" : address_;
     }
-    hands_.add_generation(std::move(*loaded.generation));
-    hands_.set_current(number);
+    hands().add_generation(std::move(*loaded.generation));
+    hands().set_current(number);
+  }
+  void prepare(uint32_t slots) {
+    const config::Config& config = hands().current().config;
+    const auto prepared = hands().prepare_slots(config, config.pools[0], slots);
+    ASSERT_TRUE(prepared.ok()) << prepared.error().what;
   }
 
+  // Starts workers 1, 2, ... in slots 0, 1, ...
+  void spawn(std::string_view text, uint32_t count) {
+    add(text, 2);
+    prepare(count);
+    for (uint32_t slot = 0; slot < count; ++slot) {
+      hands().carry_out(fleet::Spawn{slot + 1, "web", slot, 2});
+      ASSERT_NE(hands().process(slot + 1), nullptr);
+      living_.push_back(hands().process(slot + 1)->pid());
+    }
+    hands().release_new();
+  }
+  void serve(const std::vector<uint32_t>& slots) {
+    fleet::Serve action{"web", {}};
+    for (const uint32_t slot : slots) action.slots.push_back({slot, slot + 1});
+    hands().carry_out(action);
+  }
+  // What worker `slot` heard first.
+  std::string heard(uint32_t slot) {
+    const std::string path = directory_.path("out." + std::to_string(slot));
+    run_until([&path] { return std::filesystem::exists(path); });
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  const Listeners::Group& group(const std::string& name = "web") {
+    return hands().listeners().groups().at(name);
+  }
+  Hands& hands() { return *hands_; }
+
   fleet::WorkerExited spawn_and_wait(const fleet::Spawn& action) {
-    hands_.carry_out(action);
+    hands().carry_out(action);
+    hands().release_new();
     run_until([this] { return !events_.empty(); });
     const auto* exited = std::get_if<fleet::WorkerExited>(&events_.front());
     EXPECT_NE(exited, nullptr);
@@ -81,20 +163,25 @@ class HandsTest : public LoopTest {
   }
 
   worker::TemporaryDirectory directory_;
+  worker::TemporaryDirectory managers_;
+  FakeManager manager_{managers_.path("notify")};
+  std::string address_;  // of all listeners; empty = any port
   std::deque<fleet::Event> events_;
-  Hands hands_;
+  std::vector<pid_t> living_;
+  std::unique_ptr<Hands> hands_;
 };
 
 TEST_F(HandsTest, StartsAWorkerInItsSlotAndPostsItsEnd) {
-  hands_.carry_out(fleet::Spawn{4, "web", 1, 1});
-  ASSERT_NE(hands_.process(4), nullptr);
-  EXPECT_GT(hands_.process(4)->pid(), 0);
-  EXPECT_EQ(hands_.process(5), nullptr);
+  hands().carry_out(fleet::Spawn{4, "web", 1, 1});
+  ASSERT_NE(hands().process(4), nullptr);
+  EXPECT_GT(hands().process(4)->pid(), 0);
+  EXPECT_EQ(hands().process(5), nullptr);
+  hands().release_new();
   run_until([this] { return !events_.empty(); });
   const auto& exited = std::get<fleet::WorkerExited>(events_.front());
   EXPECT_EQ(exited.id, 4U);
   EXPECT_EQ(exited.detail, "exit 5");
-  EXPECT_EQ(hands_.process(4), nullptr);
+  EXPECT_EQ(hands().process(4), nullptr);
   EXPECT_THAT(output(), AllOf(HasSubstr("SOCKHERD_POOL=web\n"), HasSubstr("SOCKHERD_SLOT=1\n"),
                               HasSubstr("SOCKHERD_GENERATION=1\n"), HasSubstr("LISTEN_FDS=1\n"),
                               HasSubstr("LISTEN_FDNAMES=web\n"), HasSubstr("NOTIFY_SOCKET=")));
@@ -108,7 +195,7 @@ TEST_F(HandsTest, ThePoolsEnvironmentOverridesOursAndNothingOverridesWhatTheSlot
 
 TEST_F(HandsTest, AWorkerThatCanNotBeStartedIsPostedAsOneThatEnded) {
   std::filesystem::remove_all(directory_.path(""));  // nowhere to put the notify socket
-  hands_.carry_out(fleet::Spawn{9, "web", 0, 1});
+  hands().carry_out(fleet::Spawn{9, "web", 0, 1});
   ASSERT_EQ(events_.size(), 1U) << "posted from inside, so the post must queue";
   const auto& exited = std::get<fleet::WorkerExited>(events_.front());
   EXPECT_EQ(exited.id, 9U);
@@ -125,40 +212,264 @@ TEST_F(HandsTest, ASlotBeyondTheWantedOnesGetsItsSocketsWhenItNeedsThem) {
   EXPECT_EQ(output(), "2 web:more\n");
 }
 
-TEST_F(HandsTest, SlotsThatLeaveTogetherAreQuietTogether) {
-  hands_.carry_out(fleet::Serve{"web", {0}});
-  for (const uint32_t slot : {1U, 2U, 3U}) hands_.carry_out(fleet::AwaitQuiet{"web", slot});
+// Whoever comes after us must know of a worker before it does anything.
+TEST_F(HandsTest, AWorkerDoesNothingBeforeItIsReleased) {
+  hands().carry_out(fleet::Spawn{1, "web", 0, 1});
+  const std::string program = "/proc/" + std::to_string(hands().process(1)->pid()) + "/exe";
+  EXPECT_EQ(std::filesystem::read_symlink(program), std::filesystem::read_symlink("/proc/self/exe"))
+      << "it has not become its program yet";
+  hands().release_new();
+  run_until([this] { return !events_.empty(); });
+  EXPECT_EQ(std::get<fleet::WorkerExited>(events_.front()).detail, "exit 5");
+}
+
+// --- quiet
+
+TEST_F(HandsTest, WorkersThatLeaveTogetherAreQuietTogether) {
+  spawn(kStaying, 4);
+  serve({0, 1, 2, 3});
+  serve({0});
+  for (const fleet::WorkerId id : {2U, 3U, 4U}) hands().carry_out(fleet::AwaitQuiet{id});
   EXPECT_TRUE(events_.empty()) << "never from inside";
   run_until([this] { return events_.size() == 3; });
-  std::vector<uint32_t> quiet;
-  for (const fleet::Event& event : events_) quiet.push_back(std::get<fleet::SlotQuiet>(event).slot);
-  EXPECT_THAT(quiet, UnorderedElementsAre(1U, 2U, 3U));
+  std::vector<fleet::WorkerId> quiet;
+  for (const fleet::Event& event : events_) quiet.push_back(std::get<fleet::WorkerQuiet>(event).id);
+  EXPECT_THAT(quiet, UnorderedElementsAre(2U, 3U, 4U));
 }
 
-TEST_F(HandsTest, ASlotThatLeavesAgainIsToldOnce) {
-  hands_.carry_out(fleet::AwaitQuiet{"web", 1});
-  hands_.carry_out(fleet::Serve{"web", {0, 1}});
-  hands_.carry_out(fleet::Serve{"web", {0}});
-  hands_.carry_out(fleet::AwaitQuiet{"web", 1});
-  hands_.carry_out(fleet::AwaitQuiet{"api", 0});  // of no pool that is there: nothing to wait for
-  run_until([this] { return events_.size() == 2; });
-  run_what_waits();
-  EXPECT_EQ(events_.size(), 2U);
+// The older watch has noted the handshakes of an earlier steer.
+TEST_F(HandsTest, AWorkerThatLeavesAgainIsQuietOnce) {
+  spawn(kStaying, 2);
+  serve({0, 1});
+  serve({0});
+  hands().carry_out(fleet::AwaitQuiet{2});
+  serve({0, 1});
+  serve({0});
+  hands().carry_out(fleet::AwaitQuiet{2});
+  hands().carry_out(fleet::AwaitQuiet{77});  // has gone meanwhile
+  run_until([this] { return !events_.empty(); });
+  Watch timer;
+  bool is_over = false;
+  timer = Watch::timer(loop(), [&is_over] { is_over = true; }).value();
+  timer.arm(monotonic_now() + std::chrono::milliseconds(100));
+  run_until([&is_over] { return is_over; });
+  EXPECT_EQ(events_.size(), 1U);
 }
+
+TEST_F(HandsTest, AWorkerIsNotQuietAsLongAsSomebodyWaitsInItsQueue) {
+  spawn(kStaying, 2);
+  serve({0, 1});
+  serve({1});
+  const UniqueFd client = sys::connect_to(group().address);
+  serve({0});
+  hands().carry_out(fleet::AwaitQuiet{2});
+  Watch timer;
+  bool is_over = false;
+  timer = Watch::timer(loop(), [&is_over] { is_over = true; }).value();
+  timer.arm(monotonic_now() + std::chrono::milliseconds(100));
+  run_until([&is_over] { return is_over; });
+  EXPECT_TRUE(events_.empty());
+  EXPECT_EQ(sys::accept_all(group().sockets[1]), 1);
+  run_until([this] { return !events_.empty(); });
+  EXPECT_EQ(std::get<fleet::WorkerQuiet>(events_.front()).id, 2U);
+}
+
+// --- slots of siblings
+
+TEST_F(HandsTest, ASlotIsLentOverTheControlSocket) {
+  spawn(kBuiltin, 2);
+  hands().carry_out(fleet::Lend{"web", 1, 1});
+  EXPECT_EQ(heard(0), contract::encode({contract::Verb::Take, "web", 1}));
+  hands().carry_out(fleet::TakeBack{"web", 1, 2});
+  EXPECT_EQ(heard(1), contract::encode({contract::Verb::Drop, "web", 1}));
+  hands().carry_out(fleet::Lend{"web", 1, 77});
+  hands().carry_out(fleet::TakeBack{"web", 1, 77});
+}
+
+TEST_F(HandsTest, WhatWaitsWhereNobodyAcceptsIsGivenToAWorker) {
+  spawn(kBuiltin, 3);
+  serve({2});
+  const UniqueFd client = sys::connect_to(group().address);
+  serve({0, 1});
+  std::map<fleet::WorkerId, fleet::Worker> workers;
+  for (const uint32_t slot : {0U, 1U}) {
+    workers[slot + 1] = {.id = slot + 1,
+                         .pool = "web",
+                         .slot = slot,
+                         .listeners = {"web"},
+                         .phase = fleet::Phase::Ready};
+  }
+  hands().sweep(workers);
+  EXPECT_EQ(heard(0), contract::encode({contract::Verb::Empty, "web", 2}));
+}
+
+// --- listeners that come and go
 
 // Found in review: a failed reload closed listeners that old workers still drained.
-TEST_F(HandsTest, KeepsTheListenersOfEveryGenerationThatSomebodyNeeds) {
+TEST_F(HandsTest, AListenerIsKeptAsLongAsSomebodyNeedsIt) {
   add(kMoreListeners, 2);
-  const config::Config& second = hands_.current().config;
-  ASSERT_TRUE(hands_.prepare_slots(second, second.pools[0], 2).ok());
-  hands_.set_current(1);
+  prepare(2);
+  hands().set_current(1);
   std::map<fleet::WorkerId, fleet::Worker> workers;
-  workers[3] = {.id = 3, .pool = "web", .generation = 2};
-  hands_.forget_unused(workers);
-  EXPECT_TRUE(hands_.listeners().groups().contains("more"));
-  hands_.forget_unused({});
-  EXPECT_FALSE(hands_.listeners().groups().contains("more"));
-  EXPECT_TRUE(hands_.listeners().groups().contains("web"));
+  workers[3] = {.id = 3,
+                .pool = "web",
+                .generation = 2,
+                .listeners = {"web", "more"},
+                .phase = fleet::Phase::Ready};
+  for (int i = 0; i < 3; ++i) hands().sweep(workers);
+  EXPECT_TRUE(hands().listeners().groups().contains("more"));
+  for (int i = 0; i < 3; ++i) hands().sweep({});
+  EXPECT_FALSE(hands().listeners().groups().contains("more"));
+  EXPECT_TRUE(hands().listeners().groups().contains("web"));
+}
+
+TEST_F(HandsTest, AListenerIsNotClosedAsLongAsSomebodyWaitsThere) {
+  add(kMoreListeners, 2);
+  prepare(1);
+  hands().set_current(1);
+  const UniqueFd client = sys::connect_to(group("more").address);
+  for (int i = 0; i < 3; ++i) hands().sweep({});
+  ASSERT_TRUE(hands().listeners().groups().contains("more"));
+  for (const UniqueFd& socket : group("more").sockets) sys::accept_all(socket);
+  for (int i = 0; i < 3; ++i) hands().sweep({});
+  EXPECT_FALSE(hands().listeners().groups().contains("more"));
+}
+
+// --- a predecessor's workers
+
+// Hands are replaced by others, as in a restart.
+class SuccessorTest : public HandsTest {
+ protected:
+  // What the predecessor would have written.
+  SavedState saved(uint32_t workers) {
+    SavedState state;
+    state.past.next_id = workers + 1;
+    state.past.pools["web"] = {.desired = workers,
+                               .spec_workers = workers,
+                               .slots = std::vector<fleet::PastSlot>(workers)};
+    for (const auto& [id, worker] : hands().running()) {
+      state.past.workers.push_back({.id = id,
+                                    .pool = worker.pool,
+                                    .slot = worker.slot,
+                                    .generation = 2,
+                                    .phase = fleet::Phase::Ready,
+                                    .owns_slot = true,
+                                    .listeners = worker.listeners});
+      state.places[id] = {.pid = worker.process->pid(),
+                          .seat = worker.seat.value_or(0),
+                          .is_builtin = worker.is_builtin};
+    }
+    return state;
+  }
+  void succeed(std::string_view text) {
+    address_ = group().address.text();
+    Inheritance from = manager_.inheritance();
+    hands_.reset();
+    events_.clear();
+    hands_ = make();
+    directory_.write("c.toml", text);
+    auto loaded = load_generation({directory_.path("c.toml"), {}}, 3);
+    ASSERT_TRUE(loaded.generation);
+    for (config::Listener& listener : loaded.generation->config.listeners) {
+      listener.address = address_;
+    }
+    ASSERT_TRUE(hands().listeners().adopt(from, loaded.generation->config).ok());
+    hands().add_generation(std::move(*loaded.generation));
+    hands().set_current(3);
+    prepare(2);
+    from_ = std::move(from);
+  }
+
+  Inheritance from_;
+};
+
+TEST_F(SuccessorTest, TakesLivingWorkersOver) {
+  spawn(kStaying, 2);
+  SavedState state = saved(2);
+  succeed(kStaying);
+  hands().adopt(from_, state);
+  EXPECT_EQ(state.past.workers.size(), 2U);
+  ASSERT_NE(hands().process(2), nullptr);
+  EXPECT_EQ(hands().process(2)->pid(), state.places[2].pid);
+  hands().carry_out(fleet::Drain{2});
+  run_until([this] { return !events_.empty(); });
+  const auto& exited = std::get<fleet::WorkerExited>(events_.front());
+  EXPECT_EQ(exited.id, 2U);
+  EXPECT_EQ(exited.kind, fleet::ExitKind::Unknown);
+  EXPECT_EQ(exited.pid, state.places[2].pid);
+}
+
+TEST_F(SuccessorTest, HearsWhatWasSaidWhileNobodyWasThere) {
+  spawn(kStaying, 1);
+  SavedState state = saved(1);
+  const auto address = sys::parsed("unix:" + directory_.path("notify.1"));
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::sendto(socket.get(), "READY=1", 7, 0, address.get(), address.size()), 7);
+  succeed(kStaying);
+  hands().adopt(from_, state);
+  run_until([this] { return !events_.empty(); });
+  EXPECT_EQ(std::get<fleet::WorkerReady>(events_.front()).id, 1U);
+}
+
+TEST_F(SuccessorTest, SpeaksToThemOnTheSameControlSocket) {
+  spawn(kBuiltin, 2);
+  SavedState state = saved(2);
+  succeed(kBuiltin);
+  hands().adopt(from_, state);
+  hands().carry_out(fleet::Lend{"web", 1, 1});
+  EXPECT_EQ(heard(0), contract::encode({contract::Verb::Take, "web", 1}));
+}
+
+TEST_F(SuccessorTest, CountsThoseWhoEndedMeanwhile) {
+  spawn(kStaying, 2);
+  SavedState state = saved(2);
+  const pid_t dead = state.places[2].pid;
+  ::kill(dead, SIGKILL);
+  ASSERT_TRUE(sys::wait_readable(hands().process(2)->pidfd()));
+  succeed(kStaying);
+  hands().adopt(from_, state);
+  ASSERT_EQ(state.past.workers.size(), 1U);
+  EXPECT_EQ(state.past.workers[0].id, 1U);
+  EXPECT_EQ(hands().process(2), nullptr);
+  const fleet::PastPool& pool = state.past.pools["web"];
+  EXPECT_EQ(pool.exits.exit, 1U);
+  EXPECT_EQ(pool.slots[1].restarts, 1U);
+  EXPECT_THAT(pool.slots[1].last_exit, HasSubstr("while sockherd was away"));
+  for (const std::string& name : manager_.names()) {
+    EXPECT_THAT(name, Not(testing::EndsWith(".2"))) << "forgotten";
+  }
+}
+
+TEST_F(SuccessorTest, DoesNotTakeAnotherProcessForAWorker) {
+  spawn(kStaying, 1);
+  SavedState state = saved(1);
+  state.places[1].pid = 1;
+  succeed(kStaying);
+  hands().adopt(from_, state);
+  EXPECT_TRUE(state.past.workers.empty());
+  EXPECT_EQ(::kill(living_[0], 0), 0);
+}
+
+TEST_F(SuccessorTest, AWorkerThatNobodyWroteDownFinishes) {
+  spawn(kStaying, 1);
+  const UniqueFd watched(::fcntl(hands().process(1)->pidfd(), F_DUPFD_CLOEXEC, 3));
+  succeed(kStaying);
+  SavedState nothing;
+  hands().adopt(from_, nothing);
+  EXPECT_TRUE(sys::wait_readable(watched.get())) << "it was told to";
+  EXPECT_EQ(hands().process(1), nullptr);
+}
+
+TEST_F(SuccessorTest, ASeatThatIsNoneIsNotCountedIn) {
+  spawn(kStaying, 1);
+  SavedState state = saved(1);
+  state.places[1].seat = 4'000'000'000;
+  succeed(kStaying);
+  hands().adopt(from_, state);
+  ASSERT_NE(hands().process(1), nullptr);
+  EXPECT_FALSE(hands().running().at(1).seat);
+  hands().carry_out(fleet::Kill{1});
+  run_until([this] { return !events_.empty(); });
 }
 
 }  // namespace

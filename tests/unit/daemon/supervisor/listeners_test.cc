@@ -6,6 +6,8 @@
 #include <filesystem>
 
 #include "daemon/sys/listen_socket.h"
+#include "tests/unit/daemon/supervisor/manager.h"
+#include "tests/unit/daemon/sys/group.h"
 #include "tests/unit/daemon/sys/peers.h"
 #include "tests/unit/daemon/worker/temporary_directory.h"
 
@@ -20,6 +22,8 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::Gt;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
 
 config::Listener listener(std::string name, std::string address = "127.0.0.1:0") {
   return {.name = std::move(name), .address = std::move(address), .backlog = 1024, .mode = 0600};
@@ -37,12 +41,16 @@ UniqueFd activated(int reuse_port, std::string_view address = "127.0.0.1:0") {
   return fd;
 }
 
+UniqueFd copy_of(const UniqueFd& fd) {
+  return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+}
+
 class ListenersTest : public testing::Test {
  protected:
   Result<void> adopt(std::string name, UniqueFd fd) {
-    std::vector<sys::PassedFd> passed;
-    passed.push_back({std::move(name), std::move(fd)});
-    return listeners_.adopt(std::move(passed), config_);
+    Inheritance from;
+    from.units.push_back({std::move(name), std::move(fd)});
+    return listeners_.adopt(from, config_);
   }
   void ensure(const config::Listener& wanted, uint32_t slots) {
     const auto ensured = listeners_.ensure(wanted, slots);
@@ -75,12 +83,13 @@ class ListenersTest : public testing::Test {
 
   worker::TemporaryDirectory directory_;
   config::Config config_{.listeners = {listener("web"), listener("api")}};
-  Listeners listeners_;
+  FdStore store_;
+  Listeners listeners_{store_};
 };
 
 TEST_F(ListenersTest, AdoptsByName) {
   ASSERT_TRUE(adopt("api", activated(1)).ok());
-  EXPECT_EQ(group("api").adopted, 1U);
+  EXPECT_THAT(group("api").adopted, ElementsAre(0));
   EXPECT_FALSE(listeners_.groups().contains("web"));
   EXPECT_EQ(listeners_.socket("api", 0), group("api").sockets[0].get());
   EXPECT_NE(::fcntl(listeners_.socket("api", 0), F_GETFL) & O_NONBLOCK, 0);
@@ -94,7 +103,7 @@ TEST_F(ListenersTest, SeveralEqualSocketsAreTheFirstSlots) {
   ASSERT_TRUE(adopt("web", std::move(first)).ok());
   ASSERT_TRUE(adopt("web", std::move(second)).ok());
   ensure(config_.listeners[0], 4);
-  EXPECT_EQ(group().adopted, 2U);
+  EXPECT_THAT(group().adopted, ElementsAre(0, 1));
   EXPECT_EQ(group().sockets.size(), 4U);
   EXPECT_THAT(shares_of(400), Each(Gt(0)));
   serve({0, 3});
@@ -139,27 +148,31 @@ TEST_F(ListenersTest, ASocketWithoutReusePortIsAdoptedServedAndGrown) {
   EXPECT_THAT(shares_of(300), Each(Gt(0)));
 }
 
-TEST_F(ListenersTest, DetachesTheSteeringThatAPredecessorLeft) {
+// It knows which slots have a worker.
+TEST_F(ListenersTest, TheSteeringThatAPredecessorLeftStaysUntilSomebodyServes) {
   UniqueFd first = activated(1);
   UniqueFd second = activated(1, address_of(first).text());
   {
-    Listeners predecessor;
-    std::vector<sys::PassedFd> passed;
+    FdStore store;
+    Listeners predecessor(store);
+    Inheritance from;
     for (const UniqueFd* one : {&first, &second}) {
-      passed.push_back({"web", UniqueFd(::fcntl(one->get(), F_DUPFD_CLOEXEC, 3))});
+      from.units.push_back({"web", copy_of(*one)});
     }
-    ASSERT_TRUE(predecessor.adopt(std::move(passed), config_).ok());
+    ASSERT_TRUE(predecessor.adopt(from, config_).ok());
     ASSERT_TRUE(predecessor.serve("web", {1}).ok());
   }
   ASSERT_TRUE(adopt("web", std::move(first)).ok());
   ASSERT_TRUE(adopt("web", std::move(second)).ok());
+  EXPECT_THAT(shares_of(100), ElementsAre(0, 100));
+  serve({0, 1});
   EXPECT_THAT(shares_of(200), ElementsAre(Gt(0), Gt(0)));
 }
 
 TEST_F(ListenersTest, BindsWhatSystemdDidNotPass) {
   ensure(config_.listeners[0], 2);
   EXPECT_NE(group().address.port(), 0);
-  EXPECT_EQ(group().adopted, 0U);
+  EXPECT_THAT(group().adopted, IsEmpty());
   EXPECT_EQ(group().sockets.size(), 2U);
   ensure(config_.listeners[0], 1);
   EXPECT_EQ(group().sockets.size(), 2U) << "nobody closes a slot";
@@ -182,8 +195,10 @@ TEST_F(ListenersTest, ParksOnTheAdoptedSockets) {
   ASSERT_TRUE(adopt("web", activated(1)).ok());
   ensure(config_.listeners[0], 3);
   serve({0, 1, 2});
-  serve({});
+  ASSERT_TRUE(listeners_.park("web").ok());
   EXPECT_THAT(shares_of(60), ElementsAre(60, 0, 0));
+  serve({0, 1, 2});
+  EXPECT_THAT(shares_of(300), Each(Gt(0)));
 }
 
 TEST_F(ListenersTest, ASlotThatTheListenerDoesNotHaveIsNotServed) {
@@ -217,7 +232,7 @@ TEST_F(ListenersTest, RemovesTheNodeOfAUnixSocketThatItBound) {
   const std::string path = directory_.path("s");
   ensure(listener("web", "unix:" + path), 1);
   ASSERT_TRUE(std::filesystem::exists(path));
-  listeners_.keep_only({});
+  ASSERT_TRUE(listeners_.park("web").ok());
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
@@ -231,26 +246,30 @@ TEST_F(ListenersTest, KeepsWhatSystemdPassed) {
   EXPECT_THAT(shares_of(100), ElementsAre(Gt(0), Gt(0)));
 }
 
-// Found in review: a reload with another address was called a success and changed nothing.
-TEST_F(ListenersTest, AnAddressCanNotMove) {
+TEST_F(ListenersTest, AnAddressThatMovesIsServedBesideTheOneBefore) {
   ensure(listener("web", "127.0.0.1:0"), 1);
   ensure(listener("web", "127.0.0.1:0"), 2);
-  const auto moved = listeners_.ensure(listener("web", "127.0.0.2:0"), 2);
-  ASSERT_FALSE(moved.ok());
-  EXPECT_THAT(moved.error().what,
-              AllOf(HasSubstr("listener web listens on 127.0.0.1:0"), HasSubstr("127.0.0.2:0"),
-                    HasSubstr("another name, or restart")));
-  EXPECT_EQ(group().sockets.size(), 2U);
+  EXPECT_EQ(listeners_.groups().size(), 1U) << "any port is the one that it has";
+  const sys::SocketAddress before = group().address;
+  const auto elsewhere = listener("web", "127.0.0.2:" + std::to_string(before.port()));
+  ensure(elsewhere, 2);
+  ASSERT_EQ(listeners_.groups().size(), 2U);
+  EXPECT_EQ(group().address, before);
+  const std::string moved = listeners_.key_of(elsewhere);
+  EXPECT_THAT(moved, StartsWith("web@127.0.0.2_"));
+  EXPECT_EQ(listeners_.key_of(listener("web", "127.0.0.1:0")), "web");
+  EXPECT_EQ(group(moved).sockets.size(), 2U);
   ASSERT_TRUE(adopt("api", activated(1)).ok());
   ensure(listener("api", "127.0.0.3:1"), 1);  // the unit decides where that is
+  EXPECT_EQ(listeners_.key_of(listener("api", "127.0.0.3:1")), "api");
 }
 
-// Found in review: under another name it joined the group that steering counts in.
-TEST_F(ListenersTest, AnAddressThatIsHeldUnderAnotherNameIsRefused) {
+// Bound a second time it would join the group that steering counts in.
+TEST_F(ListenersTest, AnAddressUnderAnotherNameIsTheSameGroup) {
   ensure(config_.listeners[0], 2);
-  const auto again = listeners_.ensure(listener("front", group().address.text()), 2);
-  ASSERT_FALSE(again.ok());
-  EXPECT_THAT(again.error().what, AllOf(HasSubstr("listener front"), HasSubstr("listener web")));
+  const config::Listener front = listener("front", group().address.text());
+  EXPECT_EQ(listeners_.key_of(front), "") << "it was bound as port 0";
+  EXPECT_FALSE(listeners_.ensure(front, 2).ok());
   serve({1});
   EXPECT_THAT(shares_of(20), ElementsAre(0, 20));
 }
@@ -261,6 +280,224 @@ TEST_F(ListenersTest, AFailureLeavesWhatWasThere) {
   EXPECT_FALSE(listeners_.ensure(listener("api", "192.0.2.1:80"), 1).ok());
   EXPECT_FALSE(listeners_.groups().contains("api"));
   EXPECT_THAT(shares_of(50), Each(Gt(0)));
+}
+
+// --- what a predecessor had kept
+
+// Sockets of one group by slot, as systemd gives them back.
+class KeptSocketsTest : public ListenersTest {
+ protected:
+  void keep(uint32_t slot, UniqueFd fd, const std::string& name = "web") {
+    from_.slots[name][slot] = std::move(fd);
+  }
+  Result<void> adopt_kept() { return listeners_.adopt(from_, config_); }
+  void keep_group(uint32_t count) {
+    for (UniqueFd& fd : sys::make_group(count)) {
+      keep(static_cast<uint32_t>(from_.slots["web"].size()), std::move(fd));
+    }
+  }
+  const UniqueFd& kept(uint32_t slot) { return from_.slots["web"].at(slot); }
+  size_t leftovers() { return listeners_.take_leftovers().size(); }
+
+  Inheritance from_;
+};
+
+TEST_F(KeptSocketsTest, AreTheSlotsThatTheyWere) {
+  keep_group(3);
+  std::vector<uint64_t> cookies;
+  for (uint32_t i = 0; i < 3; ++i) cookies.push_back(sys::socket_cookie(kept(i).get()));
+  config_.listeners[0].address = address_of(kept(0)).text();
+  ASSERT_TRUE(adopt_kept().ok());
+  ASSERT_EQ(group().sockets.size(), 3U);
+  for (uint32_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(sys::socket_cookie(group().sockets[i].get()), cookies[i]);
+  }
+  EXPECT_THAT(group().adopted, IsEmpty());
+  EXPECT_EQ(leftovers(), 0U);
+  ensure(config_.listeners[0], 4);
+  EXPECT_EQ(group().sockets.size(), 4U) << "it grows as before";
+  serve({0, 3});
+  EXPECT_THAT(shares_of(200), ElementsAre(Gt(0), 0, 0, Gt(0)));
+}
+
+TEST_F(KeptSocketsTest, TheUnitsOnesAmongThemAreKnownByTheSocket) {
+  UniqueFd unit = activated(1);
+  const uint64_t cookie = sys::socket_cookie(unit.get());
+  keep(0, copy_of(unit));
+  keep(1, sys::clone_listener(unit.get()).value());
+  from_.units.push_back({"web", std::move(unit)});
+  ASSERT_TRUE(adopt_kept().ok());
+  ASSERT_EQ(group().sockets.size(), 2U) << "not a third one";
+  EXPECT_EQ(sys::socket_cookie(group().sockets[0].get()), cookie);
+  EXPECT_THAT(group().adopted, ElementsAre(0));
+  listeners_.keep_only({});
+  EXPECT_EQ(group().sockets.size(), 1U) << "the unit's one stays";
+}
+
+// The unit was restarted: its new socket has joined the group at the end.
+TEST_F(KeptSocketsTest, ANewSocketOfTheUnitTakesTheNextSlot) {
+  keep_group(2);
+  UniqueFd unit = activated(1, address_of(kept(0)).text());
+  from_.units.push_back({"web", std::move(unit)});
+  ASSERT_TRUE(adopt_kept().ok());
+  EXPECT_EQ(group().sockets.size(), 3U);
+  EXPECT_THAT(group().adopted, ElementsAre(2));
+  serve({2});
+  EXPECT_THAT(shares_of(50), ElementsAre(0, 0, 50));
+}
+
+TEST_F(KeptSocketsTest, BehindAGapNobodyIsUsed) {
+  keep_group(4);
+  const sys::SocketAddress address = address_of(kept(0));
+  config_.listeners[0].address = address.text();
+  from_.slots["web"].erase(1);
+  ASSERT_TRUE(adopt_kept().ok());
+  EXPECT_EQ(group().sockets.size(), 1U) << "their numbers in the kernel's group are not known";
+  EXPECT_EQ(leftovers(), 2U) << "which may hold connections";
+}
+
+TEST_F(KeptSocketsTest, WithoutTheFirstOneThereIsNoGroup) {
+  keep_group(2);
+  from_.slots["web"].erase(0);
+  ASSERT_TRUE(adopt_kept().ok());
+  EXPECT_FALSE(listeners_.groups().contains("web"));
+  EXPECT_EQ(leftovers(), 1U);
+}
+
+TEST_F(KeptSocketsTest, WhatIsNoListenerIsLeftOut) {
+  keep_group(1);
+  config_.listeners[0].address = address_of(kept(0)).text();
+  keep(1, UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
+  keep(0, UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), "api");
+  ASSERT_TRUE(adopt_kept().ok());
+  EXPECT_EQ(group().sockets.size(), 1U);
+  EXPECT_FALSE(listeners_.groups().contains("api"));
+  EXPECT_EQ(leftovers(), 0U) << "nothing waits there";
+}
+
+TEST_F(KeptSocketsTest, AWrongCloneIsLeftOut) {
+  keep_group(2);
+  config_.listeners[0].address = address_of(kept(0)).text();
+  keep(1, activated(1, "127.0.0.1:0"));
+  ASSERT_TRUE(adopt_kept().ok());
+  EXPECT_EQ(group().sockets.size(), 1U);
+  EXPECT_EQ(leftovers(), 1U);
+}
+
+TEST_F(KeptSocketsTest, AUnitThatHasMovedIsServedBesideTheOneBefore) {
+  keep_group(2);
+  const sys::SocketAddress before = address_of(kept(0));
+  UniqueFd unit = activated(1, "127.0.0.2:0");
+  const sys::SocketAddress now = address_of(unit);
+  from_.units.push_back({"web", std::move(unit)});
+  ASSERT_TRUE(adopt_kept().ok());
+  EXPECT_EQ(group().address, now);
+  ASSERT_EQ(listeners_.renamed().size(), 1U);
+  EXPECT_EQ(listeners_.renamed().begin()->first, "web");
+  const std::string moved = listeners_.renamed().begin()->second;
+  EXPECT_EQ(group(moved).address, before);
+  EXPECT_EQ(group(moved).sockets.size(), 2U);
+}
+
+TEST_F(KeptSocketsTest, AnotherNameForTheSameAddressIsARenaming) {
+  keep_group(2);
+  config_.listeners = {listener("front", address_of(kept(0)).text())};
+  ASSERT_TRUE(adopt_kept().ok());
+  EXPECT_EQ(listeners_.key_of(config_.listeners[0]), "front");
+  EXPECT_EQ(group("front").sockets.size(), 2U);
+  EXPECT_FALSE(listeners_.groups().contains("web"));
+  EXPECT_EQ(listeners_.renamed().at("web"), "front");
+}
+
+TEST_F(KeptSocketsTest, AListenerThatIsConfiguredNoMoreIsHeldUntilItIsForgotten) {
+  keep_group(2);
+  const sys::SocketAddress address = address_of(kept(0));
+  config_.listeners = {listener("api")};
+  ASSERT_TRUE(adopt_kept().ok());
+  EXPECT_TRUE(listeners_.groups().contains("web"));
+  EXPECT_TRUE(connect_to(address));
+  listeners_.keep_only({"api"});
+  EXPECT_FALSE(connect_to(address));
+}
+
+// --- the fd store
+
+TEST_F(ListenersTest, EverySocketIsKeptByItsSlotAndForgottenWhenItIsClosed) {
+  FakeManager manager(directory_.path("n"));
+  const auto slots = [&manager] {
+    std::vector<std::string> names;
+    for (std::string& name : manager.names()) {
+      if (name.starts_with("sockherd.slot.")) names.push_back(std::move(name));
+    }
+    return names;
+  };
+  ASSERT_TRUE(adopt("web", activated(1)).ok());
+  ensure(config_.listeners[0], 2);
+  ensure(config_.listeners[1], 1);
+  EXPECT_THAT(slots(),
+              ElementsAre("sockherd.slot.0.api", "sockherd.slot.0.web", "sockherd.slot.1.web"));
+  listeners_.keep_only({"web"});
+  EXPECT_THAT(slots(), ElementsAre("sockherd.slot.0.web", "sockherd.slot.1.web"));
+  listeners_.forget_clones();
+  EXPECT_THAT(slots(), ElementsAre("sockherd.slot.0.web"));
+}
+
+// A socket that is kept already is not kept under a second name, so the first goes before.
+TEST_F(KeptSocketsTest, ARenamedListenerIsKeptUnderItsNewName) {
+  FakeManager manager(directory_.path("n"));
+  keep_group(2);
+  config_.listeners = {listener("front", address_of(kept(0)).text())};
+  ASSERT_TRUE(adopt_kept().ok());
+  EXPECT_THAT(manager.names(), ElementsAre("sockherd.slot.0.front", "sockherd.slot.1.front"));
+}
+
+TEST_F(ListenersTest, WhatWasKeptComesBackAsItWas) {
+  FakeManager manager(directory_.path("n"));
+  ensure(config_.listeners[0], 3);
+  serve({0, 2});
+  config_.listeners[0].address = group().address.text();
+  FdStore store;
+  Listeners successor(store);
+  Inheritance from = manager.inheritance();
+  ASSERT_TRUE(successor.adopt(from, config_).ok());
+  const Listeners::Group& again = successor.groups().at("web");
+  ASSERT_EQ(again.sockets.size(), 3U);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(sys::socket_cookie(again.sockets[i].get()),
+              sys::socket_cookie(group().sockets[i].get()));
+  }
+  ASSERT_TRUE(successor.ensure(config_.listeners[0], 3).ok());
+  EXPECT_THAT(shares_of(100), ElementsAre(Gt(0), 0, Gt(0))) << "steered as before";
+}
+
+// --- parked
+
+TEST_F(ListenersTest, AParkedListenerThatWeBoundLetsNobodyNewIn) {
+  ensure(config_.listeners[0], 2);
+  serve({0, 1});
+  const UniqueFd early = connect_to(group().address);
+  ASSERT_TRUE(listeners_.park("web").ok());
+  const UniqueFd late(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const sys::SocketAddress address = group().address;
+  EXPECT_EQ(::connect(late.get(), address.get(), address.size()), -1);
+  EXPECT_EQ(errno, EINPROGRESS);
+  pollfd knocking{late.get(), POLLOUT, 0};
+  EXPECT_EQ(::poll(&knocking, 1, 100), 0) << "dropped, not refused";
+  int waiting = 0;
+  for (const UniqueFd& socket : group().sockets) waiting += accept_all(socket);
+  EXPECT_EQ(waiting, 1) << "who was in before is still there";
+  serve({0, 1});
+  knocking.revents = 0;
+  EXPECT_EQ(::poll(&knocking, 1, 10'000), 1) << "it knocks again after a second";
+  EXPECT_EQ(knocking.revents & POLLERR, 0);
+}
+
+TEST_F(ListenersTest, ParkingTwiceOrNobodyIsNoError) {
+  ensure(config_.listeners[0], 1);
+  EXPECT_TRUE(listeners_.park("web").ok());
+  EXPECT_TRUE(listeners_.park("web").ok());
+  EXPECT_TRUE(listeners_.park("nobody").ok());
+  EXPECT_TRUE(listeners_.serve("nobody", {0}).ok());
 }
 
 }  // namespace
