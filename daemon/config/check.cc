@@ -141,6 +141,12 @@ void check_numbers(const Pool& pool, Report& report) {
                                             " is more than restart_delay_max = " +
                                             quote(format_duration(pool.restart_delay_max)) +
                                             "; lower it, or raise restart_delay_max");
+  if (pool.max_surge == 0 && pool.max_unavailable == 0 &&
+      !report.has_fault(path + ".max_unavailable"))
+    report.add(path + ".max_surge",
+               "0 with max_unavailable = 0 leaves a reload no way to replace a worker; set "
+               "max_surge = 1 to start the new one beside the old one, or max_unavailable = 1 to "
+               "end the old one first");
 }
 
 }  // namespace

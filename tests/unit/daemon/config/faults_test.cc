@@ -112,6 +112,23 @@ TEST(Faults, OutOfBoundsSaysTheBounds) {
   });
 }
 
+TEST(Faults, AReloadNeedsRoomForANewWorkerOrWithoutAnOldOne) {
+  expect_faults({
+      after(kPool, "max_surge = 0\n", "f:5:13",
+            {"pool.web.max_surge", "max_surge = 1", "or max_unavailable = 1"}),
+      after(kPool, "max_surge = 0\nmax_unavailable = 0\n", "f:5:13", {"no way to replace"}),
+      after(kPool, "max_surge = 0\nmax_unavailable = -1\n", "f:6:19", {"must be 0 to 1024"}),
+      after(kPool, "max_failures = 0\n", "f:5:16", {"must be 1 to 1024"}),
+      after(kPool, "max_generations = 1\n", "f:5:19", {"must be 2 to 1000"}),
+      after(kPool, "[daemon]\nwatchdog_share = 101\n", "f:6:18", {"must be 0 to 100"}),
+  });
+}
+
+TEST(Faults, AReloadThatEndsTheOldWorkerFirstIsFine) {
+  EXPECT_TRUE(load(std::string(kPool) + "max_surge = 0\nmax_unavailable = 1\n", "f").config);
+  EXPECT_TRUE(load(std::string(kPool) + "max_surge = 1\n", "f").config);
+}
+
 TEST(Faults, Choices) {
   expect_faults({
       after(kPool, "[daemon]\nlog_level = \"warn\"\n", "f:6:13",

@@ -31,6 +31,8 @@ TEST(Load, FillsInTheDefaults) {
   const Config config = load_good(kMinimal);
   EXPECT_EQ(config.daemon.log_level, "info");
   EXPECT_EQ(config.daemon.runtime_directory, "");
+  EXPECT_EQ(config.daemon.lame_duck, milliseconds(0));
+  EXPECT_EQ(config.daemon.watchdog_share, 50);
   ASSERT_EQ(config.listeners.size(), 1U);
   EXPECT_EQ(config.listeners[0].address, "");
   EXPECT_EQ(config.listeners[0].backlog, 4096);
@@ -43,6 +45,14 @@ TEST(Load, FillsInTheDefaults) {
   EXPECT_EQ(pool.start_timeout, milliseconds(30'000));
   EXPECT_EQ(pool.restart_delay, milliseconds(100));
   EXPECT_EQ(pool.hang_timeout, milliseconds(10'000));
+  EXPECT_EQ(pool.batch, 0);
+  EXPECT_EQ(pool.max_surge, 1024);
+  EXPECT_EQ(pool.max_unavailable, 0);
+  EXPECT_EQ(pool.ready_for, milliseconds(0));
+  EXPECT_EQ(pool.max_failures, 1);
+  EXPECT_EQ(pool.max_generations, 32);
+  EXPECT_EQ(pool.max_age, milliseconds(0));
+  EXPECT_EQ(pool.max_requests, 0);
   EXPECT_EQ(pool.limits.max_header_size, 16 * 1024);
   EXPECT_EQ(pool.limits.max_body_size, 1024 * 1024);
   EXPECT_EQ(pool.limits.keepalive_timeout, milliseconds(75'000));

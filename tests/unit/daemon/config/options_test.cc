@@ -45,8 +45,10 @@ TEST(Options, ValuesAtTheBoundsAreTaken) {
   for (const Option& option : options()) {
     if (!has_bounds(option)) continue;
     for (const int64_t number : {option.min, option.max}) {
-      // restart_delay must not pass restart_delay_max; that is another rule.
-      if (option.name == "restart_delay_max" && number == option.min) continue;
+      // restart_delay must not pass restart_delay_max, and no surge at all needs max_unavailable;
+      // those are other rules.
+      const bool has_rule = option.name == "restart_delay_max" || option.name == "max_surge";
+      if (has_rule && number == option.min) continue;
       const Loaded loaded = load_with(option, number);
       EXPECT_TRUE(loaded.config) << option.name << " " << number << ": "
                                  << loaded.faults.at(0).text();
