@@ -70,6 +70,13 @@ class Supervisor(LosslessCase):
         self.act(actions.restart_with_socket, 4, times=2)
         self.end()
 
+    def test_restart_many_times_in_a_row(self):
+        """No start limit of the service or of a socket ends it."""
+        self.begin(workers=1)
+        self.act(actions.restart_with_socket, 1, times=8)
+        self.assertEqual([show("ActiveState", unit) for unit in (SERVICE, SOCKET)], 2 * ["active"])
+        self.end()
+
     def test_kill(self):
         """kill -9 of the supervisor, alone and with a worker."""
         self.begin()

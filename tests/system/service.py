@@ -39,7 +39,8 @@ def systemctl(*arguments, check=True):
     """Runs systemctl; on failure the error says what it said."""
     done = subprocess.run(["systemctl", *arguments], text=True, capture_output=True)
     if check and done.returncode != 0:
-        raise AssertionError(f"systemctl {arguments}: {done.stdout}{done.stderr}\n{journal()}")
+        explain = journal(60, SERVICE, SOCKET, ADMIN_SOCKET)
+        raise AssertionError(f"systemctl {arguments}: {done.stdout}{done.stderr}\n{explain}")
     return done
 
 
@@ -48,10 +49,11 @@ def show(name, unit=SERVICE):
     return systemctl("show", "-P", name, unit).stdout.strip()
 
 
-def journal(lines=30):
-    """The end of the service's journal."""
+def journal(lines=30, *units):
+    """The end of the service's journal, or of that of several units."""
     subprocess.run(["journalctl", "--sync"], check=False)
-    return subprocess.run(["journalctl", "-u", SERVICE, "-n", str(lines), "--no-pager", "-o", "cat"],
+    named = [word for unit in units or (SERVICE,) for word in ("-u", unit)]
+    return subprocess.run(["journalctl", *named, "-n", str(lines), "--no-pager", "-o", "cat"],
                           text=True, capture_output=True).stdout
 
 
