@@ -106,10 +106,11 @@ void WorkerProcess::read_answers() {
 
 void WorkerProcess::read_notifications() {
   for (int i = 0; i < kMessagesPerTurn; ++i) {
-    const auto said = notify_.receive();
+    const auto said = notify_.peek();
     if (!said) return;
     if (said->status) status_ = plain_text(*said->status, kMaxStatusBytes);
-    callbacks_.on_notification(*said);
+    callbacks_.on_notification(*said);  // and what comes of it is written down
+    notify_.drop();
   }
 }
 

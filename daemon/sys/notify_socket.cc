@@ -66,11 +66,22 @@ NotifySocket::~NotifySocket() {
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 
-std::optional<Notification> NotifySocket::receive() {
+std::optional<Notification> NotifySocket::peek() const {
   std::array<char, 4096> buffer{};
-  const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+  const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_PEEK);
   if (got < 0) return std::nullopt;
   return parse_notification({buffer.data(), static_cast<size_t>(got)});
+}
+
+void NotifySocket::drop() {
+  char byte = 0;
+  [[maybe_unused]] const ssize_t got = ::recv(fd_.get(), &byte, sizeof byte, 0);
+}
+
+std::optional<Notification> NotifySocket::receive() {
+  auto said = peek();
+  if (said) drop();
+  return said;
 }
 
 }  // namespace sockherd::sys

@@ -43,7 +43,12 @@ class NotifySocket {
   int fd() const { return fd_.get(); }
   const std::string& path() const { return path_; }
 
-  // One waiting message, or nothing when there is none.
+  // One waiting message, or nothing when there is none. It waits on until drop(): whoever dies
+  // before he has acted on it leaves it to his successor, who adopts the socket.
+  std::optional<Notification> peek() const;
+  void drop();
+
+  // Both at once.
   std::optional<Notification> receive();
 
  private:

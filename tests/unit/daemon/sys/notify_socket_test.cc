@@ -104,6 +104,21 @@ TEST_F(NotifySocketTest, IsReplacedWhereAnOldOneStandsAndRemovedInTheEnd) {
   EXPECT_FALSE(std::filesystem::exists(directory_.path("n")));
 }
 
+// Found by testing: a READY=1 that was read, but not written down yet when the supervisor was
+// killed, was lost, and its successor waited for it until start_timeout.
+TEST_F(NotifySocketTest, WhatIsNotDroppedIsForTheSuccessor) {
+  NotifySocket before = create();
+  tell("READY=1");
+  tell("STATUS=second");
+  EXPECT_TRUE(before.peek()->ready);
+  EXPECT_TRUE(before.peek()->ready);
+  before.drop();
+  EXPECT_EQ(before.peek()->status, "second");
+  NotifySocket after = NotifySocket::adopt(UniqueFd(::dup(before.fd())), "");
+  EXPECT_EQ(after.receive()->status, "second");
+  EXPECT_FALSE(after.peek());
+}
+
 TEST_F(NotifySocketTest, MayBeSpokenToByAnotherUser) {
   REQUIRE_ROOT();
   ASSERT_EQ(::chmod(directory_.path("").c_str(), 0755), 0);
