@@ -382,6 +382,24 @@ class State(AdoptionCase):
         load.after(100)
         self.assert_nothing_lost(load.stop(), daemon)
 
+    def test_cannot_be_read_or_written(self):
+        """A directory in its place: nothing else comes of it."""
+        daemon = self.ready()
+        load = self.load(daemon)
+        daemon.kill()
+        (daemon.runtime / "state").unlink()
+        (daemon.runtime / "state").mkdir()
+        daemon.start()
+        daemon.ready()
+        daemon.wait_workers(2)
+        self.assertEqual(daemon.scale(3).status, 200)
+        daemon.wait_workers(3)
+        daemon.restart()
+        daemon.wait_workers(2)
+        self.assert_not_more_processes(daemon, 2)
+        load.after(100)
+        self.assert_nothing_lost(load.stop(), daemon)
+
     def test_a_pid_that_belongs_to_somebody_else_by_now(self):
         """The number in the file is nobody's worker: it must live."""
         daemon = self.ready()

@@ -1,8 +1,11 @@
 """A worker in another language: accepts on descriptor 3, speaks sd_notify, drains at SIGTERM.
 
-    stub_worker.py [--crash-slot N --while FILE] [--never-ready]
+    stub_worker.py [--crash-slot N --while FILE] [--crash-once FILE] [--end-when-ready FILE]
+                   [--never-ready]
 
---crash-slot: exits with status 3 at start in that slot, as long as FILE exists.
+--crash-slot: exits with status 3 at start in that slot ("all": in any), as long as FILE exists.
+--crash-once: exits with status 3 at start, if FILE exists, and removes it: one worker does.
+--end-when-ready: exits with status 4 right after READY=1, as long as FILE exists.
 Answers every request with JSON of who it is, like /whoami of the built-in engine.
 """
 import argparse
@@ -40,13 +43,15 @@ def answer(connection):
                        b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body))
 
 
-def serve(listeners):
+def serve(listeners, end_when):
     """Until SIGTERM; whatever was accepted by then is answered."""
     ended, wake = socket.socketpair()
     wake.setblocking(False)
     signal.set_wakeup_fd(wake.fileno())
     signal.signal(signal.SIGTERM, lambda *_: None)
     notify("READY=1\nSTATUS=serving")
+    if os.path.exists(end_when or ""):
+        sys.exit(4)
     while True:
         readable, _, _ = select.select([*listeners, ended], [], [])
         if ended in readable:
@@ -69,10 +74,19 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--crash-slot")
     parser.add_argument("--while", dest="flag")
+    parser.add_argument("--crash-once")
+    parser.add_argument("--end-when-ready")
     parser.add_argument("--never-ready", action="store_true")
     options = parser.parse_args()
-    if options.crash_slot == os.environ.get("SOCKHERD_SLOT") and os.path.exists(options.flag or ""):
+    is_victim = options.crash_slot in ("all", os.environ.get("SOCKHERD_SLOT"))
+    if is_victim and os.path.exists(options.flag or ""):
         sys.exit(3)
+    if options.crash_once:
+        try:
+            os.unlink(options.crash_once)
+            sys.exit(3)
+        except FileNotFoundError:
+            pass  # another one has crashed
     if options.never_ready:
         signal.pause()
     if int(os.environ["LISTEN_PID"]) != os.getpid():
@@ -80,7 +94,7 @@ def main():
     listeners = [socket.socket(fileno=3 + i) for i in range(int(os.environ["LISTEN_FDS"]))]
     for listener in listeners:
         listener.setblocking(False)
-    serve(listeners)
+    serve(listeners, options.end_when_ready)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,220 @@
+"""How a reload replaces workers: how many at a time, what counts as good, and what is taken back."""
+import os
+import signal
+import unittest
+
+from tests.support.case import ManagedCase
+from tests.support.daemon import basic_config, stub_config
+from tests.support.http import HalfRequest
+from tests.support.metrics import scrape
+from tests.support.wait import until
+
+ECHO = (200, b"0123456789")
+
+
+class RolloutCase(ManagedCase):
+    """What all of these need."""
+
+    def flag(self, exists=True):
+        """A file that stubs look at."""
+        path = f"/tmp/sh-flag-{os.getpid()}"
+        self.addCleanup(lambda: os.path.exists(path) and os.unlink(path))
+        if exists:
+            with open(path, "w", encoding="ascii"):
+                pass
+        return path
+
+    def watch_reload(self, daemon, generation_before):
+        """Reloads; the states seen on the way, as (old ready, new ready, all but draining)."""
+        before = daemon.admin("GET", "/v1/status").json()["reloads"]
+        self.assertEqual(daemon.admin("POST", "/v1/reload?wait=0", {}).status, 202)
+        seen = []
+
+        def is_over():
+            workers = [worker for worker in daemon.workers() if worker["state"] != "draining"]
+            ready = [worker for worker in workers if worker["state"] == "ready"]
+            old = sum(worker["generation"] == generation_before for worker in ready)
+            seen.append((old, len(ready) - old, len(workers)))
+            status = daemon.admin("GET", "/v1/status").json()
+            return status["reloads"] > before and status["state"] == "running"
+        until(is_over, "the end of the reload", explain=daemon.log)
+        self.assertTrue(daemon.admin("GET", "/v1/status").json()["last_reload_ok"], daemon.log())
+        return seen
+
+    def markers(self, daemon, count=60):
+        """The configurations that answer."""
+        return {daemon.whoami()["marker"] for _ in range(count)}
+
+
+class Steps(RolloutCase):
+    """max_surge, max_unavailable, batch."""
+
+    def roll(self, pool, workers=4):
+        """One reload under load with these options; what was seen."""
+        daemon = self.ready(basic_config(workers=workers, pool=pool + '\nready_for = "150ms"'))
+        before = daemon.pids()
+        load = self.load(daemon, short=6)
+        load.after(100)
+        seen = self.watch_reload(daemon, daemon.whoami()["generation"])
+        daemon.wait_workers(workers)
+        self.assertFalse(set(daemon.pids().values()) & set(before.values()))
+        load.after(100)
+        self.assert_nothing_lost(load.stop(), daemon)
+        self.assert_all_serve(daemon, workers)
+        return seen
+
+    def test_max_surge(self):
+        """No more than so many beside the old ones, and none of those goes before."""
+        seen = self.roll("max_surge = 1")
+        self.assertEqual(max(total for _, _, total in seen), 5, seen)
+        self.assertGreaterEqual(min(old + new for old, new, _ in seen), 4, seen)
+
+    def test_no_limit_by_default(self):
+        """All at once: eight for a moment."""
+        seen = self.roll("")
+        self.assertEqual(max(total for _, _, total in seen), 8, seen)
+
+    def test_max_unavailable(self):
+        """No room beside the old ones: one goes first, but never two."""
+        seen = self.roll("max_surge = 0\nmax_unavailable = 1")
+        self.assertLessEqual(max(total for _, _, total in seen), 4, seen)
+        self.assertEqual(min(old + new for old, new, _ in seen), 3, seen)
+
+    def test_batch(self):
+        """Two by two: never one of each."""
+        seen = self.roll("batch = 2")
+        self.assertLessEqual(max(total for _, _, total in seen), 6, seen)
+        steps = [old for old, _, _ in seen]
+        self.assertEqual(sorted(set(steps), reverse=True), [4, 2, 0], seen)
+
+
+class Good(RolloutCase):
+    """ready_for and max_failures."""
+
+    def test_worker_that_ends_soon_after_it_was_ready(self):
+        """ready_for: not good enough, everything stays as it was."""
+        daemon = self.ready(stub_config(marker="one"))
+        before = daemon.pids()
+        load = self.load(daemon, short=4)
+        load.after(50)
+        flag = self.flag()
+        bad = stub_config("--end-when-ready", flag, marker="two",
+                          pool='ready_for = "5s"\nrestart_delay = "20ms"')
+        daemon.rewrite(bad)
+        answer = daemon.reload()
+        self.assertEqual(answer.status, 500, answer)
+        self.assert_in("exit 4", answer.body.decode())
+        load.after(50)
+        self.assertEqual(daemon.pids(), before)
+        self.assertEqual(self.markers(daemon), {"one"})
+        self.assert_nothing_lost(load.stop(), daemon)
+
+    def test_roll_back(self):
+        """The first two are replaced already when the third one fails: all come back."""
+        daemon = self.ready(stub_config(workers=4, marker="one"))
+        load = self.load(daemon, short=4)
+        load.after(50)
+        flag = self.flag()
+        daemon.rewrite(stub_config("--crash-slot", "2", "--while", flag, workers=4, marker="two",
+                                   pool='batch = 1\nmax_failures = 2\nrestart_delay = "20ms"'))
+        self.assertEqual(daemon.admin("POST", "/v1/reload?wait=0", {}).status, 202)
+        until(lambda: "two" in self.markers(daemon, 5), "the new one answers", explain=daemon.log)
+        until(lambda: daemon.admin("GET", "/v1/status").json()["state"] == "running",
+              "the end of the reload", explain=daemon.log)
+        status = daemon.admin("GET", "/v1/status").json()
+        self.assertFalse(status["last_reload_ok"])
+        self.assert_in("exit 3", " ".join(status["last_reload_reasons"]))
+        daemon.wait_workers(4)
+        daemon.wait_all_answer(4)
+        self.assertEqual(self.markers(daemon), {"one"})
+        os.unlink(flag)
+        self.assertEqual(daemon.reload().status, 200)
+        self.assertEqual(self.markers(daemon), {"two"})
+        load.after(50)
+        self.assert_nothing_lost(load.stop(), daemon)
+
+    def test_failures_that_are_allowed(self):
+        """One may fail where two are too many; where one is too many it may not."""
+        for most, status, marker in ((1, 500, "one"), (2, 200, "two")):
+            with self.subTest(max_failures=most):
+                daemon = self.ready(stub_config(workers=3, marker="one"))
+                load = self.load(daemon, short=4)
+                load.after(50)
+                daemon.rewrite(stub_config(
+                    "--crash-once", self.flag(), workers=3, marker="two",
+                    pool=f'batch = 1\nmax_failures = {most}\nrestart_delay = "20ms"'))
+                self.assertEqual(daemon.reload().status, status, daemon.log())
+                daemon.wait_workers(3)
+                self.assertEqual(self.markers(daemon), {marker})
+                load.after(50)
+                self.assert_nothing_lost(load.stop(), daemon)
+
+
+class Generations(RolloutCase):
+    """max_generations, max_age, max_requests."""
+
+    def test_oldest_is_forced_out(self):
+        """Clients keep every generation busy; beyond the cap the oldest goes, and is counted."""
+        daemon = self.ready(basic_config(workers=1, pool='max_generations = 3\n'
+                                                         'drain_timeout = "10m"'))
+        wires = []
+        for _ in range(5):
+            wires.append(HalfRequest(daemon.address("web")))
+            self.addCleanup(wires[-1].close)
+            self.assertEqual(daemon.reload().status, 200)
+        until(lambda: len(daemon.worker_processes()) == 3, "three generations",
+              explain=lambda: f"{daemon.workers()}\n{daemon.log()}")
+        self.assertEqual(scrape(daemon).total("sockherd_worker_exits_total",
+                                              'reason="forced_out"'), 3)
+        self.assertEqual([wire.finish() for wire in wires[-2:]], [ECHO] * 2)
+        self.assert_not_more_processes(daemon, 1)
+
+    def test_max_requests(self):
+        """Each worker is replaced after its share, one at a time, without a gap."""
+        daemon = self.ready(basic_config(workers=3, pool="max_requests = 500"))
+        before = set(daemon.pids().values())
+        load = self.mixed_load(daemon)
+        until(lambda: not before & set(daemon.pids().values()) and len(daemon.pids()) == 3,
+              "everybody is replaced", explain=daemon.log)
+        load.after(200)
+        self.assert_nothing_lost(load.stop(), daemon)
+
+    def test_max_age(self):
+        """The same by time; a generation stays the same."""
+        daemon = self.ready(basic_config(workers=3, pool='max_age = "1s"'))
+        before, generation = set(daemon.pids().values()), daemon.whoami()["generation"]
+        load = self.mixed_load(daemon)
+        until(lambda: not before & set(daemon.pids().values()) and len(daemon.pids()) == 3,
+              "everybody is replaced", explain=daemon.log)
+        self.assertEqual(daemon.whoami()["generation"], generation)
+        load.after(200)
+        self.assert_nothing_lost(load.stop(), daemon)
+
+
+class LameDuck(RolloutCase):
+    """lame_duck: 503 first, and only then the end."""
+
+    def test_readyz_says_503_while_everything_is_served(self):
+        """For as long as configured."""
+        daemon = self.ready(basic_config() + '[daemon]\nlame_duck = "1s"\n', stop_means=None)
+        self.assertEqual(daemon.admin("GET", "/readyz").status, 200)
+        mark = daemon.notify.mark()
+        daemon.signal(signal.SIGTERM)
+        until(lambda: daemon.admin("GET", "/readyz").status == 503, "503", explain=daemon.log)
+        self.assertEqual({daemon.get("/plaintext").status for _ in range(20)}, {200})
+        self.assertEqual(daemon.admin("GET", "/livez").status, 200)
+        self.assertEqual(scrape(daemon).total("sockherd_lame_duck"), 1)
+        self.assertIsNone(daemon.process.poll())
+        self.assertEqual(daemon.exit_status(), 0)
+        daemon.notify.flush()
+        self.assertIsNotNone(daemon.notify.find("STOPPING", "1", since=mark))
+
+    def test_not_at_a_restart(self):
+        """Nobody shall go elsewhere: there is no gap."""
+        daemon = self.ready(basic_config() + '[daemon]\nlame_duck = "10m"\n')
+        daemon.restart()
+        self.assertEqual(daemon.admin("GET", "/readyz").status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main()
