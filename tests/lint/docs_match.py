@@ -91,6 +91,18 @@ def check_events():
                        {" ".join(e) for e in documented})
 
 
+def check_admin(admin):
+    """sockherd-admin(8) has the endpoints, sockherd-metrics(7) the metrics, in the words of their tables."""
+    for option, name, section, key in (
+            ("--list-endpoints", "sockherd-admin.8", "ENDPOINTS", lambda row: f"{row[0]} {row[1]}"),
+            ("--list-metrics", "sockherd-metrics.7", "METRICS", lambda row: row[0])):
+        rows = [line.split("\t") for line in run(admin, option).stdout.splitlines()]
+        text = page(name).split(f"\n.SH {section}")[1].split("\n.SH ")[0]
+        documented = set(re.findall(r"^\.TP\n\.B (.*)\n(.*)$", text, re.MULTILINE))
+        yield from compare(name, {f"{key(row)}: {row[-1]}" for row in rows},
+                           {": ".join(entry) for entry in documented})
+
+
 def check_flags(program, name):
     """Each option of --help stands in the page, and each of the page in --help."""
     listed = set(re.findall(r"--[a-z-]+", run(program, "--help").stdout.split("\nOptions:")[-1]))
@@ -142,6 +154,8 @@ def faults(directory):
     yield from check_completion(ctl)
     if (directory / "sockherd").exists():
         yield from check_flags(str(directory / "sockherd"), "sockherd.8")
+    if (directory / "sockherd-admin").exists():
+        yield from check_admin(str(directory / "sockherd-admin"))
     for name in PROGRAMS:
         if (directory / name).exists():
             yield from check_help(str(directory / name))
