@@ -65,6 +65,15 @@ Result<void> Listeners::ensure(const config::Listener& listener, uint32_t slots)
   }
   Group& group = groups_.at(key);
   if (group.is_unix()) return {};
+  if (group.is_parked && group.bound) {
+    for (const UniqueFd& socket : group.sockets) {
+      if (sys::open_door(socket.get()).ok()) continue;
+      return Error{EBUSY, "listener " + listener.name + ": " + group.address.text() +
+                              " was given up a moment ago, and its queues are still being emptied:"
+                              " reload once more in a second"};
+    }
+    group.is_parked = false;
+  }
   Balance& balance = balance_of(key);
   balance.prepare(listener.balance);
   if (balance.wanted().empty()) balance.want(listener.balance);

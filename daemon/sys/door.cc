@@ -1,35 +1,38 @@
 #include "daemon/sys/door.h"
 
-#include <linux/filter.h>
 #include <sys/socket.h>
 
-#include <iterator>
+#include <cstdint>
 
 namespace sockherd::sys {
+namespace {
 
-Result<void> close_door(int listener) {
-  constexpr uint32_t kFlags = 13;  // byte of the TCP header, where the packet begins for a listener
-  constexpr uint32_t kSynAndAck = 0x12;
-  constexpr uint32_t kSyn = 0x02;
-  sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlags),
-      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kSynAndAck),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kSyn, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-  };
-  const sock_fprog program{static_cast<unsigned short>(std::size(code)), code};
-  if (::setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
-    return errno_error("SO_ATTACH_FILTER");
+constexpr int kBindToInterface = 62;  // SO_BINDTOIFINDEX, since Linux 5.0: takes any number
+constexpr int kAll = 0;
+constexpr int kNowhere = INT32_MAX;
+
+Result<void> bind_to(int listener, int interface) {
+  int now = kAll;
+  socklen_t size = sizeof now;
+  if (::getsockopt(listener, SOL_SOCKET, kBindToInterface, &now, &size) != 0) {
+    return errno_error("SO_BINDTOIFINDEX");
+  }
+  // A second change needs CAP_NET_RAW, even to the same.
+  if (now == interface) return {};
+  if (::setsockopt(listener, SOL_SOCKET, kBindToInterface, &interface, sizeof interface) != 0) {
+    return errno_error("SO_BINDTOIFINDEX");
   }
   return {};
 }
 
+}  // namespace
+
+Result<void> close_door(int listener) {
+  return bind_to(listener, kNowhere);
+}
+
 Result<void> open_door(int listener) {
-  const int unused = 0;
-  if (::setsockopt(listener, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused) == 0) return {};
-  if (errno == ENOENT) return {};
-  return errno_error("SO_DETACH_FILTER");
+  return bind_to(listener, kAll);
 }
 
 }  // namespace sockherd::sys

@@ -1,20 +1,22 @@
-// The door of a listening TCP socket: closed, it lets nobody new in, and everybody who is under
-// way.
+// The door of a listening TCP socket: closed, it refuses everybody new, as a port does at which
+// nobody listens, and keeps all who are under way.
 //
-// A socket filter drops SYNs that reach the socket, and nothing else: handshakes that have begun
-// come to their end and into the queue, where they are accepted. Once none is under way and the
-// queue is empty, closing the socket loses nobody. A client that knocks at a closed door tries
-// again after a second, and is refused when the socket is gone. Needs CAP_NET_ADMIN in newer
-// kernels (SO_ATTACH_FILTER on TCP is EPERM without it in Linux 6.18, measured).
+// The socket is bound to a network interface that does not exist, so no SYN finds it any more. What
+// has begun is known by its own entry: handshakes come to their end and into the queue, where they
+// are accepted, and what is accepted is bound to nothing. Once no handshake is under way and the
+// queue is empty, closing the socket loses nobody. Of a group every member must be closed: as long
+// as one is open the kernel chooses among all. Closing the door needs no privilege; a socket filter
+// would (SO_ATTACH_FILTER on TCP is EPERM without CAP_NET_ADMIN in Linux 6.18, measured).
 #pragma once
 
 #include "daemon/base/result.h"
 
 namespace sockherd::sys {
 
+// Errors: EPERM for a socket that is bound to an interface already (BindToDevice=).
 Result<void> close_door(int listener);
 
-// No error where the door is open.
+// No error where the door is open. Errors: EPERM without CAP_NET_RAW.
 Result<void> open_door(int listener);
 
 }  // namespace sockherd::sys

@@ -192,7 +192,7 @@ class Listeners(StoreCase):
                 self.assert_nothing_lost(load.stop(), daemon)
 
     def test_bound_to_another_address(self):
-        """A reload refuses that; a restart does it, and finishes what was begun at the old one."""
+        """What was begun at the old one is finished there."""
         old, new = self.free_port(), self.free_port()
         daemon = self.ready(listeners("web", address=f"127.0.0.1:{old}") + pool("web"), sockets={})
         wires = self.half_requests(f"127.0.0.1:{old}", 10)
@@ -201,7 +201,10 @@ class Listeners(StoreCase):
         self.assertEqual([wire.finish() for wire in wires], [ECHO] * 10)
         until(lambda: self.refuses(f"127.0.0.1:{old}"), "the old address refuses",
               explain=daemon.log)
+        self.wait_slots(daemon, *(f"sockherd.slot.{n}.web@127.0.0.1_{new}" for n in range(2)))
+        daemon.crash()  # the name is free by now
         self.wait_slots(daemon, "sockherd.slot.0.web", "sockherd.slot.1.web")
+        self.assertEqual(request(f"127.0.0.1:{new}", "GET", "/plaintext").status, 200)
 
     def test_bound_sockets_stay(self):
         """A listener of our own has no socket unit, but the store: as good."""

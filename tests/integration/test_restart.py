@@ -129,14 +129,14 @@ class Restart(RestartCase):
         self.assert_nothing_lost(load.stop(), daemon)
 
     def test_broken_configuration(self):
-        """Exit status 6, as often as it is tried; workers serve on and are adopted once it is mended."""
+        """Exit status 6, as often as it is tried; workers serve on, and are replaced once it is mended."""
         daemon = self.ready(basic_config(workers=3))
         before, names = daemon.pids(), daemon.store.names()
         load = self.mixed_load(daemon)
         load.after(100)
         good = daemon.config.read_text()
         daemon.rewrite(good.replace("workers", "wokers"))
-        daemon.kill()
+        daemon.terminate()
         for _ in range(3):
             daemon.start()
             self.assertEqual(daemon.start_status(), 6, daemon.log())
@@ -146,7 +146,7 @@ class Restart(RestartCase):
         daemon.rewrite(good)
         daemon.start()
         daemon.ready()
-        self.assertEqual(daemon.pids(), before)
+        self.assert_replaced(daemon, before, 3)
         self.assert_all_serve(daemon, 3)
         self.assert_nothing_lost(load.stop(), daemon)
 
