@@ -110,6 +110,13 @@ constexpr std::array kTable = {
            Source::SlotOpen},
     Metric{"sockherd_worker_connections_accepted_total", Type::Counter, "", "pool,slot",
            "Connections accepted.", Source::SlotCount, "", Count::ConnectionsAccepted},
+    Metric{"sockherd_worker_connections_given_total", Type::Counter, "", "pool,slot",
+           "Idle connections that a draining worker handed to another one.", Source::SlotCount, "",
+           Count::ConnectionsGiven},
+    Metric{"sockherd_worker_connections_adopted_total", Type::Counter, "", "pool,slot",
+           "Connections that a worker took over from a draining one; they are not counted as "
+           "accepted again.",
+           Source::SlotCount, "", Count::ConnectionsAdopted},
     Metric{"sockherd_worker_connections_refused_total", Type::Counter, "", "pool",
            "Connections answered with 503 because a worker had its most connections.",
            Source::PoolCount, "", Count::ConnectionsRefused},

@@ -4,8 +4,8 @@
 // A worker process sits on one seat and is its only writer, so an event costs one relaxed load and
 // one relaxed store of its own cache line: no locked instruction, no sharing. When a worker has
 // ended, the supervisor folds its seat into the totals of its slot. So a slot's count is its total
-// plus its live seats, and never goes down. Open connections are accepted - closed; folding closes
-// what was open.
+// plus its live seats, and never goes down. Open connections are accepted + adopted - given - closed;
+// folding closes what was open.
 #pragma once
 
 #include <array>
@@ -20,6 +20,8 @@ namespace sockherd::stats {
 // What is counted. The admin side's metric table names each of them; add here and there.
 enum class Count : uint8_t {
   ConnectionsAccepted,
+  ConnectionsAdopted,  // accepted by another worker, which gave them away when it drained
+  ConnectionsGiven,
   ConnectionsClosed,
   ConnectionsRefused,  // above max_connections, answered 503
   AcceptErrors,
@@ -41,7 +43,7 @@ enum class Count : uint8_t {
   KeepaliveTimeouts,  // closed: idle
   LoopIterations,     // heartbeat of the event loop
 };
-inline constexpr size_t kCounts = 21;
+inline constexpr size_t kCounts = 23;
 
 struct Counters {
   std::array<std::atomic<uint64_t>, kCounts> counts{};

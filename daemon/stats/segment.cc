@@ -7,7 +7,7 @@ namespace sockherd::stats {
 namespace {
 
 constexpr uint64_t kMagic = 0x7374617468657264;  // "statherd"
-constexpr uint32_t kVersion = 2;  // of the layout: Header, Page and the order of Count
+constexpr uint32_t kVersion = 3;  // of the layout: Header, Page and the order of Count
 constexpr size_t kPageBytes = sizeof(Page);
 constexpr uint32_t kMaxSeats = 4096;
 
@@ -178,8 +178,8 @@ void Segment::fold_seat(uint32_t seat_index) {
   if (!header().is_taken(seat_index)) return;
   Totals counted;
   counted.add(ended.counters);
-  counted.counts[static_cast<size_t>(Count::ConnectionsClosed)] =
-      counted.get(Count::ConnectionsAccepted);  // the kernel has closed what was open
+  // The kernel has closed what was open.
+  counted.counts[static_cast<size_t>(Count::ConnectionsClosed)] += counted.open_connections();
   const uint32_t slot = ended.slot.load(std::memory_order_relaxed);
   const WriteLock lock(header().sequence);
   // Workers can write these pages, so a number from there is not trusted as an index.

@@ -27,9 +27,9 @@ struct Totals {
   uint64_t get(Count what) const { return counts[static_cast<size_t>(what)]; }
   // Not below zero when a connection came and went while these were read.
   uint64_t open_connections() const {
-    const uint64_t accepted = get(Count::ConnectionsAccepted);
-    const uint64_t closed = get(Count::ConnectionsClosed);
-    return accepted > closed ? accepted - closed : 0;
+    const uint64_t begun = get(Count::ConnectionsAccepted) + get(Count::ConnectionsAdopted);
+    const uint64_t ended = get(Count::ConnectionsClosed) + get(Count::ConnectionsGiven);
+    return begun > ended ? begun - ended : 0;
   }
   void add(const Counters& counters);
   void add(const Totals& other);

@@ -84,13 +84,13 @@ TEST(Segment, FoldKeepsEveryTotal) {
   ASSERT_TRUE(segment.take_seat(0, 1));
   Counters& counters = segment.seat(0).counters;
   for (size_t i = 0; i < kCounts; ++i) counters.add(static_cast<Count>(i), i + 1);
+  counters.add(Count::ConnectionsAccepted, 100);
   counters.observe_latency_ns(1'000'000);
   counters.observe_latency_ns(3'000'000'000);
   Totals before = segment.read_slot(0);
   segment.fold_seat(0);
   const Totals after = segment.read_slot(0);
-  before.counts[static_cast<size_t>(Count::ConnectionsClosed)] =
-      before.get(Count::ConnectionsAccepted);
+  before.counts[static_cast<size_t>(Count::ConnectionsClosed)] += before.open_connections();
   EXPECT_EQ(after.counts, before.counts);
   EXPECT_EQ(after.latency, before.latency);
   EXPECT_EQ(after.latency_sum_ns, 3'001'000'000U);
@@ -106,6 +106,20 @@ TEST(Segment, FoldClosesTheOpenConnections) {
   segment.fold_seat(0);
   EXPECT_EQ(segment.read_slot(0).open_connections(), 0U);
   EXPECT_EQ(segment.read_slot(0).get(Count::ConnectionsClosed), 10U);
+}
+
+TEST(Segment, ConnectionsThatMovedAreOpenWhereTheyAre) {
+  const Memory memory = memory_for(2, 2);
+  Segment segment = Segment::format(memory.bytes(), 2, 2);
+  for (const uint32_t slot : {0U, 1U}) ASSERT_TRUE(segment.take_seat(slot, 1));
+  segment.seat(0).counters.add(Count::ConnectionsAccepted, 10);
+  segment.seat(0).counters.add(Count::ConnectionsGiven, 7);
+  segment.seat(1).counters.add(Count::ConnectionsAdopted, 7);
+  EXPECT_EQ(segment.read_slot(0).open_connections(), 3U);
+  EXPECT_EQ(segment.read_slot(1).open_connections(), 7U);
+  segment.fold_seat(0);
+  EXPECT_EQ(segment.read_slot(0).open_connections(), 0U);
+  EXPECT_EQ(segment.read_slot(0).get(Count::ConnectionsClosed), 3U);
 }
 
 TEST(Segment, FoldingTwiceCountsOnce) {
@@ -191,7 +205,7 @@ TEST(Segment, AttachRefusesAnotherLayoutVersion) {
   memory.bytes()[8] = std::byte{0x7f};  // the version stands behind the eight bytes of the magic
   const Result<Segment> reader = Segment::attach(memory.bytes());
   ASSERT_FALSE(reader.ok());
-  EXPECT_EQ(reader.error().what, "statistics: layout version 127, this program knows 2");
+  EXPECT_EQ(reader.error().what, "statistics: layout version 127, this program knows 3");
 }
 
 TEST(Segment, AttachRefusesMemoryShorterThanTheHeaderSays) {
