@@ -16,6 +16,8 @@ struct VerbName {
 constexpr VerbName kVerbs[] = {
     {Verb::Take, "take"},   {Verb::Drop, "drop"},       {Verb::Empty, "empty"},
     {Verb::Taken, "taken"}, {Verb::Dropped, "dropped"}, {Verb::Emptied, "emptied"},
+    {Verb::Move, "move"},   {Verb::Give, "give"},       {Verb::Adopt, "adopt"},
+    {Verb::Keep, "keep"},
 };
 
 std::string_view name_of(Verb verb) {

@@ -20,7 +20,7 @@
 namespace sockherd::contract {
 
 enum class Verb : uint8_t {
-  // Supervisor to worker. Take and Empty carry the socket as the packet's one descriptor.
+  // Supervisor to worker. Take and Empty carry the listening socket as the packet's one descriptor.
   Take,   // serve this socket of a sibling's slot as well, until told otherwise
   Drop,   // stop accepting on it, and leave what waits: the slot has a worker of its own again
   Empty,  // accept what waits in it, until there is nothing, and close it
@@ -28,6 +28,20 @@ enum class Verb : uint8_t {
   Taken,
   Dropped,
   Emptied,
+
+  // A connection moves: it carries no state but its socket, so another worker of the pool can go on
+  // with it, and its client notices nothing. LISTENER and SLOT say where it was accepted.
+  //
+  // Supervisor to worker, before SIGTERM: once it drains, it may give idle connections away.
+  Move,
+  // Worker to supervisor, with the connected socket: nothing of it has been read that is not
+  // answered. Whoever reads it owns the connection.
+  Give,
+  // Supervisor to worker, with the socket: serve this connection. A worker that drains does not
+  // give it away again: nobody else takes it.
+  Adopt,
+  // Supervisor to worker: nobody takes connections any more; end them yourself.
+  Keep,
 };
 
 struct Message {

@@ -64,6 +64,7 @@ stats::SlotLoad* load_of(const Service& service, const Place& place) {
 Acceptor::Acceptor(Service& service, Place place, UniqueFd listener, OnEmptied on_emptied)
     : service_(service),
       place_(std::move(place)),
+      origin_(service.remember(place_)),
       listener_(std::move(listener)),
       on_emptied_(std::move(on_emptied)),
       spare_(open_spare()),
@@ -175,7 +176,7 @@ Acceptor::Outcome Acceptor::accept_with_spare() {
 void Acceptor::take(UniqueFd fd) {
   const size_t open = service_.connections.size();
   if (open < service_.limits.max_connections) {
-    Connection::start(service_, std::move(fd));
+    Connection::start(service_, std::move(fd), origin_);
   } else if (open < service_.limits.max_connections + kRefusedAtOnce) {
     Connection::refuse(service_, std::move(fd));
   } else {

@@ -13,24 +13,16 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/stats/slot_load.h"
 #include "daemon/worker/loop.h"
+#include "daemon/worker/place.h"
 #include "daemon/worker/service.h"
 #include "daemon/worker/timer_wheel.h"
 
 namespace sockherd::worker {
-
-// Which socket this is.
-struct Place {
-  std::string listener;  // its name in the configuration
-  uint32_t slot = 0;
-
-  bool operator==(const Place&) const = default;
-};
 
 class Acceptor final : private Watcher, private Timer {
  public:
@@ -69,6 +61,7 @@ class Acceptor final : private Watcher, private Timer {
 
   Service& service_;
   Place place_;
+  const Place* origin_;  // the same, for its connections
   UniqueFd listener_;
   OnEmptied on_emptied_;
   UniqueFd spare_;

@@ -6,6 +6,7 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/http/path.h"
+#include "daemon/worker/giver.h"
 
 namespace sockherd::worker {
 namespace {
@@ -32,39 +33,59 @@ constexpr Instant kNever{Duration::max()};
 
 }  // namespace
 
-Connection::Connection(Service& service, UniqueFd fd)
+Connection::Connection(Service& service, UniqueFd fd, const Place* origin, Count begun_as)
     : service_(service),
       fd_(std::move(fd)),
+      origin_(origin),
       in_(service.buffers),
       answers_(service),
       received_at_(service.loop.now()),
       began_(received_at_) {
-  service_.counters.add(Count::ConnectionsAccepted);
+  service_.counters.add(begun_as);
 }
 
 Connection::~Connection() {
   job_.reset();
   watch_.end_by_close();
-  service_.counters.add(Count::ConnectionsClosed);
+  service_.counters.add(has_left_ ? Count::ConnectionsGiven : Count::ConnectionsClosed);
 }
 
-void Connection::start(Service& service, UniqueFd fd) {
-  auto created = std::make_unique<Connection>(service, std::move(fd));
+void Connection::start(Service& service, UniqueFd fd, const Place* origin) {
+  auto created =
+      std::make_unique<Connection>(service, std::move(fd), origin, Count::ConnectionsAccepted);
   Connection& connection = *created;
   service.connections.add(std::move(created));
   connection.serve();
   connection.settle();
 }
 
+void Connection::adopt(Service& service, UniqueFd fd, const Place* origin) {
+  const size_t open = service.connections.size();
+  auto created =
+      std::make_unique<Connection>(service, std::move(fd), origin, Count::ConnectionsAdopted);
+  Connection& connection = *created;
+  connection.is_fresh_ = false;
+  connection.must_end_ = open >= service.limits.max_connections;
+  service.connections.add(std::move(created));
+  if (open < service.limits.most_adopted || connection.receive_more()) {
+    connection.serve();
+  } else {
+    service.counters.add(Count::ConnectionsRefused);
+    connection.end_idle();
+  }
+  connection.settle();
+}
+
 void Connection::refuse(Service& service, UniqueFd fd) {
   service.counters.add(Count::ConnectionsRefused);
-  auto created = std::make_unique<Connection>(service, std::move(fd));
+  auto created =
+      std::make_unique<Connection>(service, std::move(fd), nullptr, Count::ConnectionsAccepted);
   Connection& connection = *created;
   service.connections.add(std::move(created));
   connection.receive_more();
   connection.in_.clear();
   constexpr std::array kFields = {http::Field{"Retry-After", "1"}};
-  connection.refused_ = true;
+  connection.must_end_ = true;
   connection.put_error(503, "this worker serves as many connections as it may", kFields);
   connection.finish_turn();
   connection.settle();
@@ -102,6 +123,7 @@ void Connection::serve() {
 void Connection::finish_turn() {
   if (phase_ != Phase::Closed && !answers_.is_blocked() && !answers_.is_empty()) flush();
   if (phase_ != Phase::Closed && answers_.is_empty()) end_after_answers();
+  if (service_.giver != nullptr && leave()) return;
   if (phase_ == Phase::Closed || !watch_socket()) return;
   in_.release_if_empty();
   set_deadline(deadline_for_phase());
@@ -145,6 +167,23 @@ Instant Connection::idle_since() const {
 
 bool Connection::is_idle() const {
   return phase_ == Phase::Head && in_.is_empty() && answers_.is_empty();
+}
+
+// Whether another worker can go on with it: all that has been read is answered, and the client may
+// send another request.
+bool Connection::may_leave() const {
+  return service_.phase == ServicePhase::Draining && is_idle() && !last_answer_ && !ended_ &&
+         !peer_closed_ && origin_ != nullptr;
+}
+
+// What the client sends from now on waits in the socket for the next one who reads it. Others hold
+// the same open file then, so it is taken out of the kernel's set.
+bool Connection::leave() {
+  if (!may_leave() || !service_.giver->give(fd_.get(), *origin_)) return false;
+  watch_.end();
+  has_left_ = true;
+  close();
+  return true;
 }
 
 // Returns whether bytes came.
@@ -323,7 +362,7 @@ bool Connection::has_request_waiting() {
 }
 
 http::ConnectionOption Connection::decide_persistence(Persistence wanted) {
-  bool keep = keep_alive_ && wanted == Persistence::Keep && !refused_ && !continue_pending_;
+  bool keep = keep_alive_ && wanted == Persistence::Keep && !must_end_ && !continue_pending_;
   if (keep && service_.phase == ServicePhase::Draining) keep = has_request_waiting();
   last_answer_ = !keep;
   if (!keep) return http::ConnectionOption::Close;
@@ -368,7 +407,7 @@ void Connection::refuse_request(int status, std::string_view reason) {
   if (status == 414) service_.counters.add(Count::TargetTooLong);
   if (status == 431) service_.counters.add(Count::HeadTooLarge);
   const bool was_answered = phase_ == Phase::Body && answered_;
-  refused_ = true;
+  must_end_ = true;
   last_answer_ = true;
   job_.reset();
   if (!was_answered) put_error(status, reason, {});
@@ -400,7 +439,7 @@ void Connection::watch_for_room() {
 
 void Connection::end_after_answers() {
   if (last_answer_ && phase_ != Phase::Linger) {
-    const bool may_send_more = keep_alive_ || refused_ || phase_ == Phase::Body;
+    const bool may_send_more = keep_alive_ || must_end_ || phase_ == Phase::Body;
     if (ended_ || !may_send_more) return close();
     start_linger(kLingerLongest);
   }
@@ -445,6 +484,7 @@ Instant Connection::deadline_for_phase() const {
   if (phase_ == Phase::Body) return received_at_ + limits.body_timeout;
   if (phase_ == Phase::Answer) return kNever;  // the job has its own
   const bool is_draining = service_.phase == ServicePhase::Draining;
+  if (service_.giver != nullptr && may_leave()) return kNever;  // tried again by the giver
   if (is_silent() && is_draining) return began_ + std::min(limits.header_timeout, kDrainSilence);
   if (is_fresh_ || !in_.is_empty()) return began_ + limits.header_timeout;
   if (is_draining) return std::max(idle_since() + limits.drain_idle, began_);
@@ -478,7 +518,8 @@ void Connection::on_timeout(Instant now) {
   finish_turn();
 }
 
-// The end of a connection on which nothing is under way, as far as we know.
+// The end of a connection on which nothing is under way, as far as we know. A worker that drains
+// comes here only where no other can take the connection (leave()).
 //
 // Guaranteed: a request that has arrived is answered, and that answer says "Connection: close". So
 // is one from a client that is never idle for drain_idle (keepalive_timeout while we serve).
@@ -494,13 +535,30 @@ void Connection::on_timeout(Instant now) {
 void Connection::on_idle_timeout() {
   if (receive_more()) return serve();
   if (service_.phase == ServicePhase::Serving) service_.counters.add(Count::KeepaliveTimeouts);
+  end_idle();
+}
+
+void Connection::end_idle() {
   if (ended_ || phase_ == Phase::Closed) return close();
   start_linger(kLingerAfterIdle);
   finish_turn();
 }
 
+void Connection::drain_all(Service& service) {
+  const auto count = static_cast<double>(service.connections.size());
+  double place = 0;
+  service.connections.for_each([&place, count](Connection& connection) {
+    connection.drain(place / count);
+    place += 1;
+  });
+}
+
 void Connection::drain(double spread) {
   if (phase_ != Phase::Head || !in_.is_empty()) return;
+  if (service_.giver != nullptr && may_leave()) {
+    if (!leave()) set_deadline(deadline_for_phase());
+    return settle();
+  }
   if (is_fresh_) return set_deadline(deadline_for_phase());
   const auto wait = std::chrono::duration_cast<Duration>(service_.limits.drain_spread * spread);
   // From where it could end: clients that were all busy a moment ago are spread as well.

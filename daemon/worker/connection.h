@@ -32,17 +32,27 @@ namespace sockherd::worker {
 class Connection final : private Exchange, private Watcher, private Timer {
  public:
   // Takes over a connected, non-blocking socket and serves what it has sent already.
-  static void start(Service& service, UniqueFd fd);
+  // origin: where it was accepted; without one it cannot leave.
+  static void start(Service& service, UniqueFd fd, const Place* origin = nullptr);
+
+  // The same for one that another worker has accepted and that is idle. Above max_connections it is
+  // told with its next answer that it ends; from most_adopted on it is ended now.
+  static void adopt(Service& service, UniqueFd fd, const Place* origin);
 
   // Takes over a socket only to say 503: the worker is full.
   static void refuse(Service& service, UniqueFd fd);
 
-  Connection(Service& service, UniqueFd fd);
+  // begun_as: what it is counted as.
+  Connection(Service& service, UniqueFd fd, const Place* origin, stats::Count begun_as);
   ~Connection() override;
 
-  // The worker drains: what is idle ends after a short grace, the rest after its answers.
+  // The worker drains: what is idle leaves for another worker, or, where there is none, ends after
+  // a short grace; the rest ends after its answers. May destroy this connection.
   // spread: 0..1, so that clients do not all come back in the same instant.
   void drain(double spread);
+
+  // drain() for all connections; again when it has changed whether they can leave.
+  static void drain_all(Service& service);
 
   size_t place() const { return place_; }
   void set_place(size_t place) { place_ = static_cast<uint32_t>(place); }
@@ -86,6 +96,8 @@ class Connection final : private Exchange, private Watcher, private Timer {
   bool is_idle() const;
   Instant idle_since() const;
   bool is_silent() const;
+  bool may_leave() const;
+  bool leave();
   bool has_request_waiting();
 
   // Answers.
@@ -103,12 +115,14 @@ class Connection final : private Exchange, private Watcher, private Timer {
   void discard_input();
   void on_timeout(Instant now);
   void on_idle_timeout();
+  void end_idle();
   Instant deadline_for_phase() const;
   void set_deadline(Instant at);
   bool watch_socket();
 
   Service& service_;
   UniqueFd fd_;
+  const Place* origin_;  // of Service::remember()
   Watch watch_;
   Buffer in_;
   AnswerQueue answers_;
@@ -134,7 +148,9 @@ class Connection final : private Exchange, private Watcher, private Timer {
   bool answered_ = false;          // this request
   bool continue_pending_ = false;  // this client waits for 100 (Continue)
   bool last_answer_ = false;       // the last answer said "Connection: close"
-  bool refused_ = false;           // ... because nobody knows where a next request would begin
+  bool must_end_ = false;          // the next answer is the last: nobody knows where a next request
+                                   // would begin, or there are too many connections
+  bool has_left_ = false;          // for another worker
 };
 
 }  // namespace sockherd::worker

@@ -1,11 +1,13 @@
 #include "daemon/worker/control.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <utility>
 
 #include "daemon/base/log.h"
+#include "daemon/worker/connection.h"
 
 namespace sockherd::worker {
 namespace {
@@ -15,6 +17,13 @@ using contract::Verb;
 
 // Packets handled before others have their turn; the rest is reported again.
 constexpr unsigned kPacketsPerTurn = 16;
+
+// More than the socket holds.
+constexpr unsigned kMostAtOnce = 1024;
+
+bool is_about_connections(Verb verb) {
+  return verb == Verb::Move || verb == Verb::Adopt || verb == Verb::Keep;
+}
 
 Result<void> check_is_packet_socket(int fd) {
   int type = 0;
@@ -31,7 +40,8 @@ Control::Control(Service& service, Acceptors& acceptors, UniqueFd socket,
     : service_(service),
       acceptors_(acceptors),
       socket_(std::move(socket)),
-      on_hang_up_(std::move(on_hang_up)) {}
+      on_hang_up_(std::move(on_hang_up)),
+      giver_(service, socket_.get()) {}
 
 Result<std::unique_ptr<Control>> Control::create(Service& service, Acceptors& acceptors,
                                                  UniqueFd socket,
@@ -44,32 +54,50 @@ Result<std::unique_ptr<Control>> Control::create(Service& service, Acceptors& ac
 }
 
 void Control::on_ready(Events /*events*/) {
-  for (unsigned i = 0; i < kPacketsPerTurn; ++i) {
-    sys::Packet packet = sys::receive_packet(socket_.get());
-    switch (packet.state) {
-      case sys::PacketState::None:
-        return;
-      case sys::PacketState::HungUp:
-        return hang_up();
-      case sys::PacketState::Failed:
-        complain("the packet was too long, or its descriptor could not be taken");
-        break;
-      case sys::PacketState::Packet:
-        handle(std::move(packet));
-        break;
-    }
+  for (unsigned i = 0; i < kPacketsPerTurn && read_packet(); ++i) continue;
+}
+
+void Control::catch_up() {
+  for (unsigned i = 0; i < kMostAtOnce && socket_ && read_packet(); ++i) continue;
+}
+
+// Returns whether there may be more.
+bool Control::read_packet() {
+  sys::Packet packet = sys::receive_packet(socket_.get());
+  switch (packet.state) {
+    case sys::PacketState::None:
+      return false;
+    case sys::PacketState::HungUp:
+      hang_up();
+      return false;
+    case sys::PacketState::Failed:
+      complain("the packet was too long, or its descriptor could not be taken");
+      return true;
+    case sys::PacketState::Packet:
+      handle(std::move(packet));
+      return true;
   }
+  return false;
+}
+
+bool Control::is_busy() const {
+  if (!socket_) return false;
+  pollfd entry{socket_.get(), POLLIN, 0};
+  return giver_.is_under_way() || ::poll(&entry, 1, 0) == 1;
 }
 
 void Control::hang_up() {
+  giver_.end();
   watch_.end();
   socket_.reset();
   on_hang_up_();
 }
 
 void Control::handle(sys::Packet packet) {
-  if (service_.phase == ServicePhase::Draining) return;  // closes a descriptor that came along
   const auto message = contract::parse(packet.bytes);
+  const bool is_draining = service_.phase == ServicePhase::Draining;
+  // Closes a descriptor that came along.
+  if (is_draining && (!message || !is_about_connections(message->verb))) return;
   if (!message) return complain("a packet that is no message");
   const Result<void> done = obey(*message, std::move(packet.fd));
   if (!done.ok()) complain(done.error().what);
@@ -77,7 +105,8 @@ void Control::handle(sys::Packet packet) {
 
 Result<void> Control::obey(const Message& message, UniqueFd fd) {
   const Place place{message.listener, message.slot};
-  const bool needs_socket = message.verb == Verb::Take || message.verb == Verb::Empty;
+  const bool needs_socket =
+      message.verb == Verb::Take || message.verb == Verb::Empty || message.verb == Verb::Adopt;
   if (needs_socket && !fd) return Error{EINVAL, "no socket came with it"};
   switch (message.verb) {
     case Verb::Take:
@@ -91,12 +120,28 @@ Result<void> Control::obey(const Message& message, UniqueFd fd) {
     case Verb::Empty:
       return acceptors_.empty(place, std::move(fd),
                               [this](const Place& emptied) { answer(Verb::Emptied, emptied); });
+    case Verb::Move:
+      giver_.begin();
+      return {};
+    case Verb::Adopt:
+      adopt(place, std::move(fd));
+      return {};
+    case Verb::Keep:
+      giver_.end();
+      return {};
     case Verb::Taken:
     case Verb::Dropped:
     case Verb::Emptied:
+    case Verb::Give:
       break;
   }
   return Error{EINVAL, "an answer where an order is expected"};
+}
+
+// In a drain it is one that we gave, and that nobody else takes: it stays.
+void Control::adopt(const Place& place, UniqueFd fd) {
+  const bool may_leave = service_.phase == ServicePhase::Serving;
+  Connection::adopt(service_, std::move(fd), may_leave ? service_.remember(place) : nullptr);
 }
 
 void Control::answer(Verb verb, const Place& place) {

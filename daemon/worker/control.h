@@ -2,7 +2,8 @@
 // (daemon/contract/message.h) with the listening sockets, and answers when it is done.
 //
 // A packet that says nothing we know is ignored, and the first one is logged. While the worker
-// drains, no socket is taken any more and nothing is answered: the supervisor knows why.
+// drains, no listening socket is taken any more and nothing is answered: the supervisor knows why.
+// Connections are: it gives them away itself (giver.h), and some may come back.
 #pragma once
 
 #include <functional>
@@ -14,6 +15,7 @@
 #include "daemon/contract/message.h"
 #include "daemon/sys/packet_socket.h"
 #include "daemon/worker/acceptors.h"
+#include "daemon/worker/giver.h"
 #include "daemon/worker/loop.h"
 #include "daemon/worker/service.h"
 
@@ -26,13 +28,21 @@ class Control final : private Watcher {
   static Result<std::unique_ptr<Control>> create(Service& service, Acceptors& acceptors,
                                                  UniqueFd socket, std::function<void()> on_hang_up);
 
+  // Does now what has been said until now.
+  void catch_up();
+
+  // Whether something is under way to us, or from us: the worker must not end.
+  bool is_busy() const;
+
  private:
   Control(Service& service, Acceptors& acceptors, UniqueFd socket,
           std::function<void()> on_hang_up);
   void on_ready(Events events) override;
+  bool read_packet();
   void hang_up();
   void handle(sys::Packet packet);
   Result<void> obey(const contract::Message& message, UniqueFd fd);
+  void adopt(const Place& place, UniqueFd fd);
   void answer(contract::Verb verb, const Place& place);
   void complain(std::string_view why);
 
@@ -41,6 +51,7 @@ class Control final : private Watcher {
   UniqueFd socket_;
   Watch watch_;
   std::function<void()> on_hang_up_;
+  Giver giver_;
   bool has_complained_ = false;
 };
 

@@ -19,6 +19,8 @@ Limits Limits::create(const config::Limits& from, size_t descriptors) {
   limits.head.max_target_bytes = static_cast<size_t>(from.max_target_size);
   limits.head.max_fields = static_cast<size_t>(from.max_header_fields);
   limits.max_connections = wanted == 0 ? room : std::min(wanted, room);
+  // Twice as many, since it is idle ones that come; but never the last descriptor.
+  limits.most_adopted = std::min(2 * limits.max_connections, room + kReservedDescriptors / 2);
   limits.max_body_bytes = static_cast<uint64_t>(from.max_body_size);
   limits.header_timeout = from.header_timeout;
   limits.body_timeout = from.body_timeout;

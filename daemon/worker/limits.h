@@ -13,6 +13,7 @@ namespace sockherd::worker {
 struct Limits {
   http::HeadLimits head;
   size_t max_connections = 1024;
+  size_t most_adopted = 2048;  // connections that others hand over count up to here
   uint64_t max_body_bytes = 1 << 20;
   Duration header_timeout = std::chrono::seconds(10);
   Duration body_timeout = std::chrono::seconds(10);

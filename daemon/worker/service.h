@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,11 +19,13 @@
 #include "daemon/worker/buffer.h"
 #include "daemon/worker/limits.h"
 #include "daemon/worker/loop.h"
+#include "daemon/worker/place.h"
 #include "daemon/worker/router.h"
 
 namespace sockherd::worker {
 
 class Connection;
+class Giver;
 
 // The owner of the open connections; finds and removes one in constant time.
 class ConnectionSet {
@@ -54,6 +57,9 @@ struct Service {
   // The Date field of an answer given now.
   std::string_view date();
 
+  // The place, at an address that stays: connections remember where they were accepted.
+  const Place* remember(const Place& place) { return &*places_.insert(place).first; }
+
   Loop& loop;
   const Router& router;
   stats::Counters& counters;
@@ -64,8 +70,10 @@ struct Service {
   std::vector<char> path;  // of that request, decoded
   ConnectionSet connections;
   std::map<std::string, sys::LoadTable> loads;  // of listeners whose balance asks for it
+  Giver* giver = nullptr;                       // as long as a drain may give connections away
 
  private:
+  std::set<Place> places_;
   http::DateCache dates_;
   int64_t unix_seconds_ = 0;
   Instant next_second_;

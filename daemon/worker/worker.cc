@@ -20,6 +20,9 @@ namespace {
 
 constexpr int kExitFailure = 1;
 
+// How often a worker without connections looks whether those that it gave away have arrived.
+constexpr Duration kLastLook = std::chrono::milliseconds(1);
+
 Result<UniqueFd> open_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -124,6 +127,8 @@ void Worker::run() {
 }
 
 Instant Worker::next_turn_at() const {
+  const bool is_over = service_.phase == ServicePhase::Draining && service_.connections.size() == 0;
+  if (is_over) return loop_->now() + kLastLook;
   if (heartbeat_ == Duration::zero()) return give_up_at_;
   return std::min(give_up_at_, loop_->now() + heartbeat_);
 }
@@ -131,7 +136,8 @@ Instant Worker::next_turn_at() const {
 bool Worker::is_done() const {
   if (ends_now_) return true;
   if (service_.phase == ServicePhase::Serving) return false;
-  return service_.connections.size() == 0 || loop_->now() >= give_up_at_;
+  if (loop_->now() >= give_up_at_) return true;
+  return service_.connections.size() == 0 && (control_ == nullptr || !control_->is_busy());
 }
 
 void Worker::on_ready(Events /*events*/) {
@@ -157,17 +163,13 @@ void Worker::on_hang_up() {
 }
 
 void Worker::start_drain() {
+  if (control_ != nullptr) control_->catch_up();  // Move was said before SIGTERM
   if (service_.phase == ServicePhase::Draining) return;
   service_.phase =
       ServicePhase::Draining;  // before accepting: what comes now is answered and closed
   give_up_at_ = loop_->now() + drain_timeout_;
   acceptors_.finish();
-  const auto count = static_cast<double>(service_.connections.size());
-  double place = 0;
-  service_.connections.for_each([&place, count](Connection& connection) {
-    connection.drain(place / count);
-    place += 1;
-  });
+  Connection::drain_all(service_);
 }
 
 }  // namespace sockherd::worker

@@ -1,9 +1,10 @@
 // Worker: the engine put together: loop, routes, listeners, signals; serving, then draining.
 //
 // Serving ends with SIGTERM, or when the control socket hangs up. Then the worker takes what waits
-// in its queues, lets go of all its listeners, answers what is in flight and what its clients have
-// sent already, and ends when no connection is left or drain_timeout is over. A second SIGTERM, or
-// SIGINT, ends it at once.
+// in its queues, lets go of all its listeners, gives its idle connections to other workers where
+// the supervisor takes them, answers what is in flight and what its clients have sent already, and
+// ends when no connection is left or drain_timeout is over. A second SIGTERM, or SIGINT, ends it at
+// once.
 //
 // While it is healthy, its loop turns at least every quarter of hang_timeout: by that the
 // supervisor tells an idle worker from one that hangs.

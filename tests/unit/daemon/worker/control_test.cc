@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -210,6 +211,162 @@ TEST_F(FullControlTest, EmptiesAQueueToItsEndWhenTheWorkerIsFull) {
   order(Verb::Empty, listener_);
   EXPECT_EQ(answer(), said(Verb::Emptied));
   EXPECT_EQ(harness_.count(stats::Count::ConnectionsRefused), 2u);
+}
+
+class MovingTest : public ControlTest {
+ protected:
+  static constexpr size_t kMany = 600;
+
+  explicit MovingTest(const Limits& limits = {}) : ControlTest(limits) {}
+
+  void SetUp() override {
+    ControlTest::SetUp();
+    order(Verb::Take, listener_);
+    ASSERT_EQ(answer(), said(Verb::Taken));
+  }
+  // More than fit into a control socket at once.
+  std::vector<Client> many() {
+    std::vector<Client> clients;
+    for (int i = 0; i < 6; ++i) {
+      auto more = connect(kMany / 6);
+      EXPECT_EQ(answered(more), more.size());
+      std::move(more.begin(), more.end(), std::back_inserter(clients));
+    }
+    return clients;
+  }
+  // A client whose connection another worker has accepted, and the worker's end of it.
+  std::pair<Client, UniqueFd> stranger() {
+    Client client(connect_to(listener_elsewhere_.get()));
+    return {std::move(client), UniqueFd(::accept4(listener_elsewhere_.get(), nullptr, nullptr,
+                                                  SOCK_NONBLOCK | SOCK_CLOEXEC))};
+  }
+  // Connections that were given, in their order.
+  std::vector<UniqueFd> given() {
+    std::vector<UniqueFd> sockets;
+    for (;;) {
+      sys::Packet packet = sys::receive_packet(supervisor_.get());
+      if (packet.state != sys::PacketState::Packet) return sockets;
+      EXPECT_EQ(contract::parse(packet.bytes), said(Verb::Give));
+      sockets.push_back(std::move(packet.fd));
+    }
+  }
+  uint64_t count(stats::Count what) const { return harness_.count(what); }
+
+  UniqueFd listener_elsewhere_ = listen_on_loopback();
+};
+
+TEST_F(MovingTest, GivesWhatIsIdleAndKeepsWhatIsNot) {
+  auto idle = connect(3);
+  auto silent = connect(1, "");
+  auto half = connect(1, "GET /plaintext HTTP/1.1\r\nHo");
+  EXPECT_EQ(answered(idle), 3u);
+  order(Verb::Move, none_);
+  harness_.run();
+  EXPECT_EQ(given().size(), 0u) << "it serves";
+  idle[0].send(kPlain);  // unread when the drain begins: for the next worker
+  harness_.drain();
+  EXPECT_EQ(given().size(), 4u);
+  EXPECT_EQ(count(stats::Count::ConnectionsGiven), 4u);
+  EXPECT_EQ(count(stats::Count::ConnectionsClosed), 0u);
+  EXPECT_EQ(harness_.open_connections(), 1u);
+  EXPECT_FALSE(idle[0].is_ended());
+  half[0].send("st: h\r\n\r\n");
+  harness_.run();
+  EXPECT_THAT(half[0].read(), ::testing::HasSubstr("\r\nConnection: close\r\n"));
+}
+
+TEST_F(MovingTest, GivesNothingWithoutBeingTold) {
+  auto idle = connect(2);
+  EXPECT_EQ(answered(idle), 2u);
+  harness_.drain();
+  EXPECT_EQ(given().size(), 0u);
+  order(Verb::Move, none_);  // said late
+  harness_.run();
+  EXPECT_EQ(given().size(), 2u);
+}
+
+TEST_F(MovingTest, ServesOnUntilThereIsRoomOnTheWay) {
+  auto clients = many();
+  order(Verb::Move, none_);
+  harness_.run();
+  harness_.drain();
+  EXPECT_GT(harness_.open_connections(), 100u);
+  EXPECT_FALSE(clients.front().is_ended());
+  std::vector<UniqueFd> sockets;
+  for (int turn = 1; turn < 50 && sockets.size() < kMany; ++turn) {
+    for (UniqueFd& socket : given()) sockets.push_back(std::move(socket));
+    harness_.advance(std::chrono::milliseconds(10 * turn));
+  }
+  EXPECT_EQ(sockets.size(), kMany);
+  EXPECT_EQ(harness_.open_connections(), 0u);
+}
+
+TEST_F(MovingTest, EndsThemItselfWhenNobodyTakesThem) {
+  auto clients = many();
+  order(Verb::Move, none_);
+  harness_.run();
+  harness_.drain();
+  auto sockets = given();
+  const size_t left = harness_.open_connections();
+  order(Verb::Keep, none_);
+  order(Verb::Adopt, sockets.front());
+  harness_.run();
+  EXPECT_EQ(harness_.open_connections(), left + 1);
+  harness_.advance(std::chrono::milliseconds(900));
+  size_t ended = 0;
+  for (Client& client : clients) ended += client.is_ended() ? 1 : 0;
+  EXPECT_EQ(ended, left + 1);
+  EXPECT_EQ(given().size(), 0u);
+}
+
+TEST_F(MovingTest, GoesOnWithAConnectionOfAnotherWorker) {
+  auto [client, socket] = stranger();
+  client.send(kPlain);
+  order(Verb::Adopt, socket);
+  socket.reset();
+  harness_.run();
+  EXPECT_TRUE(client.read().ends_with("Hello, World!"));
+  client.send(kPlain);
+  harness_.run();
+  EXPECT_TRUE(client.read().ends_with("Hello, World!"));
+  EXPECT_EQ(count(stats::Count::ConnectionsAdopted), 1u);
+  EXPECT_EQ(count(stats::Count::ConnectionsAccepted), 0u);
+  harness_.advance(std::chrono::seconds(15));  // no head is awaited
+  EXPECT_FALSE(client.is_ended());
+}
+
+TEST_F(MovingTest, GivesOnWhatItHadAdopted) {
+  auto [client, socket] = stranger();
+  order(Verb::Adopt, socket);
+  order(Verb::Move, none_);
+  harness_.run();
+  harness_.drain();
+  EXPECT_EQ(given().size(), 1u);
+  EXPECT_EQ(harness_.open_connections(), 0u);
+}
+
+class FullMovingTest : public MovingTest {
+ protected:
+  FullMovingTest() : MovingTest(Limits{.max_connections = 2, .most_adopted = 3}) {}
+};
+
+TEST_F(FullMovingTest, TellsThoseAboveTheLimitToGoAndEndsTheRest) {
+  std::vector<Client> clients;
+  for (int i = 0; i < 4; ++i) {
+    auto [client, socket] = stranger();
+    order(Verb::Adopt, socket);
+    clients.push_back(std::move(client));
+  }
+  harness_.run();
+  EXPECT_TRUE(clients[3].is_ended());
+  EXPECT_EQ(count(stats::Count::ConnectionsRefused), 1u);
+  for (size_t i = 0; i < 3; ++i) {
+    clients[i].send(kPlain);
+    harness_.run();
+    const std::string text = clients[i].read();
+    EXPECT_TRUE(text.ends_with("Hello, World!"));
+    EXPECT_EQ(text.find("Connection: close") != std::string::npos, i == 2) << i;
+  }
 }
 
 TEST(Control, RefusesWhatIsNoPacketSocket) {

@@ -1,0 +1,45 @@
+// Giver: hands the idle connections of a worker that drains to the supervisor, which finds another
+// worker for them (daemon/contract/message.h, Move and Give). Their clients notice nothing, while
+// closing a connection that is idle can always cross a request (RFC 9112 section 9.5).
+//
+// A connection stays with us, and is served, until its socket is on the way: what cannot be sent
+// now is tried again, as long as the drain lasts. Part of Control, whose socket it borrows.
+#pragma once
+
+#include "daemon/worker/place.h"
+#include "daemon/worker/service.h"
+#include "daemon/worker/timer_wheel.h"
+
+namespace sockherd::worker {
+
+class Giver final : private Timer {
+ public:
+  Giver(Service& service, int control) : service_(service), control_(control) {}
+  ~Giver() override { service_.giver = nullptr; }
+
+  // Connections may be given away from now on: Service::giver is this object. A worker that drains
+  // already gives those that are idle.
+  void begin();
+
+  // Nobody takes them any more. A worker that drains ends those that are idle by itself, in the
+  // next turn.
+  void end();
+
+  // Sends a copy of a connected socket; where that has gone well, the caller must not touch the
+  // connection any more. Otherwise nothing has happened, and it is tried again or end() called.
+  bool give(int fd, const Place& origin);
+
+  // Whether the supervisor has not read all yet. Until then the worker must live: its end would
+  // overtake what it has sent (ECONNRESET), and an answer could not reach it.
+  bool is_under_way() const;
+
+ private:
+  void on_due(Instant now) override;
+
+  Service& service_;
+  int control_;  // borrowed
+  bool is_blocked_ = false;
+  bool has_given_ = false;
+};
+
+}  // namespace sockherd::worker
