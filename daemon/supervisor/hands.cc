@@ -29,7 +29,7 @@ std::string with_slot(std::string text, uint32_t slot) {
 void Hands::carry_out(const fleet::Spawn& action) {
   auto started = start(action);
   if (started.ok()) {
-    running_[action.id] = std::move(started).value();
+    add_running(action.id, std::move(started).value());
     unreleased_.push_back(action.id);
     return;
   }
@@ -76,7 +76,22 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
 
 WorkerProcess::Callbacks Hands::callbacks_of(fleet::WorkerId id) {
   return {.on_notification = [this, id](const auto& said) { on_notification(id, said); },
-          .on_exit = [this](fleet::WorkerExited e) { on_exit(std::move(e)); }};
+          .on_exit = [this](fleet::WorkerExited e) { on_exit(std::move(e)); },
+          .on_message = [this, id](const contract::Message& message,
+                                   UniqueFd fd) { relay_.on_message(id, message, std::move(fd)); },
+          .may_take_message = [this, id] { return relay_.may_take_message(id); }};
+}
+
+void Hands::add_running(fleet::WorkerId id, Running running) {
+  WorkerProcess& process = *running.process;
+  if (process.control_fd() >= 0) {
+    relay_.add(id, {.pool = running.pool,
+                    .slot = running.slot,
+                    .listeners = running.listeners,
+                    .control = process.control_fd(),
+                    .listen_again = [&process] { process.listen_again(); }});
+  }
+  running_[id] = std::move(running);
 }
 
 std::string Hands::notify_path(fleet::WorkerId id) const {
@@ -151,7 +166,7 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
         adopt_worker(survivor, state.places[survivor.id], worker, counted.contains(survivor.pool));
     if (remains != from.workers.end()) from.workers.erase(remains);
     if (adopted.ok()) {
-      running_[survivor.id] = std::move(adopted).value();
+      add_running(survivor.id, std::move(adopted).value());
       return false;
     }
     log::notice("worker-lost", {{"pool", survivor.pool},
@@ -222,6 +237,7 @@ void Hands::forget(fleet::WorkerId id) {
 // --- ending
 
 void Hands::carry_out(const fleet::Drain& action) {
+  relay_.prepare(action.id);
   if (const WorkerProcess* worker = process(action.id)) worker->send(SIGTERM);
 }
 
@@ -243,6 +259,7 @@ void Hands::on_exit(fleet::WorkerExited exited) {
   const auto found = running_.find(exited.id);
   SH_ASSERT(found != running_.end());
   if (found->second.seat) statistics_.fold(found->second.pool, *found->second.seat);
+  relay_.remove(exited.id);
   running_.erase(found);
   forget(exited.id);
   post_(std::move(exited));

@@ -16,6 +16,7 @@
 
 #include "daemon/fleet/action.h"
 #include "daemon/fleet/state.h"
+#include "daemon/supervisor/connection_relay.h"
 #include "daemon/supervisor/fd_store.h"
 #include "daemon/supervisor/generation.h"
 #include "daemon/supervisor/inheritance.h"
@@ -50,7 +51,7 @@ class Hands {
 
   // post: takes an event to the fleet; called from the loop and from carry_out, so it must queue.
   Hands(sd_event* loop, WorkerSetup setup, std::function<void(fleet::Event)> post)
-      : loop_(loop), setup_(std::move(setup)), post_(std::move(post)) {}
+      : loop_(loop), setup_(std::move(setup)), post_(std::move(post)), relay_(loop) {}
 
   void carry_out(const fleet::Spawn& action);
   void carry_out(const fleet::Drain& action);
@@ -134,6 +135,7 @@ class Hands {
   void dismiss_unknown(fleet::WorkerId id, Inheritance::Worker& from);
   void keep(fleet::WorkerId id, const WorkerProcess& process);
   void forget(fleet::WorkerId id);
+  void add_running(fleet::WorkerId id, Running running);
   void on_notification(fleet::WorkerId id, const sys::Notification& said);
   void on_exit(fleet::WorkerExited exited);
 
@@ -149,6 +151,7 @@ class Hands {
   sd_event* loop_;
   WorkerSetup setup_;
   std::function<void(fleet::Event)> post_;
+  ConnectionRelay relay_;  // before running_, whose sockets it knows
   FdStore store_;
   Listeners listeners_{store_};
   Statistics statistics_{store_};

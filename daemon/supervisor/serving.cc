@@ -23,6 +23,9 @@ void Hands::carry_out(const fleet::Serve& action) {
     if (worker == running_.end()) continue;
     served.push_back({one.slot, one.worker, worker->second.listeners});
   }
+  std::vector<fleet::WorkerId> takers;
+  for (const ServedSlot& one : served) takers.push_back(one.worker);
+  relay_.set_takers(action.pool, std::move(takers));
   served_[action.pool] = std::move(served);
   steer();
 }

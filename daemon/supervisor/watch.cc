@@ -87,6 +87,14 @@ void Watch::disarm() {
   ::sd_event_source_set_enabled(source_.get(), SD_EVENT_OFF);
 }
 
+void Watch::pause() {
+  ::sd_event_source_set_enabled(source_.get(), SD_EVENT_OFF);
+}
+
+void Watch::resume() {
+  ::sd_event_source_set_enabled(source_.get(), SD_EVENT_ON);
+}
+
 void Watch::reset() {
   source_.reset();
 }

@@ -34,6 +34,10 @@ class Watch {
   void arm(Instant at);
   void disarm();
 
+  // Calls nobody back until resume(). Not for timers.
+  void pause();
+  void resume();
+
   explicit operator bool() const { return source_ != nullptr; }
   void reset();
 

@@ -71,7 +71,7 @@ Result<void> WorkerProcess::watch_notifications(sd_event* loop) {
 
 Result<void> WorkerProcess::watch_control(sd_event* loop, UniqueFd socket) {
   control_ = std::move(socket);
-  control_watch_ = TRY(Watch::on_readable(loop, control_.get(), [this] { read_answers(); }));
+  control_watch_ = TRY(Watch::on_readable(loop, control_.get(), [this] { read_messages(); }));
   return {};
 }
 
@@ -91,16 +91,24 @@ Result<void> WorkerProcess::tell(const contract::Message& message, int passed) c
   return sys::send_packet(control_.get(), contract::encode(message), passed);
 }
 
-void WorkerProcess::read_answers() {
+void WorkerProcess::listen_again() {
+  if (control_watch_) control_watch_.resume();
+}
+
+void WorkerProcess::read_messages() {
   for (int i = 0; i < kMessagesPerTurn; ++i) {
-    const sys::Packet packet = sys::receive_packet(control_.get());
+    if (callbacks_.may_take_message && !callbacks_.may_take_message()) {
+      control_watch_.pause();
+      return;
+    }
+    sys::Packet packet = sys::receive_packet(control_.get());
     if (packet.state == sys::PacketState::None) return;
     if (packet.state == sys::PacketState::HungUp) {
       control_watch_.reset();  // its end is about to be reported
       return;
     }
     const auto message = contract::parse(packet.bytes);
-    if (message && callbacks_.on_answer) callbacks_.on_answer(*message);
+    if (message && callbacks_.on_message) callbacks_.on_message(*message, std::move(packet.fd));
   }
 }
 

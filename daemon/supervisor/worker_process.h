@@ -25,7 +25,10 @@ class WorkerProcess {
     std::function<void(const sys::Notification&)> on_notification;
     std::function<void(fleet::WorkerExited)>
         on_exit;  // the id is filled in; may destroy this object
-    std::function<void(const contract::Message&)> on_answer = nullptr;
+    // What it says on its control socket, with the descriptor that came along.
+    std::function<void(const contract::Message&, UniqueFd)> on_message = nullptr;
+    // Asked before a message is taken; after a no the rest waits for listen_again().
+    std::function<bool()> may_take_message = nullptr;
   };
   // What there is of a worker that lives already.
   struct Remains {
@@ -61,6 +64,8 @@ class WorkerProcess {
   // Says something on the control socket, with a copy of `passed`. Errors: as send_packet.
   Result<void> tell(const contract::Message& message, int passed = -1) const;
 
+  void listen_again();
+
  private:
   WorkerProcess(fleet::WorkerId id, std::string program, sys::NotifySocket socket,
                 Callbacks callbacks)
@@ -71,7 +76,7 @@ class WorkerProcess {
   Result<void> watch_notifications(sd_event* loop);
   Result<void> watch_control(sd_event* loop, UniqueFd socket);
   void read_notifications();
-  void read_answers();
+  void read_messages();
   void report_exit(const siginfo_t& info);
   void report_unseen_exit();
 

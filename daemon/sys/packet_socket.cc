@@ -73,6 +73,12 @@ Result<void> send_packet(int fd, std::string_view bytes, int passed) {
   return {};
 }
 
+// POLLOUT comes while at most a quarter of the socket's buffer is in use (unix_writable).
+bool has_room(int fd) {
+  pollfd entry{fd, POLLOUT, 0};
+  return ::poll(&entry, 1, 0) == 1 && entry.revents == POLLOUT;
+}
+
 Packet receive_packet(int fd) {
   std::array<char, kMostBytes> bytes;
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> control;

@@ -28,6 +28,9 @@ Result<PacketPair> create_packet_pair();
 // Requires: `bytes` is not empty.
 Result<void> send_packet(int fd, std::string_view bytes, int passed = -1);
 
+// Whether some packets more will find room: the other side has read most of what it was sent.
+bool has_room(int fd);
+
 enum class PacketState : uint8_t {
   Packet,
   None,    // nothing waits now
