@@ -127,7 +127,7 @@ std::string peculiarities(const bus::Dictionary& status) {
 }
 
 std::string under_way(const bus::Dictionary& status) {
-  const std::string rollout = printable(status.text("rollout"));
+  std::string rollout = printable(status.text("rollout"));
   if (status.boolean("lame_duck")) return "stopping soon: serves on, but is not ready any more";
   if (rollout == "upgrade") return "upgrade: workers of the predecessor are replaced";
   if (rollout == "roll-back") return "roll-back of a reload that failed";
