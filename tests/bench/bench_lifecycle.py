@@ -20,7 +20,9 @@ the system.
 ours and nginx (echo module) by a timer, HAProxy by a Lua service, Puma by a sleeping thread of 32 a
 worker. Workers are scaled by what each system has for it: a request to the admin port; a changed
 configuration and a reload (nginx workers, HAProxy threads); TTIN and TTOU (Puma). nginx' unit does
-not start a killed master again, so we do, at once. A row a system has nothing for stays empty.
+not start a killed master again, so we do, at once. The others get StartLimitIntervalSec=0, since only
+a bench restarts a server so often, and they would end in "failed" after five times. A row that a
+system has nothing for stays empty.
 
 Needs root. Writes lifecycle.json, lifecycle.md and lifecycle.svg.
 """
@@ -101,7 +103,8 @@ def main():
         results = measure(options)
         if file_before and (options.rows or options.systems):
             results = merged(file_before, results)
-        results["machine"] = f"Linux {platform.release()}, {os.cpu_count()} CPUs shared with the clients"
+        kernel = platform.release().split("-")[0]
+        results["machine"] = f"Linux {kernel}, {os.cpu_count()} CPUs shared with the clients"
         results["load_average"] = [before, os.getloadavg()[0]]
         file.write_text(json.dumps(results, indent=1))
     (options.out / "lifecycle.md").write_text(report.markdown(results))

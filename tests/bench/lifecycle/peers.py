@@ -68,7 +68,7 @@ http {{
         before = self.main()
         os.kill(before, signal.SIGKILL)
         until(lambda: show("ActiveState", self.unit) == "failed", "systemd noticed")
-        systemctl("start", self.unit)
+        until(lambda: systemctl("start", self.unit, check=False).returncode == 0, "it starts")
         until(self.is_up, "it is back")
         self.settle(WORKERS)
 

@@ -12,7 +12,7 @@ GROUND, INK, QUIET, LINE, EMPTY = "#0d1520", "#e8eef5", "#9fb0c3", "#24344a", "#
 NONE = "#0f7a55"                                    # nothing lost
 SCALE = ("#6b5a1e", "#8a5a17", "#a84f16", "#b93a1c", "#b3203a")  # 1 in 100,000 … everything
 FONT = "font-family='Inter,DejaVu Sans,Helvetica,Arial,sans-serif'"
-MARGIN, LABEL, CELL, HEIGHT, GAP = 28, 300, 142, 38, 4
+MARGIN, LABEL, CELL, HEIGHT, GAP = 28, 290, 160, 38, 4
 TOP = 128
 
 
@@ -45,7 +45,7 @@ def drawn_cell(x, y, row, cell):
     if "error" in cell:
         return [box(x, y, CELL, HEIGHT, EMPTY),
                 text(middle, y + 24, "not measured", 11, QUIET, "middle")]
-    second = f"of {cell['requests']:,}"
+    second = f"of {cell['requests']:,} · {cell['actions']}×"
     if row in KILLS:
         second = f"{cell['held']:,} held · {second}"
     return [box(x, y, CELL, HEIGHT, colour_of(cell)),
@@ -77,8 +77,8 @@ def svg(results):
         text(MARGIN, 40, "What each action costs the clients", 21, weight="600"),
         text(MARGIN, 62, "Requests lost, out of how many: refused, reset, cut off or not answered "
              "within 5 s, with short, keep-alive, hesitant and", 12, QUIET),
-        text(MARGIN, 78, "long-waiting clients at work all the time. “Held”: what a killed process "
-             "had accepted, and nobody can save.", 12, QUIET),
+        text(MARGIN, 78, "long-waiting clients at work all the time. Held: what a killed process had "
+             "accepted, and nobody can save. 30×: how often it was done.", 12, QUIET),
     ]
     for i, name in enumerate(systems):
         x = MARGIN + LABEL + i * (CELL + GAP) + CELL / 2
