@@ -4,14 +4,13 @@ Which calls an action makes is found out by tracing it; TABLE says with what the
 """
 import contextlib
 import os
-import pathlib
 import signal
 import unittest
 
 from tests.support import processes
 from tests.support.case import ManagedCase
 from tests.support.daemon import basic_config
-from tests.support.faults import CALL, Injection, Trace, hits_in, injection, strace
+from tests.support.faults import Injection, Trace
 from tests.support.http import Wire
 from tests.support.wait import until
 
@@ -176,46 +175,6 @@ class Faults(FaultCase):
         """Its status may be any."""
         self.daemon.process.terminate()
         self.daemon.exit_status()
-
-
-class FaultsAtStart(FaultCase):
-    """The successor adopts: it may give up, then the next one does it."""
-
-    def test_adoption(self):
-        """Faults of a start, from its first own call on."""
-        def traced(options):
-            out = pathlib.Path(self.daemon.directory) / "strace"
-            out.unlink(missing_ok=True)
-            self.daemon.kill()
-            self.daemon.prefix = [strace(), "-D", "-q", "-o", str(out), *options]
-            since = len(self.daemon.log())
-            self.daemon.start()
-            self.daemon.prefix = []
-            # TimeoutStartSec= is for a READY=1 that could not be sent; here nobody waits for it.
-            until(lambda: self.is_over() or self.daemon.notify.find("READY", since=self.daemon.began)
-                  or "notify-failed" in self.daemon.log()[since:], "ready, or not",
-                  explain=self.daemon.log)
-            return out.read_text(errors="replace").splitlines()
-
-        lines = traced([])
-        self.assert_invariants()
-        # What the dynamic linker does is not ours to test.
-        begin = next(number for number, line in enumerate(lines) if "sockherd.toml" in line and
-                     line.startswith("openat"))
-        calls = [match[1] for line in lines[begin:] if (match := CALL.match(line))]
-        before = [match[1] for line in lines[:begin] if (match := CALL.match(line))]
-        hits = 0
-        for call, errors in TABLE.items():
-            skip, own = before.count(call), calls.count(call)
-            whens = sorted({skip + 1, skip + (own + 1) // 2, skip + own}) if own else []
-            for number, when in enumerate(whens):
-                error = errors[number % len(errors)]
-                with self.subTest(call=call, error=error, when=when), self.counting_failures():
-                    hits += hits_in(traced(injection(call, error, when)))
-                    self.assert_invariants()
-                if self.failed > MOST_FAILURES:
-                    self.fail("too many failures to go on")
-        self.assertGreater(hits, 10)
 
 
 class FaultsAtCrash(FaultCase):

@@ -6,7 +6,7 @@ import sys
 import unittest
 
 from tests.support import processes
-from tests.support.daemon import tcp_listener, unix_listener
+from tests.support.daemon import tcp_listener
 from tests.support.service_manager import ManagedDaemon
 from tests.support.wait import until
 

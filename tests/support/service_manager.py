@@ -12,7 +12,6 @@ none. Orphaned workers become our children, as they become those of PID 1, and a
 """
 import os
 import random
-import signal
 
 from tests.support import processes
 from tests.support.daemon import Daemon
