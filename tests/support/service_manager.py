@@ -20,7 +20,7 @@ from tests.support.notify import NotifySocket, close_all
 from tests.support.orphans import OrphanKiller, adopt_orphans
 from tests.support.wait import until
 
-STORE_MAX = 512  # FileDescriptorStoreMax= of our unit
+STORE_MAX = 8192  # FileDescriptorStoreMax= of our unit
 MARKER = "UNDER_TEST"
 
 
