@@ -4,8 +4,8 @@
 // A worker process sits on one seat and is its only writer, so an event costs one relaxed load and
 // one relaxed store of its own cache line: no locked instruction, no sharing. When a worker has
 // ended, the supervisor folds its seat into the totals of its slot. So a slot's count is its total
-// plus its live seats, and never goes down. Open connections are accepted + adopted - given - closed;
-// folding closes what was open.
+// plus its live seats, and never goes down. Open connections are accepted + adopted - given -
+// closed; folding closes what was open.
 #pragma once
 
 #include <array>

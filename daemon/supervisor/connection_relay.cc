@@ -60,7 +60,7 @@ void ConnectionRelay::prepare(fleet::WorkerId id) {
   const auto found = known_.find(id);
   if (found == known_.end()) return;
   const Peer& peer = found->second.peer;
-  if (!has_taker(id, pools_[peer.pool])) return;
+  if (pools_[peer.pool].is_ending) return;
   // One that hears nothing ends its connections by itself.
   [[maybe_unused]] const auto told =
       tell(peer, Verb::Move, {.listener = peer.pool, .slot = peer.slot}, -1);

@@ -51,7 +51,8 @@ class ConnectionRelay {
   // Who serves the pool. Nobody: it ends, and nobody will come.
   void set_takers(const std::string& pool, std::vector<fleet::WorkerId> takers);
 
-  // The worker is about to be told to drain: tells it before that it may give, if there is a taker.
+  // The worker is about to be told to drain: tells it before that it may give, unless its pool
+  // ends. Its successor may be named right after this, or not be ready yet.
   void prepare(fleet::WorkerId id);
 
   // Of WorkerProcess::Callbacks.

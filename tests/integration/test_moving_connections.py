@@ -1,7 +1,6 @@
 """Idle connections move from a worker that drains to one that serves on; their clients notice nothing."""
 import collections
 import concurrent.futures
-import os
 import random
 import resource
 import select
@@ -126,9 +125,9 @@ class MovingConnections(ManagedCase):
                          metrics.total("sockherd_worker_connections_adopted_total"))
         self.assertGreater(metrics.total("sockherd_worker_connections_given_total"), 0)
 
-    def assert_reload_is_not_noticed(self, pool=""):
+    def assert_reload_is_not_noticed(self, workers, pool=""):
         """Three times, with all connections idle or about to ask."""
-        daemon = self.ready(basic_config(workers=2, pool=pool))
+        daemon = self.ready(basic_config(workers=workers, pool=pool))
         clients = self.clients(daemon)
         for _ in range(3):
             self.assert_nobody_notices(daemon, clients, daemon.reload)
@@ -136,11 +135,15 @@ class MovingConnections(ManagedCase):
 
     def test_reload(self):
         """All workers at once."""
-        self.assert_reload_is_not_noticed()
+        self.assert_reload_is_not_noticed(2)
+
+    def test_reload_of_one_worker(self):
+        """There is nobody else when it is told to drain, but for its successor."""
+        self.assert_reload_is_not_noticed(1, TINY)
 
     def test_reload_with_a_tiny_grace(self):
         """drain_idle is for what cannot move."""
-        self.assert_reload_is_not_noticed(TINY)
+        self.assert_reload_is_not_noticed(2, TINY)
 
     def test_scale_down(self):
         """Three of four workers give, the first one takes."""
@@ -175,7 +178,7 @@ class MovingConnections(ManagedCase):
 
         def crash():
             daemon.signal(signal.SIGHUP)
-            until(lambda: len(daemon.worker_processes()) > 2, "workers that are to replace the old")
+            until(lambda: daemon.worker_processes() != before, "workers that are to replace the old")
             time.sleep(self.random.uniform(0.0, 0.03))
             daemon.crash()
             until(lambda: len(daemon.worker_processes()) == 2, "no old worker", explain=daemon.log)
@@ -227,8 +230,9 @@ class MovingConnections(ManagedCase):
         """A reload and, at once, a stop: it ends, and soon."""
         daemon = self.ready(basic_config(workers=2, pool='drain_idle = "100ms"'), stop_means=None)
         clients = self.clients(daemon)
-        os.kill(daemon.pid, signal.SIGHUP)
-        until(lambda: len(daemon.worker_processes()) > 2, "workers that are to replace the old")
+        before = daemon.worker_processes()
+        daemon.signal(signal.SIGHUP)
+        until(lambda: daemon.worker_processes() != before, "workers that are to replace the old")
         daemon.stop()
         self.assertEqual(daemon.living(), [])
         self.assertEqual({client.socket.recv(1) for client in clients}, {b""})

@@ -68,16 +68,18 @@ class ConnectionRelayTest : public LoopTest {
   int resumed_ = 0;
 };
 
-TEST_F(ConnectionRelayTest, TellsThatConnectionsMayMoveWhereThereIsATaker) {
+TEST_F(ConnectionRelayTest, TellsThatConnectionsMayMoveUnlessThePoolEnds) {
   add(1, 0);
   relay_.set_takers("web", {1});
-  relay_.prepare(1);
-  EXPECT_EQ(heard(1), "") << "it is the only one itself";
+  relay_.prepare(1);  // the only one; its successor is named with the next steering
+  EXPECT_EQ(heard(1), "move");
   add(2, 0);
   relay_.set_takers("web", {2});
+  EXPECT_TRUE(relay_.may_take_message(1));
+  relay_.set_takers("web", {});
+  EXPECT_EQ(heard(1), "keep");
   relay_.prepare(1);
-  EXPECT_EQ(heard(1), "move");
-  EXPECT_EQ(heard(2), "");
+  EXPECT_EQ(heard(1), "");
 }
 
 TEST_F(ConnectionRelayTest, PrefersTheOwnerOfTheSlotAndTakesTurnsElsewhere) {
