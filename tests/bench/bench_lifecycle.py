@@ -21,8 +21,8 @@ ours and nginx (echo module) by a timer, HAProxy by a Lua service, Puma by a sle
 worker. Workers are scaled by what each system has for it: a request to the admin port; a changed
 configuration and a reload (nginx workers, HAProxy threads); TTIN and TTOU (Puma). nginx' unit does
 not start a killed master again, so we do, at once. The others get StartLimitIntervalSec=0, since only
-a bench restarts a server so often, and they would end in "failed" after five times. A row that a
-system has nothing for stays empty.
+a bench restarts a server so often, and they would end in "failed" after five times. An empty cell was
+not measured: the row is about something of ours, or nobody has written that action for that system.
 
 Needs root. Writes lifecycle.json, lifecycle.md and lifecycle.svg.
 """

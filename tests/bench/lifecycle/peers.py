@@ -44,8 +44,8 @@ http {{
 """)
 
     def serving(self):
-        return {pid for pid in titled(self.main(), "nginx: worker process")
-                if "shutting down" not in pathlib.Path(f"/proc/{pid}/cmdline").read_text()}
+        return (titled(self.main(), "nginx: worker process") -
+                titled(self.main(), "is shutting down"))
 
     def reload_broken(self):
         """It says so in its log, and goes on; systemctl reload succeeds."""

@@ -48,6 +48,8 @@ def drawn_cell(x, y, row, cell):
     second = f"of {cell['requests']:,} · {cell['actions']}×"
     if row in KILLS:
         second = f"{cell['held']:,} held · {second}"
+    elif cell["slow"] >= cell["requests"] / 100:
+        second += f" · {cell['slow'] / cell['requests']:.0%} > 1 s"
     return [box(x, y, CELL, HEIGHT, colour_of(cell)),
             text(middle, y + 17, f"{cell['lost']:,} lost", 14, "#ffffff", "middle", "600"),
             text(middle, y + 31, second, 10.5, "#f1f5f9", "middle")]
@@ -96,6 +98,6 @@ def svg(results):
                      f"y2='{y + HEIGHT + GAP / 2}' stroke='{LINE}' stroke-width='0.5'/>")
         y += HEIGHT + GAP
     parts += legend(MARGIN, y + 24)
-    parts.append(text(MARGIN, y + 46, f"{machine(results)}; four workers (HAProxy: threads) each; "
-                      "./dev bench lifecycle", 11, QUIET))
+    parts.append(text(MARGIN, y + 46, f"{machine(results)}; four workers (HAProxy: threads) each. "
+                      "–: not measured. ./dev bench lifecycle", 11, QUIET))
     return "\n".join(parts) + "\n</svg>\n"

@@ -65,4 +65,6 @@ def markdown(results):
             lines.append(f"| {TITLES[row]} | " +
                          " | ".join(words(row, cells.get(name)) for name in systems) + " |")
     lines += endurance(results)
+    if results.get("notes"):
+        lines += ["", "Notes on this run:", ""] + [f"- {note}" for note in results["notes"]]
     return "\n".join(lines) + "\n"
