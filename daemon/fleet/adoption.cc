@@ -11,10 +11,10 @@ void Fleet::handle(const Start& event) {
   for (const PoolSpec& spec : event.spec.pools) take_over_pool(spec, event.spec, event.past);
   for (const Survivor& survivor : event.past.workers) {
     Pool* pool = find_pool(survivor.pool);
-    if (pool == nullptr) {  // of a pool that is configured no more: it drains
+    if (pool == nullptr) {
       pool = &pools_[survivor.pool];
       pool->spec.name = survivor.pool;
-      pool->removed = true;
+      pool->outgoing = true;  // who is to serve its listeners now is not there yet
       const auto past = event.past.pools.find(survivor.pool);
       if (past != event.past.pools.end()) pool->spec.drain_timeout = past->second.drain_timeout;
     }
@@ -78,11 +78,20 @@ void Fleet::adopt(const Survivor& survivor, bool is_stale) {
   }
 }
 
+// Some workers have a configuration that is not in force yet, or not any more.
+bool Fleet::is_half_way() const {
+  if (!rollout_) return false;
+  if (rollout_->kind == RolloutKind::RollBack) return true;
+  return rollout_->kind == RolloutKind::Reload &&
+         std::any_of(rollout_->pools.begin(), rollout_->pools.end(),
+                     [](const auto& p) { return !p.second.replaced.empty(); });
+}
+
 Past Fleet::past() const {
-  Past past{.next_id = next_id_};
+  Past past{.next_id = next_id_, .is_stale = is_half_way()};
   for (const auto& [name, pool] : pools_) {
     PastPool& kept = past.pools[name];
-    kept = {.desired = pool.removed || pool.provisional ? 0 : pool.desired,
+    kept = {.desired = pool.removed || pool.provisional || pool.outgoing ? 0 : pool.desired,
             .spec_workers = pool.spec.workers,
             .drain_timeout = pool.spec.drain_timeout,
             .starts = pool.starts,

@@ -1,6 +1,7 @@
 #include "daemon/fleet/fleet.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "daemon/base/assert.h"
 #include "daemon/fleet/backoff.h"
@@ -49,7 +50,7 @@ Actions Fleet::on(const Event& event, Instant now) {
 Refusal Fleet::refusal(const Scale& request) const {
   if (stopping_) return Refusal::Stopping;
   const auto pool = pools_.find(request.pool);
-  if (pool == pools_.end() || pool->second.removed || pool->second.provisional) {
+  if (pool == pools_.end() || !pool->second.is_ours()) {
     return Refusal::NoSuchPool;
   }
   if (request.workers < 1 || request.workers > pool->second.spec.max_workers) {
@@ -336,7 +337,7 @@ void Fleet::check_started_up() {
   if (started_up_ || start_failed_ || stopping_ || pools_.empty()) return;
   bool settled = true;
   for (const auto& [name, pool] : pools_) {
-    if (pool.removed || pool.provisional) continue;
+    if (pool.removed || pool.provisional || pool.outgoing) continue;
     bool any_ready = false;
     const Slot* failed = nullptr;
     bool pool_settled = true;
@@ -357,6 +358,11 @@ void Fleet::check_started_up() {
   if (!settled) return;
   started_up_ = true;
   actions_.push_back(StartedUp{});
+  for (auto& [name, pool] : pools_) {
+    pool.removed = pool.removed || std::exchange(pool.outgoing, false);
+  }
+  converge_all();
+  forget_removed_pools();
 }
 
 void Fleet::check_finished() {

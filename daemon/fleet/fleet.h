@@ -75,6 +75,7 @@ class Fleet {
   // Adoption (adoption.cc).
   void take_over_pool(const PoolSpec& spec, const Spec& all, const Past& past);
   void adopt(const Survivor& survivor, bool is_stale);
+  bool is_half_way() const;
 
   // Workers.
   WorkerId spawn(Pool& pool, uint32_t slot);

@@ -30,13 +30,16 @@ bool Fleet::is_busy() const {
 
 Refusal Fleet::refusal(const Reload& /*request*/) const {
   if (stopping_) return Refusal::Stopping;
-  return is_busy() ? Refusal::Busy : Refusal::None;
+  // Pools that are to go have not gone yet: what is configured has still to start.
+  const bool is_arriving =
+      std::any_of(pools_.begin(), pools_.end(), [](const auto& p) { return p.second.outgoing; });
+  return is_busy() || is_arriving ? Refusal::Busy : Refusal::None;
 }
 
 Refusal Fleet::refusal(const Restart& request) const {
   if (stopping_) return Refusal::Stopping;
   const auto pool = pools_.find(request.pool);
-  if (pool == pools_.end() || pool->second.removed || pool->second.provisional) {
+  if (pool == pools_.end() || !pool->second.is_ours()) {
     return Refusal::NoSuchPool;
   }
   if (request.slot && *request.slot >= pool->second.desired) return Refusal::NoSuchSlot;

@@ -38,6 +38,7 @@ void Fleet::converge_all() {
 // Also slots that a reload under way has added already.
 uint32_t Fleet::wanted_slots(const Pool& pool) const {
   if (stopping_ || pool.removed) return 0;
+  if (pool.outgoing) return static_cast<uint32_t>(pool.slots.size());
   const PoolRollout* progress = reload_in(pool);
   uint32_t wanted = pool.desired;
   for (const uint32_t slot : progress != nullptr ? progress->replaced : std::vector<uint32_t>{}) {
@@ -58,6 +59,7 @@ WorkerId Fleet::spawn(Pool& pool, uint32_t slot) {
 
 // Every wanted slot has a worker, or waits for the end of a backoff.
 void Fleet::fill(Pool& pool) {
+  if (pool.outgoing) return;  // nobody knows its configuration
   const uint32_t wanted = wanted_slots(pool);
   if (pool.slots.size() < wanted) pool.slots.resize(wanted);
   for (uint32_t i = 0; i < wanted; ++i) {
@@ -74,7 +76,7 @@ void Fleet::fill(Pool& pool) {
 
 // Replaces worn workers, one at a time, while nothing else is being replaced.
 void Fleet::renew(Pool& pool) {
-  if (rollout_) return;
+  if (rollout_ || pool.outgoing) return;
   const uint32_t wanted = wanted_slots(pool);
   std::optional<uint32_t> worn;
   for (uint32_t i = 0; i < wanted; ++i) {
@@ -157,7 +159,7 @@ void Fleet::drain_replaced() {
 // What waits in a slot whose worker is gone is accepted by a sibling at once, and not after a
 // backoff.
 void Fleet::lend(Pool& pool) {
-  const bool can_lend = pool.spec.can_lend && !stopping_ && !pool.removed;
+  const bool can_lend = pool.spec.can_lend && !pool.removed;
   for (uint32_t i = 0; i < pool.slots.size(); ++i) {
     Slot& slot = pool.slots[i];
     const bool has_worker =
@@ -165,6 +167,7 @@ void Fleet::lend(Pool& pool) {
     const bool needs_one = can_lend && slot.dirty && !has_worker;
     const Worker* lender = slot.lent_to ? find_worker(*slot.lent_to) : nullptr;
     if (lender == nullptr || lender->phase != Phase::Ready) slot.lent_to.reset();
+    if (stopping_) continue;  // who has something lent drains it with his own
     if (slot.lent_to && !needs_one) {
       actions_.push_back(TakeBack{pool.spec.name, i, *slot.lent_to});
       slot.lent_to.reset();

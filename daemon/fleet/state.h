@@ -68,9 +68,13 @@ struct Pool {
   std::vector<Slot> slots;  // as many as were ever wanted
   std::vector<Served> served;
   bool provisional = false;  // new in a reload that has not been committed
+  bool outgoing = false;     // adopted, configured no more: serves until all others have started
   bool removed = false;      // by a committed reload; forgotten when its last worker is gone
   uint64_t starts = 0;
   Exits exits;
+
+  // Of the configuration in force.
+  bool is_ours() const { return !provisional && !outgoing && !removed; }
 };
 
 // The part of a rollout in one pool. Slots are replaced batch by batch; a batch is taken over in

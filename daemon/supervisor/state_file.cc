@@ -168,6 +168,7 @@ std::string text_of(const SavedState& state) {
                   {"version", state.version},
                   {"configuration", state.configuration},
                   {"is_handover", state.is_handover},
+                  {"is_stale", state.past.is_stale},
                   {"next_generation", state.next_generation},
                   {"generation", state.generation},
                   {"next_worker", state.past.next_id},
@@ -207,6 +208,7 @@ SavedState state_from(const Json& json) {
   for (const auto& [name, count] : member(json, "events").items()) {
     if (count.is_number_unsigned()) state.events[name] = count.get<uint64_t>();
   }
+  state.past.is_stale = flag(json, "is_stale");
   state.past.next_id = std::clamp<uint64_t>(number(json, "next_worker"), 1, kLastId);
   for (const auto& [name, pool] : member(json, "pools").items()) {
     if (pool.is_object()) state.past.pools[name] = pool_from(pool);

@@ -142,8 +142,8 @@ StartResult<void> Supervisor::start(Inheritance inheritance, Generation first,
   }
   if (auto prepared = prepare(first, largest); !prepared) return start_error(prepared.error());
   spec = hands_.with_keys(std::move(spec), first.config);
-  state.past.is_stale =
-      state.is_handover || state.version != kVersion || state.configuration != first.hash;
+  state.past.is_stale = state.past.is_stale || state.is_handover || state.version != kVersion ||
+                        state.configuration != first.hash;
   hands_.add_generation(std::move(first));
   hands_.set_current(next_generation_ - 1);
   auto timer = Watch::timer(loop_, [this] { post(fleet::Tick{}); });

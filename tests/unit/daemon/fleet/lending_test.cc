@@ -142,5 +142,15 @@ TEST(Lending, ASlotThatIsGivenUpIsTakenBack) {
   EXPECT_TRUE(herd.loans.empty());
 }
 
+// Found in review: the slot was taken back, and what waited there was lost with its socket.
+TEST(Lending, AtAStopWhoeverHasSomethingLentKeepsIt) {
+  Herd herd;
+  herd.serve(lending(2));
+  herd.crash(1);
+  ASSERT_EQ(herd.loans.size(), 1U);
+  EXPECT_EQ(count_of<TakeBack>(herd.on(Stop{})), 0U);
+  EXPECT_EQ(herd.loans.size(), 1U);
+}
+
 }  // namespace
 }  // namespace sockherd::fleet
