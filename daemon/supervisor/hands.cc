@@ -1,5 +1,7 @@
 #include "daemon/supervisor/hands.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <csignal>
 
@@ -158,10 +160,14 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
       log::notice("statistics-begin-anew", {{"pool", pool}, {"why", adopted.error().what}});
     }
   }
+  for (const auto& [id, worker] : from.workers) {  // should the state be lost
+    state.past.next_id = std::max(state.past.next_id, id + 1);
+  }
   std::erase_if(state.past.workers, [&](const fleet::Survivor& survivor) {
     const auto remains = from.workers.find(survivor.id);
     Inheritance::Worker nothing;
     Inheritance::Worker& worker = remains != from.workers.end() ? remains->second : nothing;
+    const UniqueFd process(worker.pidfd ? ::fcntl(worker.pidfd.get(), F_DUPFD_CLOEXEC, 3) : -1);
     auto adopted =
         adopt_worker(survivor, state.places[survivor.id], worker, counted.contains(survivor.pool));
     if (remains != from.workers.end()) from.workers.erase(remains);
@@ -174,6 +180,9 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
                                 {"pid", state.places[survivor.id].pid},
                                 {"why", adopted.error().what}});
     forget(survivor.id);
+    // One that lives and that we can not take over would serve in a slot that gets another one.
+    if (process) [[maybe_unused]]
+      const auto told = sys::send_signal(process.get(), SIGTERM);
     fleet::PastPool& pool = state.past.pools[survivor.pool];
     ++pool.exits.exit;
     if (survivor.owns_slot && survivor.slot < pool.slots.size()) {

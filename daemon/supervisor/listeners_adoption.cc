@@ -19,6 +19,10 @@ std::string describe(const sys::PassedFd& passed) {
   return text;
 }
 
+bool is_passing(int code) {
+  return code == ENOMEM || code == ENOBUFS || code == EMFILE || code == ENFILE;
+}
+
 bool holds(const Listeners::Group& group, int fd) {
   const uint64_t cookie = sys::socket_cookie(fd);
   return std::any_of(group.sockets.begin(), group.sockets.end(), [cookie](const UniqueFd& socket) {
@@ -52,6 +56,10 @@ Result<void> Listeners::adopt_kept(const std::string& name, std::map<uint32_t, U
     }
     if (checked.ok() && slot != group.sockets.size()) {
       checked = Error{0, "slot " + std::to_string(group.sockets.size()) + " before it is missing"};
+    }
+    // That says nothing about the socket, and a worker serves there: the next start may go well.
+    if (!checked && is_passing(checked.error().code)) {
+      return std::move(checked).error().in(slot_name(name, slot).text());
     }
     if (!checked || !fault.empty()) {
       if (fault.empty()) fault = checked.error().what;

@@ -76,8 +76,11 @@ Monitor::Progress Monitor::State::progress() const {
   for (const auto& [name, pool] : fleet.pools()) {
     if (pool.removed || pool.provisional) continue;
     progress.wanted += pool.desired;
+    // With nobody left that list stays as it was, for the kernel's sake.
     for (const fleet::Served& one : pool.served) {
-      progress.serving += one.slot < pool.desired ? 1 : 0;
+      const fleet::Worker* worker = fleet.find_worker(one.worker);
+      const bool is_serving = worker != nullptr && worker->phase == fleet::Phase::Ready;
+      progress.serving += is_serving && one.slot < pool.desired ? 1 : 0;
     }
   }
   return progress;

@@ -133,7 +133,10 @@ StartResult<void> Supervisor::start(Inheritance inheritance, Generation first,
   if (!control) return start_error(control.error());
   control_ = std::move(control).value();
   if (auto adopted = hands_.listeners().adopt(inheritance, first.config); !adopted) {
-    return StartError{ExitStatus::Configuration, adopted.error().what};
+    const int code = adopted.error().code;
+    const bool is_fault = code == 0 || code == EINVAL || code == ENOTSOCK;
+    return is_fault ? StartError{ExitStatus::Configuration, adopted.error().what}
+                    : start_error(adopted.error());
   }
   fleet::Spec largest = spec;
   for (fleet::PoolSpec& pool : largest.pools) {

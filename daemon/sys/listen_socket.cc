@@ -273,9 +273,11 @@ uint64_t socket_cookie(int fd) {
 }
 
 Result<void> check_listener(int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return errno_error("SO_TYPE");
   const int family = get_option(fd, SOL_SOCKET, SO_DOMAIN);
-  if (get_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM ||
-      (family != AF_INET && family != AF_INET6 && family != AF_UNIX)) {
+  if (type != SOCK_STREAM || (family != AF_INET && family != AF_INET6 && family != AF_UNIX)) {
     return Error{EINVAL, "not a TCP or Unix stream socket (ListenStream=)"};
   }
   if (get_option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 0) {
