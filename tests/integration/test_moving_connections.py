@@ -21,6 +21,11 @@ SLOW = 1.0
 TINY = 'drain_idle = "1ms"\ndrain_spread = "0s"'
 
 
+def reach(moment):
+    """Lets a moment come that was drawn at random: nothing is waited for."""
+    until(lambda: time.monotonic() >= moment, "the moment")
+
+
 class Client:
     """A keep-alive connection that is never opened again."""
 
@@ -111,7 +116,7 @@ class MovingConnections(ManagedCase):
         moments = [self.random.uniform(0.0, 1.0) for _ in clients]
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             outcomes = pool.submit(play, clients, moments)
-            time.sleep(0.3)
+            reach(time.monotonic() + 0.3)
             action()
             return outcomes.result()
 
@@ -179,7 +184,7 @@ class MovingConnections(ManagedCase):
         def crash():
             daemon.signal(signal.SIGHUP)
             until(lambda: daemon.worker_processes() != before, "workers that are to replace the old")
-            time.sleep(self.random.uniform(0.0, 0.03))
+            reach(time.monotonic() + self.random.uniform(0.0, 0.03))
             daemon.crash()
             until(lambda: len(daemon.worker_processes()) == 2, "no old worker", explain=daemon.log)
             self.assertFalse(daemon.worker_processes() & before)
