@@ -1,6 +1,5 @@
 #include "daemon/supervisor/supervisor.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,9 +18,6 @@
 namespace sockherd::supervisor {
 namespace {
 
-constexpr int kAdminBacklog = 128;
-constexpr mode_t kAdminMode = 0660;
-
 std::string runtime_directory(const config::Daemon& daemon) {
   if (!daemon.runtime_directory.empty()) return daemon.runtime_directory;
   // systemd lists several directories with colons; the first one is ours.
@@ -37,12 +33,6 @@ Result<void> make_directory(const std::string& path) {
   Error error = errno_error("create the runtime directory " + path);
   error.what += "; set RuntimeDirectory= in the unit, or daemon.runtime_directory";
   return error;
-}
-
-Result<UniqueFd> duplicate(int fd) {
-  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
-  if (!copy) return errno_error("F_DUPFD_CLOEXEC");
-  return copy;
 }
 
 // After a crash the configuration that was in force goes on where the file makes no sense by now:
@@ -176,109 +166,6 @@ StartResult<void> Supervisor::start(Inheritance inheritance, Generation first,
   log::info("starting", {{"version", kVersion}, {"pid", ::getpid()}, {"config", config_.file}});
   take_over(std::move(inheritance), std::move(state), spec);
   return std::monostate{};
-}
-
-// --- what a predecessor left
-
-SavedState Supervisor::load_state() const {
-  auto loaded = state_file_.load();
-  if (loaded.ok()) return std::move(loaded).value();
-  if (loaded.error().code != ENOENT) {
-    log::warn("state-lost", {{"error", loaded.error().what}});
-  }
-  return {};
-}
-
-void Supervisor::take_over(Inheritance inheritance, SavedState state, const fleet::Spec& spec) {
-  for (const std::string& name : inheritance.strays) {
-    log::notice("stray-descriptor-closed", {{"name", name}});
-    hands_.forget_stray(name);
-  }
-  hands_.retire(hands_.listeners().take_leftovers());
-  for (fleet::Survivor& survivor : state.past.workers) {
-    for (std::string& name : survivor.listeners) {
-      const auto renamed = hands_.listeners().renamed().find(name);
-      if (renamed != hands_.listeners().renamed().end()) name = renamed->second;
-    }
-    // A unit may have moved, though the configuration is the same.
-    for (const fleet::PoolSpec& pool : spec.pools) {
-      const bool is_ours = pool.name == survivor.pool;
-      if (is_ours && pool.listeners != survivor.listeners) state.past.is_stale = true;
-    }
-  }
-  hands_.adopt(inheritance, state);
-  before_us_ = {.warnings = state.log_warnings,
-                .errors = state.log_errors,
-                .admin_restarts = state.admin_restarts,
-                .starts = state.starts,
-                .store_failures = state.store_failures,
-                .save_failures = state.save_failures};
-  reloads_.total = state.reloads.total;
-  reloads_.failures = state.reloads.failures;
-  reloads_.last_success_time = state.reloads.last_success_time;
-  if (!state.past.workers.empty()) {
-    log::info("adopted", {{"workers", state.past.workers.size()},
-                          {"replacing", state.past.is_stale ? "yes" : "no"}});
-  }
-  post(fleet::Start{spec, std::move(state.past)});
-}
-
-Supervisor::Totals Supervisor::totals() const {
-  const uint64_t admin_restarts = admin_ ? admin_->restarts() : 0;
-  return {.warnings = before_us_.warnings + log::count(log::Level::Warning),
-          .errors = before_us_.errors + log::count(log::Level::Error),
-          .admin_restarts = before_us_.admin_restarts + admin_restarts,
-          .starts = before_us_.starts + 1,
-          .store_failures = before_us_.store_failures + hands_.store_failures(),
-          .save_failures = before_us_.save_failures + save_failures_,
-          .next_event = history_.next()};
-}
-
-void Supervisor::save_state() {
-  has_unsaved_ = false;
-  saved_totals_ = totals();
-  SavedState state{.version = kVersion,
-                   .configuration = hands_.current().hash,
-                   .is_handover = has_handed_over_,
-                   .next_generation = next_generation_,
-                   .generation = hands_.current().number,
-                   .reloads = {.total = reloads_.total,
-                               .failures = reloads_.failures,
-                               .last_success_time = reloads_.last_success_time},
-                   .log_warnings = saved_totals_.warnings,
-                   .log_errors = saved_totals_.errors,
-                   .admin_restarts = saved_totals_.admin_restarts,
-                   .starts = saved_totals_.starts,
-                   .store_failures = saved_totals_.store_failures,
-                   .save_failures = saved_totals_.save_failures,
-                   .next_event = saved_totals_.next_event,
-                   .events = history_.counts(),
-                   .past = fleet_.past()};
-  for (const auto& [id, worker] : hands_.running()) {
-    state.places[id] = {.pid = worker.process->pid(),
-                        .seat = worker.seat.value_or(0),
-                        .is_builtin = worker.is_builtin};
-  }
-  const auto saved = state_file_.save(state);
-  save_failures_ += saved.ok() ? 0 : 1;
-  if (!saved && !std::exchange(has_save_failed_, true)) {
-    log::error("state-not-saved", {{"error", saved.error().what}});
-  }
-  if (saved.ok()) has_save_failed_ = false;
-}
-
-void Supervisor::save_if_changed() {
-  if (!has_finished_ && (has_unsaved_ || totals() != saved_totals_)) save_state();
-}
-
-EventRing::Page Supervisor::read_events(uint64_t since, size_t limit) {
-  save_if_changed();
-  return history_.read(since, limit);
-}
-
-const EventRing::Counts& Supervisor::count_events() {
-  save_if_changed();
-  return history_.counts();
 }
 
 int Supervisor::run() {
@@ -425,46 +312,6 @@ Result<void> Supervisor::watch_signals() {
   return {};
 }
 
-void Supervisor::on_stop_signal() {
-  if (stop_query_ && !fleet_.is_stopping()) {  // no more patience: a stop, and at once
-    begin_stop();
-    return;
-  }
-  if (fleet_.is_stopping()) {
-    log::notice("stopping-now");
-    post(fleet::StopNow{});
-    if (fleet_.workers().empty()) finish();
-    return;
-  }
-  stop_query_ =
-      StopQuery::ask(loop_, [this](bool is_restart) { is_restart ? hand_over() : begin_stop(); });
-}
-
-// A restart: everybody serves on, and the successor takes over. Nothing is to be done for it but to
-// go; what it must know is written down already, save that it was asked for.
-void Supervisor::hand_over() {
-  if (fleet_.is_stopping() || has_finished_) return;
-  has_handed_over_ = has_finished_ = true;
-  log::info("handing-over", {{"workers", fleet_.workers().size()}});
-  save_state();
-  ::sd_event_exit(loop_, static_cast<int>(ExitStatus::Ok));
-}
-
-void Supervisor::begin_stop() {
-  if (fleet_.is_stopping()) return;
-  const Duration grace = hands_.current().config.daemon.lame_duck;
-  if (!is_lame_) {
-    log::info("stopping");
-    manager_.stopping();
-  }
-  if (!std::exchange(is_lame_, true) && grace > Duration{0} && fleet_.has_started()) {
-    lame_duck_.arm(monotonic_now() + grace);
-    after_events();
-  } else {
-    post(fleet::Stop{});
-  }
-}
-
 // --- systemd's watchdog
 
 // It restarts us when we stand still, and also when we run but our workers do not: with a service
@@ -490,57 +337,6 @@ void Supervisor::scale_by(int step) {
   [[maybe_unused]] const auto refused =
       scale(pool, static_cast<uint32_t>(std::max<int64_t>(workers, 0)),
             step > 0 ? "SIGTTIN" : "SIGTTOU", &before);
-}
-
-// --- the admin process
-
-Result<void> Supervisor::run_admin(std::vector<AdminSocket> sockets) {
-  if (sockets.empty() && !admin_) return {};
-  if (!admin_) {
-    AdminProcess::Setup setup{.program = TRY(find_program("sockherd-admin")),
-                              .runtime_directory = runtime_directory_,
-                              .environment = environment_,
-                              .overrides = config_.overrides};
-    admin_ = TRY(AdminProcess::create(loop_, std::move(setup), [this](UniqueFd control) {
-      if (auto served = control_->serve(std::move(control)); !served) {
-        log::error("admin-control-failed", {{"error", served.error().what}});
-      }
-    }));
-  }
-  const Generation& generation = hands_.current();
-  admin_->run(std::move(sockets), generation.config.admin, generation.text.get());
-  return {};
-}
-
-// The sockets that systemd passed under the name "admin", else those of the configuration; each one
-// that is open already is taken again, since nobody can bind it twice.
-Result<std::vector<AdminSocket>> Supervisor::admin_sockets(const config::Admin& admin) const {
-  std::vector<AdminSocket> sockets;
-  if (!admin.enabled) return sockets;
-  for (const UniqueFd& passed : hands_.listeners().admin()) {
-    sockets.push_back({"", TRY(duplicate(passed.get()))});
-  }
-  if (!sockets.empty()) return sockets;
-  for (const std::string& text : admin.address) {
-    auto socket = admin_socket(text);
-    if (!socket) return std::move(socket).error().in("admin.address");
-    sockets.push_back({text, std::move(socket).value()});
-  }
-  return sockets;
-}
-
-Result<UniqueFd> Supervisor::admin_socket(const std::string& text) const {
-  if (admin_) {
-    for (const AdminSocket& open : admin_->sockets()) {
-      if (open.address == text) return duplicate(open.fd.get());
-    }
-  }
-  const auto address = TRY(sys::SocketAddress::parse(text));
-  UniqueFd socket =
-      TRY(sys::bind_listener(address, sys::Sharing::Exclusive, kAdminBacklog, kAdminMode));
-  const auto bound = TRY(sys::SocketAddress::of_socket(socket.get()));
-  log::info("admin-listens", {{"address", bound.text()}});
-  return socket;
 }
 
 }  // namespace sockherd::supervisor
