@@ -1,7 +1,5 @@
 // Succession: the part of Supervisor that takes over from a predecessor, writes down what a
 // successor must know, and goes: for good, or for a restart.
-#include <cstring>
-
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/version.h"
