@@ -1,6 +1,7 @@
 """Workers that live and do nothing, and workers that do not live: what systemd and clients notice."""
 import os
 import signal
+import time
 import unittest
 
 from tests.support import processes
@@ -180,6 +181,19 @@ class Watchdog(WatchdogCase):
             os.kill(daemon.pids()[1], signal.SIGKILL)
         until(lambda: len(daemon.pids()) == 1, "one is ready", explain=daemon.log)
         self.wait_pings(daemon, 8)
+
+    def test_withheld_while_too_few_serve(self):
+        """Nobody serves: systemd may restart us. They come back: it need not."""
+        daemon, flag = self.stub("")
+        self.wait_pings(daemon, 3)
+        self.break_all(daemon, flag)
+        until(lambda: time.monotonic() - self.pings(daemon, 0)[-1] > 1.2,
+              "no ping for four times the patience of systemd", explain=daemon.log)
+        self.assertEqual(scrape(daemon).total("sockherd_watchdog_withheld"), 1)
+        os.unlink(flag)
+        daemon.wait_workers(2)
+        self.wait_pings(daemon, 3)
+        self.assertEqual(scrape(daemon).total("sockherd_watchdog_withheld"), 0)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,9 @@
 """Faults that were found by testing and are not mended yet; each moves to its own suite with its fix."""
 import os
-import time
 import unittest
 
 from tests.support.case import ManagedCase
 from tests.support.daemon import basic_config, tcp_listener
-from tests.support.metrics import scrape
-from tests.support.wait import until
-from tests.integration.test_hang import WatchdogCase
 
 
 class OpenFaults(ManagedCase):
@@ -29,23 +25,6 @@ class OpenFaults(ManagedCase):
                 daemon.ready()
                 self.assert_all_serve(daemon, 2)
                 self.assert_nothing_lost(load.stop(), daemon)
-
-
-class OpenFaultsOfTheWatchdog(WatchdogCase):
-    """test_hang, Watchdog."""
-
-    def test_withheld_while_too_few_serve(self):
-        """Nobody serves: systemd may restart us. They come back: it need not."""
-        daemon, flag = self.stub("")
-        self.wait_pings(daemon, 3)
-        self.break_all(daemon, flag)
-        until(lambda: time.monotonic() - self.pings(daemon, 0)[-1] > 1.2,
-              "no ping for four times the patience of systemd", explain=daemon.log)
-        self.assertEqual(scrape(daemon).total("sockherd_watchdog_withheld"), 1)
-        os.unlink(flag)
-        daemon.wait_workers(2)
-        self.wait_pings(daemon, 3)
-        self.assertEqual(scrape(daemon).total("sockherd_watchdog_withheld"), 0)
 
 
 if __name__ == "__main__":
