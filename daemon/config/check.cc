@@ -147,6 +147,12 @@ void check_numbers(const Pool& pool, Report& report) {
                "0 with max_unavailable = 0 leaves a reload no way to replace a worker; set "
                "max_surge = 1 to start the new one beside the old one, or max_unavailable = 1 to "
                "end the old one first");
+  // A healthy worker may be busy, or not scheduled, for that long.
+  constexpr Milliseconds kShortestHang{100};
+  if (pool.hang_timeout > Milliseconds{0} && pool.hang_timeout < kShortestHang)
+    report.add(path + ".hang_timeout", quote(format_duration(pool.hang_timeout)) +
+                                           " would end healthy workers; set at least \"100ms\", "
+                                           "or \"0s\" to switch it off");
 }
 
 }  // namespace

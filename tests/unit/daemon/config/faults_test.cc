@@ -112,6 +112,13 @@ TEST(Faults, OutOfBoundsSaysTheBounds) {
   });
 }
 
+TEST(Faults, AHangIsNotShorterThanAHealthyWorkerMayBeBusy) {
+  expect_faults({
+      after(kPool, "hang_timeout = \"99ms\"\n", "f:5:16",
+            {"pool.web.hang_timeout", "healthy", "100ms", "0s"}),
+  });
+}
+
 TEST(Faults, AReloadNeedsRoomForANewWorkerOrWithoutAnOldOne) {
   expect_faults({
       after(kPool, "max_surge = 0\n", "f:5:13",
