@@ -1,0 +1,12 @@
+// The two loops of the ceiling server. Each serves `listener` until the process is ended, and
+// returns only where the kernel refuses to: with what it said on stderr.
+#pragma once
+
+#include "tests/bench/ceiling/options.h"
+
+namespace sockherd::ceiling {
+
+void serve_with_epoll(int listener, const Options& options);
+void serve_with_io_uring(int listener, const Options& options);
+
+}  // namespace sockherd::ceiling
