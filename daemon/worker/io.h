@@ -1,7 +1,7 @@
 // The kernel calls of a connection, all of them: receive, send, send a file.
 //
 // Non-blocking. What is expected of a network (nothing there yet, the peer is gone) is an outcome,
-// not an error. A loop on io_uring replaces these and loop.cc.
+// not an error. Connections reach them through Socket (socket.h).
 #pragma once
 
 #include <cstddef>

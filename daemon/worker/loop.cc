@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/worker/epoll_loop.h"
+
 namespace sockherd::worker {
 
 Watch::Watch(Watch&& other) noexcept
@@ -16,91 +18,84 @@ Watch& Watch::operator=(Watch&& other) noexcept {
 }
 
 void Watch::change(Events events) {
-  epoll_event event{};
-  event.events = events;
-  event.data.u64 = loop_->tag_of(index_);
-  // Cannot fail for a registered descriptor (no memory is needed).
-  SH_ASSERT(::epoll_ctl(loop_->epoll_.get(), EPOLL_CTL_MOD, fd_, &event) == 0);
+  loop_->change_watch(index_, fd_, events);
 }
 
 void Watch::call_again(Events events) {
-  epoll_event event{};
-  event.events = events;
-  event.data.u64 = loop_->tag_of(index_);
-  loop_->again_.push_back(event);
+  loop_->dispatch_later(loop_->tag_of(index_), events);
 }
 
 void Watch::end() {
   if (loop_ == nullptr) return;
-  ::epoll_ctl(loop_->epoll_.get(), EPOLL_CTL_DEL, fd_, nullptr);
+  loop_->end_watch(index_, fd_);
   end_by_close();
 }
 
 void Watch::end_by_close() {
-  if (loop_ != nullptr) std::exchange(loop_, nullptr)->forget(index_);
+  if (loop_ != nullptr) std::exchange(loop_, nullptr)->leave_place(index_);
 }
 
-Loop::Loop(UniqueFd epoll) : epoll_(std::move(epoll)), now_(monotonic_now()), timers_(now_) {}
+Loop::Loop() : now_(monotonic_now()), timers_(now_) {}
 
-Result<std::unique_ptr<Loop>> Loop::create() {
-  UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  if (!epoll) return errno_error("epoll_create1");
-  return std::unique_ptr<Loop>(new Loop(std::move(epoll)));
+Result<std::unique_ptr<Loop>> Loop::create(Engine engine) {
+  switch (engine) {
+    case Engine::Epoll:
+      break;
+  }
+  return EpollLoop::create();
 }
 
 Result<Watch> Loop::watch(int fd, Events events, Watcher& watcher) {
-  uint32_t index = static_cast<uint32_t>(entries_.size());
-  if (free_.empty()) {
-    entries_.emplace_back();
-  } else {
-    index = free_.back();
-    free_.pop_back();
-  }
-  entries_[index].watcher = &watcher;
-  epoll_event event{};
-  event.events = events;
-  event.data.u64 = tag_of(index);
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
-    const Error error = errno_error("epoll_ctl");
-    forget(index);
-    return error;
+  const uint32_t index = take_place(&watcher);
+  const Result<void> begun = begin_watch(index, fd, events);
+  if (!begun.ok()) {
+    leave_place(index);
+    return begun.error();
   }
   return Watch(this, index, fd);
 }
 
-void Loop::forget(uint32_t index) {
-  entries_[index].watcher = nullptr;
-  ++entries_[index].generation;
+uint32_t Loop::take_place(Watcher* watcher) {
+  auto index = static_cast<uint32_t>(waiting_.size());
+  if (free_.empty()) {
+    waiting_.emplace_back();
+  } else {
+    index = free_.back();
+    free_.pop_back();
+  }
+  waiting_[index].watcher = watcher;
+  waiting_[index].state = 0;
+  return index;
+}
+
+void Loop::leave_place(uint32_t index) {
+  waiting_[index].watcher = nullptr;
+  ++waiting_[index].generation;
   free_.push_back(index);
 }
 
-int Loop::wait_ms(Instant at_the_latest) {
-  if (!again_.empty()) return 0;
+Duration Loop::longest_wait(Instant at_the_latest) {
+  if (!again_.empty()) return Duration::zero();
   const Instant until = std::min(timers_.next_wake_up().value_or(at_the_latest), at_the_latest);
   // now_ is from before the work of this turn; that matters where the wait is short.
   if (until - now_ < std::chrono::milliseconds(100)) read_clock();
-  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(until - now_);
-  constexpr int64_t kLongest = int64_t{24} * 3600 * 1000;
-  return static_cast<int>(std::clamp<int64_t>(wait.count(), 0, kLongest));
+  constexpr Duration kLongest = std::chrono::hours(24);
+  return std::clamp<Duration>(until - now_, Duration::zero(), kLongest);
 }
 
 void Loop::dispatch(uint64_t tag, Events events) {
-  const Entry& entry = entries_[static_cast<uint32_t>(tag)];
-  if (entry.watcher == nullptr || entry.generation != static_cast<uint32_t>(tag >> 32)) return;
-  entry.watcher->on_ready(events);
+  const Waiting& waiting = waiting_[static_cast<uint32_t>(tag)];
+  if (waiting.watcher == nullptr || waiting.generation != static_cast<uint32_t>(tag >> 32)) return;
+  waiting.watcher->on_ready(events);
 }
 
 void Loop::turn(Instant at_the_latest) {
-  // Fails with EINTR only (a debugger, SIGSTOP): then nothing has come.
-  const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
-                                 wait_ms(at_the_latest));
+  await(longest_wait(at_the_latest));
   read_clock();
-  const std::vector<epoll_event> again = std::exchange(again_, {});
-  for (int i = 0; i < count; ++i) {
-    const epoll_event& event = events_[static_cast<size_t>(i)];
-    dispatch(event.data.u64, event.events);
-  }
-  for (const epoll_event& event : again) dispatch(event.data.u64, event.events);
+  now_again_.swap(again_);
+  dispatch_all();
+  for (const Ready& ready : now_again_) dispatch(ready.tag, ready.events);
+  now_again_.clear();
   timers_.advance(now_);
 }
 

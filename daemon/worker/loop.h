@@ -1,21 +1,25 @@
-// Loop: waits for descriptors and deadlines, and calls who is concerned. The epoll side.
+// Loop: waits for descriptors and deadlines, and calls who is concerned.
 //
-// One thread, one loop; everything in it is called from turn(). An event carries the generation of
-// its watch, so an event of something that was closed earlier in the same batch finds nobody home.
-// The clock is read once after each wake-up (now()), and where somebody asks for a fresh reading
-// (read_clock()). A loop on io_uring would replace this and io.h.
+// One thread, one loop; everything in it is called from turn(). What waits is a Watch (any
+// descriptor) or a Socket (socket.h: a connection, with its reads and writes). How the kernel is
+// asked is the engine's: epoll_loop.h. Here is what engines share: who waits, deadlines, the clock.
+//
+// An event carries the generation of who waits for it, so an event of something that was closed
+// earlier in the same batch finds nobody home. The clock is read once after each wake-up (now()),
+// and where somebody asks for a fresh reading (read_clock()).
 #pragma once
 
 #include <sys/epoll.h>
 
-#include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/result.h"
-#include "daemon/base/unique_fd.h"
+#include "daemon/worker/io.h"
 #include "daemon/worker/timer_wheel.h"
 
 namespace sockherd::worker {
@@ -78,11 +82,17 @@ class Watch {
   int fd_ = -1;
 };
 
+enum class Engine : uint8_t { Epoll };
+
 class Loop {
  public:
-  static Result<std::unique_ptr<Loop>> create();
+  // Errors: what the kernel says where it has no such engine, or no descriptor left.
+  static Result<std::unique_ptr<Loop>> create(Engine engine = Engine::Epoll);
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
+  virtual ~Loop() = default;
+
+  virtual Engine engine() const = 0;
 
   Result<Watch> watch(int fd, Events events, Watcher& watcher);
 
@@ -95,28 +105,68 @@ class Loop {
 
   TimerWheel& timers() { return timers_; }
 
- private:
-  friend class Watch;
-  struct Entry {
-    Watcher* watcher = nullptr;
-    uint32_t generation = 0;
-  };
+ protected:
+  Loop();
 
-  explicit Loop(UniqueFd epoll);
+  // What an event carries. The upper half is the generation.
   uint64_t tag_of(uint32_t index) const {
-    return uint64_t{entries_[index].generation} << 32 | index;
+    return uint64_t{waiting_[index].generation} << 32 | index;
   }
-  void forget(uint32_t index);
-  int wait_ms(Instant at_the_latest);
+  uint32_t& state_of(uint32_t index) { return waiting_[index].state; }
+
+  // Calls who waits there, if it is still the same.
   void dispatch(uint64_t tag, Events events);
 
-  UniqueFd epoll_;
+  // dispatch() in the next turn, before which the loop does not sleep.
+  void dispatch_later(uint64_t tag, Events events) { again_.push_back({tag, events}); }
+
+ private:
+  friend class Watch;
+  friend class Socket;
+
+  struct Waiting {
+    Watcher* watcher = nullptr;
+    uint32_t generation = 0;
+    uint32_t state = 0;  // the engine's own; 0 at first
+  };
+  struct Ready {
+    uint64_t tag;
+    Events events;
+  };
+
+  // --- What an engine does. `index` is the place of who waits, `fd` its descriptor.
+
+  // Sleeps until something has come, at most `longest`, and takes it in.
+  virtual void await(Duration longest) = 0;
+  // Calls dispatch() for everything that has come.
+  virtual void dispatch_all() = 0;
+
+  virtual Result<void> begin_watch(uint32_t index, int fd, Events events) = 0;
+  virtual void change_watch(uint32_t index, int fd, Events events) = 0;
+  virtual void end_watch(uint32_t index, int fd) = 0;
+
+  // See Socket. A socket that is not watched yet has a place as well.
+  virtual bool begin_socket(uint32_t index, int fd) = 0;
+  virtual bool release_socket(uint32_t index, int fd) = 0;
+  virtual void end_socket(uint32_t index, int fd) = 0;  // closed right after, copies of it are not
+  virtual void look(uint32_t index, int fd) = 0;
+  virtual IoOutcome receive(uint32_t index, int fd, std::span<char> room) = 0;
+  virtual IoOutcome send(uint32_t index, int fd, std::string_view bytes, Follows follows) = 0;
+  virtual IoOutcome send_two(uint32_t index, int fd, std::string_view first,
+                             std::string_view second) = 0;
+  virtual IoOutcome send_file(uint32_t index, int fd, int file, uint64_t offset,
+                              uint64_t count) = 0;
+
+  uint32_t take_place(Watcher* watcher);
+  void leave_place(uint32_t index);
+  Duration longest_wait(Instant at_the_latest);
+
   Instant now_;
   TimerWheel timers_;
-  std::vector<Entry> entries_;
-  std::vector<uint32_t> free_;
-  std::vector<epoll_event> again_;  // from call_again(), for the next turn
-  std::array<epoll_event, 512> events_;
+  std::vector<Waiting> waiting_;
+  std::vector<uint32_t> free_;  // places in waiting_
+  std::vector<Ready> again_;    // for the next turn
+  std::vector<Ready> now_again_;
 };
 
 }  // namespace sockherd::worker

@@ -5,6 +5,9 @@
 
 #include <functional>
 
+#include "daemon/base/unique_fd.h"
+#include "tests/unit/daemon/worker/engines.h"
+
 namespace sockherd::worker {
 namespace {
 
@@ -26,16 +29,18 @@ struct Pair {
   UniqueFd far;
 };
 
-class LoopTest : public ::testing::Test {
+class LoopTest : public ::testing::TestWithParam<Engine> {
  protected:
   Watch watch(Pair& pair, Ear& ear, Events events = event::kReadable) {
     return std::move(loop_->watch(pair.near.get(), events, ear)).value();
   }
   void turn() { loop_->turn(loop_->now()); }
-  std::unique_ptr<Loop> loop_ = std::move(Loop::create()).value();
+  std::unique_ptr<Loop> loop_ = std::move(Loop::create(GetParam())).value();
 };
 
-TEST_F(LoopTest, CallsWhoIsConcerned) {
+INSTANTIATE_TEST_SUITE_P(On, LoopTest, kEveryEngine, engine_name);
+
+TEST_P(LoopTest, CallsWhoIsConcerned) {
   Pair pair;
   Ear ear;
   int heard = 0;
@@ -48,7 +53,7 @@ TEST_F(LoopTest, CallsWhoIsConcerned) {
   EXPECT_EQ(heard, 1);
 }
 
-TEST_F(LoopTest, StaleEventOfTheSameBatchFindsNobodyHome) {
+TEST_P(LoopTest, StaleEventOfTheSameBatchFindsNobodyHome) {
   Pair pairs[2];
   Ear ears[2];
   Watch watches[2];
@@ -67,7 +72,7 @@ TEST_F(LoopTest, StaleEventOfTheSameBatchFindsNobodyHome) {
             2);  // one in each turn: whoever is first ends the other, then hears itself again
 }
 
-TEST_F(LoopTest, StaleEventIsNotTakenForTheNextUserOfTheSamePlace) {
+TEST_P(LoopTest, StaleEventIsNotTakenForTheNextUserOfTheSamePlace) {
   Pair first;
   Pair second;
   Pair third;
@@ -90,7 +95,7 @@ TEST_F(LoopTest, StaleEventIsNotTakenForTheNextUserOfTheSamePlace) {
   EXPECT_EQ(wrong, 0);
 }
 
-TEST_F(LoopTest, CallsAgainInTheNextTurnWithoutAnEvent) {
+TEST_P(LoopTest, CallsAgainInTheNextTurnWithoutAnEvent) {
   Pair pair;
   Ear ear;
   int heard = 0;
@@ -104,7 +109,7 @@ TEST_F(LoopTest, CallsAgainInTheNextTurnWithoutAnEvent) {
   EXPECT_EQ(heard, 3);
 }
 
-TEST_F(LoopTest, DoesNotCallAgainWhatHasEnded) {
+TEST_P(LoopTest, DoesNotCallAgainWhatHasEnded) {
   Pair pair;
   Ear ear;
   ear.act = [](Events) { ADD_FAILURE(); };
@@ -114,12 +119,12 @@ TEST_F(LoopTest, DoesNotCallAgainWhatHasEnded) {
   turn();
 }
 
-TEST_F(LoopTest, RefusesADescriptorThatCannotBeWaitedFor) {
+TEST_P(LoopTest, RefusesADescriptorThatCannotBeWaitedFor) {
   Ear ear;
   EXPECT_FALSE(loop_->watch(-1, event::kReadable, ear).ok());
 }
 
-TEST_F(LoopTest, WakesUpForATimer) {
+TEST_P(LoopTest, WakesUpForATimer) {
   class Alarm final : public Timer {
    public:
     bool fired = false;

@@ -1,0 +1,51 @@
+// EpollLoop: the loop on epoll(7).
+//
+// A socket is registered once, edge-triggered, when it is watched, and taken out by closing it. It
+// is registered for room in the socket only once a send was short, and then left so:
+// edge-triggered, that costs nothing until the socket is full again. Reads and writes are io.h.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <memory>
+
+#include "daemon/base/unique_fd.h"
+#include "daemon/worker/loop.h"
+
+namespace sockherd::worker {
+
+class EpollLoop final : public Loop {
+ public:
+  static Result<std::unique_ptr<Loop>> create();
+
+  Engine engine() const override { return Engine::Epoll; }
+
+ private:
+  explicit EpollLoop(UniqueFd epoll) : epoll_(std::move(epoll)) {}
+
+  void await(Duration longest) override;
+  void dispatch_all() override;
+  Result<void> begin_watch(uint32_t index, int fd, Events events) override;
+  void change_watch(uint32_t index, int fd, Events events) override;
+  void end_watch(uint32_t index, int fd) override;
+  bool begin_socket(uint32_t index, int fd) override;
+  bool release_socket(uint32_t index, int fd) override;
+  void end_socket(uint32_t index, int fd) override;
+  void look(uint32_t index, int fd) override;
+  IoOutcome receive(uint32_t index, int fd, std::span<char> room) override;
+  IoOutcome send(uint32_t index, int fd, std::string_view bytes, Follows follows) override;
+  IoOutcome send_two(uint32_t index, int fd, std::string_view first,
+                     std::string_view second) override;
+  IoOutcome send_file(uint32_t index, int fd, int file, uint64_t offset, uint64_t count) override;
+
+  bool control(int operation, uint32_t index, int fd, Events events);
+  IoOutcome all_or_blocked(uint32_t index, int fd, IoOutcome outcome, size_t wanted);
+  void wait_for_room(uint32_t index, int fd);
+
+  UniqueFd epoll_;
+  size_t count_ = 0;
+  std::array<epoll_event, 512> events_;
+};
+
+}  // namespace sockherd::worker
