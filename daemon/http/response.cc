@@ -1,10 +1,8 @@
 #include "daemon/http/response.h"
 
-#include <charconv>
-#include <cstring>
-
 #include "daemon/base/assert.h"
 #include "daemon/http/characters.h"
+#include "daemon/http/writer.h"
 
 namespace sockherd::http {
 namespace {
@@ -14,7 +12,6 @@ constexpr std::string_view kDate = "Date: ";
 constexpr std::string_view kContentType = "Content-Type: ";
 constexpr std::string_view kContentLength = "Content-Length: ";
 constexpr std::string_view kChunked = "Transfer-Encoding: chunked\r\n";
-constexpr std::string_view kLineEnd = "\r\n";
 
 std::string_view connection_line(ConnectionOption option) {
   switch (option) {
@@ -30,20 +27,6 @@ std::string_view connection_line(ConnectionOption option) {
   return "";
 }
 
-// A decimal number without an allocation.
-class Decimal {
- public:
-  explicit Decimal(uint64_t number)
-      : size_(static_cast<size_t>(
-            std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr -
-            digits_.data())) {}
-  std::string_view view() const { return {digits_.data(), size_}; }
-
- private:
-  std::array<char, 20> digits_;
-  size_t size_;
-};
-
 bool is_value(std::string_view text) {
   const char* end = text.data() + text.size();
   return skip_field_bytes(text.data(), end) == end;
@@ -55,32 +38,6 @@ bool is_writable(const ResponseHead& head) {
   }
   return !status_line(head.status).empty() && is_value(head.content_type) && is_value(head.date);
 }
-
-size_t line_size(std::string_view prefix, std::string_view value) {
-  return value.empty() ? 0 : prefix.size() + value.size() + kLineEnd.size();
-}
-
-// The caller has counted: there is room.
-class Writer {
- public:
-  explicit Writer(char* at) : at_(at) {}
-
-  void add(std::string_view text) {
-    if (text.empty()) return;
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
-  }
-  void add_line(std::string_view prefix, std::string_view value) {
-    if (value.empty()) return;
-    add(prefix);
-    add(value);
-    add(kLineEnd);
-  }
-  const char* at() const { return at_; }
-
- private:
-  char* at_;
-};
 
 }  // namespace
 

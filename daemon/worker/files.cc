@@ -129,17 +129,16 @@ class FileAnswer {
       case http::Condition::Proceed:
         break;
     }
-    http::ByteRange range;  // only GET has ranges: RFC 9110 section 14.2
-    if (evaluation.range_counts && head_.method == http::Method::Get) {
-      range = http::parse_range(head_.field("range"), size());
-    }
-    switch (range.kind) {
+    http::RangeSet set;
+    if (evaluation.range_counts) set = http::parse_ranges(head_.field("range"), size());
+    switch (set.kind()) {
       case http::RangeKind::Whole:
         return send_whole();
       case http::RangeKind::Partial:
-        return send_part(range);
+        // Several are answered with the whole, as RFC 9110 section 14.2 allows.
+        return set.ranges().size() == 1 ? send_part(set.ranges().front()) : send_whole();
       case http::RangeKind::Unsatisfiable:
-        return send_unsatisfiable(range);
+        return send_unsatisfiable();
     }
   }
 
@@ -173,8 +172,8 @@ class FileAnswer {
                       .content = FilePart{std::move(file_.fd), range.first, range.size()}});
   }
 
-  void send_unsatisfiable(const http::ByteRange& range) {
-    const http::ContentRange content_range(range, size());
+  void send_unsatisfiable() {
+    const auto content_range = http::ContentRange::unsatisfied(size());
     const std::array fields = {http::Field{"Content-Range", content_range.view()}};
     exchange_.answer_error(416, "", fields);
   }

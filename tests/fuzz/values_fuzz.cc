@@ -7,6 +7,7 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/http/authority.h"
+#include "daemon/http/byteranges.h"
 #include "daemon/http/conditional.h"
 #include "daemon/http/date.h"
 #include "daemon/http/range.h"
@@ -27,13 +28,19 @@ void check_date(std::string_view value) {
   SH_ASSERT(again == seconds || *seconds == 253402300800);
 }
 
-void check_range(std::string_view value) {
-  for (const uint64_t size : {uint64_t{0}, uint64_t{1}, uint64_t{1000}, UINT64_MAX}) {
-    const ByteRange range = parse_range(value, size);
-    if (range.kind == RangeKind::Partial) {
+void check_ranges(std::string_view value) {
+  for (const uint64_t size : {uint64_t{0}, uint64_t{1}, uint64_t{1000}, uint64_t{INT64_MAX}}) {
+    const RangeSet set = parse_ranges(value, size);
+    SH_ASSERT((set.kind() == RangeKind::Partial) == !set.ranges().empty());
+    if (set.ranges().empty()) continue;
+    uint64_t sum = 0;
+    for (const ByteRange& range : set.ranges()) {
       SH_ASSERT(range.first <= range.last && range.last < size);
+      sum += range.size();
     }
-    SH_ASSERT(ContentRange(range, size).view().starts_with("bytes "));
+    SH_ASSERT(sum <= size);  // none overlap
+    const ByterangesContent content(set, size, "text/plain", "boundary");
+    SH_ASSERT(content.size() > sum && content.size() < sum + 4096);
   }
 }
 
@@ -72,7 +79,7 @@ void check_response(std::string_view value) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view value(reinterpret_cast<const char*>(data), size);
   check_date(value);
-  check_range(value);
+  check_ranges(value);
   check_authority(value);
   check_conditions(value);
   check_response(value);
