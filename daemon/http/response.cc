@@ -32,11 +32,31 @@ bool is_value(std::string_view text) {
   return skip_field_bytes(text.data(), end) == end;
 }
 
-bool is_writable(const ResponseHead& head) {
-  for (const Field& field : head.fields) {
+bool are_writable(std::span<const Field> fields) {
+  for (const Field& field : fields) {
     if (!is_all(kTokenByte, field.name) || !is_value(field.value)) return false;
   }
-  return !status_line(head.status).empty() && is_value(head.content_type) && is_value(head.date);
+  return true;
+}
+
+size_t size_of(std::span<const Field> fields) {
+  size_t size = 0;
+  for (const Field& field : fields) size += field.name.size() + field.value.size() + 4;
+  return size;
+}
+
+void add_fields(Writer& writer, std::span<const Field> fields) {
+  for (const Field& field : fields) {
+    writer.add(field.name);
+    writer.add(": ");
+    writer.add(field.value);
+    writer.add(kLineEnd);
+  }
+}
+
+bool is_writable(const ResponseHead& head) {
+  return are_writable(head.fields) && !status_line(head.status).empty() &&
+         is_value(head.content_type) && is_value(head.date);
 }
 
 }  // namespace
@@ -58,7 +78,7 @@ HeadWritten write_response_head(const ResponseHead& head, std::span<char> buffer
   size_t size = status.size() + kServer.size() + line_size(kDate, head.date) +
                 line_size(kContentType, head.content_type) + line_size(kContentLength, length) +
                 chunked.size() + connection.size() + kLineEnd.size();
-  for (const Field& field : head.fields) size += field.name.size() + field.value.size() + 4;
+  size += size_of(head.fields);
   if (size > buffer.size()) return {.outcome = WriteOutcome::NoRoom, .bytes = size};
 
   Writer writer(buffer.data());
@@ -69,15 +89,20 @@ HeadWritten write_response_head(const ResponseHead& head, std::span<char> buffer
   writer.add_line(kContentLength, length);
   writer.add(chunked);
   writer.add(connection);
-  for (const Field& field : head.fields) {
-    writer.add(field.name);
-    writer.add(": ");
-    writer.add(field.value);
-    writer.add(kLineEnd);
-  }
+  add_fields(writer, head.fields);
   writer.add(kLineEnd);
   SH_ASSERT(writer.at() == buffer.data() + size);
   return {.outcome = WriteOutcome::Written, .bytes = size};
+}
+
+size_t write_last_chunk(std::span<const Field> trailers, std::span<char> buffer) {
+  const size_t size = kLastChunk.size() + size_of(trailers);
+  if (size > buffer.size() || !are_writable(trailers)) return 0;
+  Writer writer(buffer.data());
+  writer.add(kLastChunk.substr(0, 3));
+  add_fields(writer, trailers);
+  writer.add(kLineEnd);
+  return size;
 }
 
 size_t write_error_response(const ErrorResponse& error, std::span<char> buffer) {

@@ -88,4 +88,8 @@ ChunkHead chunk_head(uint64_t size);
 inline constexpr std::string_view kChunkEnd = "\r\n";
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
+// kLastChunk with trailers in it (RFC 9112 section 7.1.2). Returns the bytes written; 0 when they
+// do not fit or one would break out of its line.
+size_t write_last_chunk(std::span<const Field> trailers, std::span<char> buffer);
+
 }  // namespace sockherd::http

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "daemon/base/assert.h"
@@ -18,6 +19,19 @@ bool has_content(int status) {
   return status >= 200 && status != 204 && status != 304;
 }
 
+// Of content; nothing where only the source knows when it ends.
+std::optional<uint64_t> length_of(const Content& content) {
+  if (const auto* view = std::get_if<std::string_view>(&content)) return view->size();
+  if (const auto* text = std::get_if<std::string>(&content)) return text->size();
+  if (const auto* file = std::get_if<FilePart>(&content)) return file->length;
+  return (*std::get_if<std::unique_ptr<Source>>(&content))->size();
+}
+
+http::BodyKind framing_of(const std::optional<uint64_t>& length, uint8_t minor_version) {
+  if (length) return http::BodyKind::Length;
+  return minor_version == 0 ? http::BodyKind::None : http::BodyKind::Chunked;
+}
+
 Count count_of_class(int status) {
   constexpr std::array kClasses = {Count::Responses1xx, Count::Responses2xx, Count::Responses3xx,
                                    Count::Responses4xx, Count::Responses5xx};
@@ -25,6 +39,10 @@ Count count_of_class(int status) {
 }
 
 }  // namespace
+
+bool ends_with_connection(const Answer& answer, uint8_t minor_version) {
+  return minor_version == 0 && has_content(answer.status) && !length_of(answer.content);
+}
 
 AnswerQueue::AnswerQueue(Service& service)
     : service_(service), output_(service.buffers), sent_at_(service.loop.now()) {}
@@ -36,12 +54,13 @@ bool AnswerQueue::has_room() const {
 
 bool AnswerQueue::put(Answer answer, const Asked& asked) {
   const bool with_content = has_content(answer.status);
+  const std::optional<uint64_t> length = length_of(answer.content);
   const http::ResponseHead head{
       .status = answer.status,
       .date = service_.date(),
       .content_type = answer.content_type,
-      .body = with_content ? http::BodyKind::Length : http::BodyKind::None,
-      .content_length = content_bytes(answer.content),
+      .body = with_content ? framing_of(length, asked.minor_version) : http::BodyKind::None,
+      .content_length = length.value_or(0),
       .connection = asked.connection,
       .fields = answer.fields};
   const http::HeadWritten written = http::write_response_head(head, output_.bytes().room());
@@ -51,7 +70,16 @@ bool AnswerQueue::put(Answer answer, const Asked& asked) {
   }
   output_.bytes().commit(written.bytes);
   note(answer.status, asked);
-  return asked.is_head || !with_content || output_.put(std::move(answer.content));
+  return asked.is_head || !with_content || put_content(std::move(answer.content), asked);
+}
+
+bool AnswerQueue::put_content(Content content, const Asked& asked) {
+  auto* source = std::get_if<std::unique_ptr<Source>>(&content);
+  if (source == nullptr) return output_.put(std::move(content));
+  const std::optional<uint64_t> size = (*source)->size();
+  const bool is_chunked = framing_of(size, asked.minor_version) == http::BodyKind::Chunked;
+  output_.put(std::move(*source), is_chunked ? Framing::Chunked : Framing::None, size);
+  return true;
 }
 
 void AnswerQueue::put_error(int status, std::string_view reason,
@@ -78,13 +106,33 @@ void AnswerQueue::note(int status, const Asked& asked) {
   if (count_++ == 0) oldest_began_ = asked.began;
 }
 
-IoState AnswerQueue::flush(int fd, Instant others_began) {
-  const IoOutcome outcome = output_.flush(fd);
+FlushState AnswerQueue::flush(int fd, Instant others_began) {
+  const FlushOutcome outcome = output_.flush(fd);
   service_.counters.add(Count::BytesSent, outcome.bytes);
   if (outcome.bytes > 0) sent_at_ = service_.loop.now();
-  is_blocked_ = outcome.state == IoState::Blocked;
-  if (outcome.state == IoState::Done) observe_latency(others_began);
-  return outcome.state;
+  state_ = outcome.state;
+  if (state_ == FlushState::Done) observe_latency(others_began);
+  if (state_ == FlushState::Blocked || is_timed_) time_client(fd, outcome.bytes);
+  return state_;
+}
+
+// What went into the full socket since then is less than what the client has taken out of it.
+void AnswerQueue::time_client(int fd, size_t sent) {
+  const Instant now = service_.loop.now();
+  if (std::exchange(is_timed_, state_ == FlushState::Blocked)) {
+    sent_since_ += sent;
+    pace_.note(now, sent_since_);
+  } else {
+    sent_since_ = 0;
+    unread_then_ = unsent_bytes(fd);
+    pace_.begin(now);
+  }
+}
+
+void AnswerQueue::look(int fd, Instant now) {
+  const uint64_t unread = unsent_bytes(fd);
+  const uint64_t put = unread_then_ + sent_since_;
+  if (put > unread) pace_.note(now, put - unread);
 }
 
 // One reading of the clock for all answers of one send.

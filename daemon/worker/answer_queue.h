@@ -2,7 +2,7 @@
 //
 // Puts heads and contents one behind the other and sends them together; counts what is answered
 // and how long it took, from the first byte of the request until the kernel has its answer. Owned
-// by the connection, which knows when to flush and what to do when the socket takes no more.
+// by the conversation, which knows when to flush and what to do when the socket takes no more.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 #include "daemon/http/response.h"
 #include "daemon/worker/handler.h"
-#include "daemon/worker/io.h"
 #include "daemon/worker/output.h"
+#include "daemon/worker/pace.h"
 #include "daemon/worker/service.h"
 
 namespace sockherd::worker {
@@ -21,6 +21,7 @@ namespace sockherd::worker {
 struct Asked {
   Instant began;  // its first byte
   bool is_head = false;
+  uint8_t minor_version = 1;
   http::ConnectionOption connection = http::ConnectionOption::None;  // what to say about it
 };
 
@@ -31,10 +32,16 @@ class AnswerQueue {
   bool is_empty() const { return output_.is_empty(); }
 
   // The socket has taken all it could; flush() again when it has room.
-  bool is_blocked() const { return is_blocked_; }
-  void unblock() { is_blocked_ = false; }
+  bool is_blocked() const { return state_ == FlushState::Blocked; }
+  // The source of an answer has nothing for now; flush() again when it has.
+  bool is_waiting() const { return state_ == FlushState::Waiting; }
+  void resume() { state_ = FlushState::Done; }
 
   Instant sent_at() const { return sent_at_; }  // when the last bytes went
+
+  // While blocked: how fast the client reads. look() asks the kernel what it has taken by now.
+  const Pace& pace() const { return pace_; }
+  void look(int fd, Instant now);
 
   // Whether any answer of ours fits behind what is there.
   bool has_room() const;
@@ -47,19 +54,27 @@ class AnswerQueue {
   void put_continue();
 
   // others_began: of the requests behind the first that came with the last read.
-  // Done, Blocked, or else the connection is broken.
-  IoState flush(int fd, Instant others_began);
+  FlushState flush(int fd, Instant others_began);
 
  private:
+  [[nodiscard]] bool put_content(Content content, const Asked& asked);
   void note(int status, const Asked& asked);
   void observe_latency(Instant others_began);
+  void time_client(int fd, size_t sent);
 
   Service& service_;
   Output output_;
   Instant sent_at_;
   Instant oldest_began_;  // of the first request whose answer is here
   uint32_t count_ = 0;    // answers here
-  bool is_blocked_ = false;
+  FlushState state_ = FlushState::Done;
+  bool is_timed_ = false;     // pace_ counts, since the socket was full first
+  uint64_t sent_since_ = 0;   // since then
+  uint64_t unread_then_ = 0;  // what the socket held then
+  Pace pace_;
 };
+
+// Whether the client can learn only from the end of the connection where this answer ends.
+bool ends_with_connection(const Answer& answer, uint8_t minor_version);
 
 }  // namespace sockherd::worker

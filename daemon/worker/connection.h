@@ -1,35 +1,31 @@
 // Connection: one client, from accept to close.
 //
-//   Head ──complete──► Body ──end──► Answer ──answered──► Head ... Linger ──► Closed
+//   Open ──last answer sent, or idle too long──► Linger ──► Closed
 //
-// Reads what is there, handles every complete request of it in order, and sends their answers in
-// one send. Reads no further while an answer waits for room in the socket (back-pressure) or a job
-// has not answered yet. Holds no buffer while nothing is in flight. There is one deadline, that of
-// the state; it is moved by storing a new time, and the timer is only touched when it fires too
-// early or would fire too late.
+// The socket and its life: reads what is there into the conversation (conversation.h) and lets it
+// handle it, one turn at a time; waits for more; ends what takes too long; leaves for another
+// worker when this one drains. Idle, it is this object and nothing else. There is one deadline,
+// that of the state; it is moved by storing a new time, and the timer is only touched when it fires
+// too early or would fire too late.
 //
 // Owned by Service::connections. Every entry from outside (event, deadline, answer of a job, drain)
 // ends with settle(), which destroys the connection if it is closed.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
 #include "daemon/base/unique_fd.h"
-#include "daemon/http/body.h"
-#include "daemon/http/request.h"
-#include "daemon/http/response.h"
-#include "daemon/worker/answer_queue.h"
-#include "daemon/worker/buffer.h"
-#include "daemon/worker/handler.h"
+#include "daemon/worker/conversation.h"
 #include "daemon/worker/loop.h"
 #include "daemon/worker/service.h"
 #include "daemon/worker/timer_wheel.h"
 
 namespace sockherd::worker {
 
-class Connection final : private Exchange, private Watcher, private Timer {
+class Connection final : private Watcher, private Timer {
  public:
   // Takes over a connected, non-blocking socket and serves what it has sent already.
   // origin: where it was accepted; without one it cannot leave.
@@ -57,100 +53,77 @@ class Connection final : private Exchange, private Watcher, private Timer {
   size_t place() const { return place_; }
   void set_place(size_t place) { place_ = static_cast<uint32_t>(place); }
 
+  // --- For its conversation
+
+  int fd() const { return fd_.get(); }
+  bool is_closed() const { return stage_ == Stage::Closed; }
+  void close() { stage_ = Stage::Closed; }
+
+  // Reads into the conversation once. Returns whether bytes came.
+  bool receive_more();
+
+  // Something is to be sent, or handled, that did not come from the socket. Within a turn the turn
+  // sees to it; otherwise this is one, which may destroy the connection.
+  void proceed();
+
+  // One more request. Returns whether its answer must be the last.
+  bool note_request();
+  void note_active(Instant at) { active_at_ = std::max(active_at_, at); }
+  void watch_for_room();
+
  private:
-  enum class Phase : uint8_t {
-    Head,    // between requests, or within a head
-    Body,    // the head is handled; its body is being read
-    Answer,  // the request is read; its job has to answer
+  enum class Stage : uint8_t {
+    Open,
     Linger,  // everything is said; reads on so that the client can read the last answer
     Closed,
   };
-  enum class Progress : uint8_t { Made, Stuck };
 
-  // Exchange
-  void answer(Answer answer) override;
-  void answer_error(int status, std::string_view reason,
-                    std::span<const http::Field> fields) override;
-  Loop& loop() override { return service_.loop; }
   // Watcher
   void on_ready(Events events) override;
   // Timer
   void on_due(Instant now) override;
 
-  void serve();
+  void take_turn();
   void finish_turn();
   void settle();
-  void close() { phase_ = Phase::Closed; }
-
-  // Requests.
-  bool receive_more();
-  void handle_input();
-  Progress begin_request();
-  bool has_room_for_answer();
-  bool body_is_acceptable(const http::RequestHead& head);
-  void dispatch(const http::RequestHead& head);
-  void ask_for_body();
-  Progress take_body();
-  void end_request();
+  Conversation& conversation();
   bool is_reading() const;
-  bool is_idle() const;
-  Instant idle_since() const;
-  bool is_silent() const;
+  bool watch_socket();
+  bool read_into(Buffer& buffer, size_t& bytes);
+
+  bool is_idle() const { return stage_ == Stage::Open && conversation_ == nullptr; }
   bool may_leave() const;
   bool leave();
-  bool has_request_waiting();
 
-  // Answers.
-  http::ConnectionOption decide_persistence(Persistence wanted);
-  Asked asked(http::ConnectionOption option) const;
-  void put_error(int status, std::string_view reason, std::span<const http::Field> fields);
-  void answer_is_put();
-  void refuse_request(int status, std::string_view reason);
-  void flush();
-  void watch_for_room();
-
-  // The end.
   void end_after_answers();
   void start_linger(Duration longest);
   void discard_input();
   void on_timeout(Instant now);
   void on_idle_timeout();
   void end_idle();
-  Instant deadline_for_phase() const;
+  Instant deadline_for_stage() const;
+  Instant idle_deadline() const;
   void set_deadline(Instant at);
-  bool watch_socket();
 
   Service& service_;
   UniqueFd fd_;
-  const Place* origin_;  // of Service::remember()
-  Watch watch_;
-  Buffer in_;
-  AnswerQueue answers_;
-  std::unique_ptr<Job> job_;
-  http::BodyReader body_;
-  size_t scanned_ = 0;   // of the head being read
-  Instant deadline_;     // of the state we are in; the timer fires then or earlier
-  Instant armed_for_;    // when the timer fires
-  Instant received_at_;  // the last bytes came (at first: when it was accepted)
-  Instant began_;        // the first byte of this request; idle in a drain: not to be ended
-                         // before; Linger: ends then at the latest
   uint32_t place_ = 0;   // in Service::connections
-  Phase phase_ = Phase::Head;
-  uint8_t minor_version_ = 1;
-  bool may_read_ = true;           // the socket may hold bytes that we have not seen
-  bool peer_closed_ = false;       // its end is to be read behind what is there
-  bool ended_ = false;             // its end has been read
-  bool watches_room_ = false;      // registered for kWritable
-  bool busy_ = false;              // serve() is on the stack
-  bool is_fresh_ = true;           // no request yet
-  bool keep_alive_ = true;         // what the client allows after this request
-  bool is_head_ = false;           // this request is a HEAD
-  bool answered_ = false;          // this request
-  bool continue_pending_ = false;  // this client waits for 100 (Continue)
-  bool last_answer_ = false;       // the last answer said "Connection: close"
-  bool must_end_ = false;          // the next answer is the last: nobody knows where a next request
-                                   // would begin, or there are too many connections
-  bool has_left_ = false;          // for another worker
+  const Place* origin_;  // of Service::remember()
+  ConversationHandle conversation_;
+  Watch watch_;
+  Instant deadline_;   // of the stage we are in; the timer fires then or earlier
+  Instant active_at_;  // the last bytes came or went (at first: when it was accepted)
+  Instant until_;      // Linger: ends then at the latest; idle in a drain: not before
+  uint32_t requests_ = 0;
+  Stage stage_ = Stage::Open;
+  bool may_read_ : 1 = true;       // the socket may hold bytes that we have not seen
+  bool peer_closed_ : 1 = false;   // its end is to be read behind what is there
+  bool ended_ : 1 = false;         // its end has been read
+  bool watches_room_ : 1 = false;  // registered for kWritable
+  bool in_turn_ : 1 = false;       // take_turn() is on the stack
+  bool is_fresh_ : 1 = true;       // no request yet
+  bool is_surplus_ : 1 = false;    // there are too many connections: its next answer is its last
+  bool has_left_ : 1 = false;      // for another worker
 };
 
 }  // namespace sockherd::worker

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,9 +28,37 @@ struct FilePart {
   uint64_t length = 0;
 };
 
+// Content that is made while it is sent, piece by piece, as the client takes it (back-pressure).
+// Owned by the connection from answer() on; destroyed when all is sent, or the client has gone.
+class Source {
+ public:
+  enum class State : uint8_t {
+    More,     // call again, when there is room
+    Waiting,  // nothing for now: Exchange::content_ready() says when to call again
+    Ended,    // that was the last piece
+    Failed,   // it cannot be made: the connection is broken, so that nobody takes it for whole
+  };
+  struct Piece {
+    size_t bytes = 0;  // put at the front of `room`
+    State state = State::Ended;
+  };
+
+  virtual ~Source() = default;
+
+  // Makes the next piece. room: 4 KiB at least, and not kept. More without bytes is Waiting.
+  virtual Piece read(std::span<char> room) = 0;
+
+  // How many bytes it makes in all, where that is known; otherwise the answer is chunked, or, to
+  // an HTTP/1.0 client, ends with the connection (RFC 9112 section 6.3).
+  virtual std::optional<uint64_t> size() const { return std::nullopt; }
+
+  // Fields to send behind a chunked answer that has ended (RFC 9110 section 6.5).
+  virtual std::span<const http::Field> trailers() const { return {}; }
+};
+
 // The content of an answer. A string_view is for bytes that outlive every connection: literals, and
 // what a handler keeps as long as it lives.
-using Content = std::variant<std::string_view, std::string, FilePart>;
+using Content = std::variant<std::string_view, std::string, FilePart, std::unique_ptr<Source>>;
 
 enum class Persistence : uint8_t { Keep, Close };
 
@@ -51,6 +80,15 @@ class Exchange {
   // The same with a line of text that says what the status means; `reason` is one of ours.
   virtual void answer_error(int status, std::string_view reason,
                             std::span<const http::Field> fields) = 0;
+
+  // The job takes no more of the body for now, and then again: what the client sends meanwhile
+  // waits in its socket (back-pressure). resume_body() may call on_body() before it returns.
+  virtual void pause_body() = 0;
+  virtual void resume_body() = 0;
+
+  // The source that said Waiting can go on, or has ended. It is read before this returns, and may
+  // be gone then.
+  virtual void content_ready() = 0;
 
   virtual Loop& loop() = 0;
 

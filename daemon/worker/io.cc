@@ -1,5 +1,7 @@
 #include "daemon/worker/io.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -44,6 +46,11 @@ IoOutcome send_file(int fd, int file, uint64_t offset, uint64_t count) {
   constexpr uint64_t kMost = 1 << 30;  // sendfile(2) moves at most 2 GiB - 4 KiB
   auto from = static_cast<off_t>(offset);
   return outcome_of(::sendfile(fd, file, &from, std::min(count, kMost)), IoState::Ended);
+}
+
+uint64_t unsent_bytes(int fd) {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<uint64_t>(bytes) : 0;
 }
 
 void shut_down_sending(int fd) {

@@ -35,6 +35,9 @@ IoOutcome send_two(int fd, std::string_view first, std::string_view second);
 // Sends `count` bytes of `file` from `offset`, without a copy through user space.
 IoOutcome send_file(int fd, int file, uint64_t offset, uint64_t count);
 
+// What the kernel has taken and the peer not yet (SIOCOUTQ, tcp(7)).
+uint64_t unsent_bytes(int fd);
+
 // The peer reads the end after what was sent; we can still read.
 void shut_down_sending(int fd);
 

@@ -7,6 +7,7 @@
 #include "daemon/base/instant.h"
 #include "daemon/config/config.h"
 #include "daemon/http/request.h"
+#include "daemon/worker/pace.h"
 
 namespace sockherd::worker {
 
@@ -19,6 +20,9 @@ struct Limits {
   Duration body_timeout = std::chrono::seconds(10);
   Duration write_timeout = std::chrono::seconds(10);
   Duration keepalive_timeout = std::chrono::seconds(60);
+  MinimumRate body_rate{};
+  MinimumRate read_rate{};
+  uint32_t connection_requests = 0;  // of one connection; 0: any number
   Duration drain_idle = std::chrono::milliseconds(500);
   Duration drain_spread = std::chrono::milliseconds(250);
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/worker/connection.h"
+#include "daemon/worker/conversation.h"
 
 namespace sockherd::worker {
 
@@ -31,6 +32,7 @@ Service::Service(Loop& on, const Router& routes, stats::Counters& counts, const 
       counters(counts),
       limits(bounds),
       buffers(bounds.block_bytes()),
+      conversations(sizeof(Conversation)),
       path(bounds.head.max_target_bytes),
       next_second_(on.now()) {}
 

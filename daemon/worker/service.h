@@ -66,6 +66,7 @@ struct Service {
   const Limits limits;
   ServicePhase phase = ServicePhase::Serving;
   BufferPool buffers;
+  BufferPool conversations;
   http::RequestHead head;  // of the request being handled: 4 KiB that no connection has to hold
   std::vector<char> path;  // of that request, decoded
   ConnectionSet connections;

@@ -48,6 +48,10 @@ void Timer::cancel() {
   if (!neighbour.is_linked()) wheel_->forget_if_empty(neighbour);
 }
 
+bool Timer::fires_by(Instant due) const {
+  return tick_ <= tick_at_or_after(due);
+}
+
 TimerWheel::TimerWheel(Instant now) : current_(tick_at_or_before(now)) {}
 
 void TimerWheel::arm(Timer& timer, Instant due) {

@@ -34,6 +34,9 @@ class Timer : private detail::TimerNode {
   Timer& operator=(const Timer&) = delete;
 
   bool is_armed() const { return is_linked(); }
+
+  // Requires: is_armed(). Whether that is for `due`, to a tick, or earlier.
+  bool fires_by(Instant due) const;
   void cancel();
 
  protected:

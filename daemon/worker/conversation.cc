@@ -1,0 +1,332 @@
+#include "daemon/worker/conversation.h"
+
+#include <array>
+#include <new>
+#include <utility>
+
+#include "daemon/base/assert.h"
+#include "daemon/http/path.h"
+#include "daemon/worker/connection.h"
+
+namespace sockherd::worker {
+namespace {
+
+using stats::Count;
+
+constexpr Instant kNever{Duration::max()};
+
+}  // namespace
+
+Conversation::Conversation(Connection& connection, Service& service)
+    : connection_(connection),
+      service_(service),
+      in_(service.buffers),
+      answers_(service),
+      received_at_(service.loop.now()),
+      began_(received_at_) {}
+
+Conversation::~Conversation() = default;
+
+ConversationHandle Conversation::create(Connection& connection, Service& service) {
+  BufferPool::Block block = service.conversations.acquire();
+  auto* created = new (block.get()) Conversation(connection, service);
+  block.release();
+  return ConversationHandle(created);
+}
+
+void ConversationReturn::operator()(Conversation* conversation) const {
+  BufferPool& pool = conversation->service_.conversations;
+  conversation->~Conversation();
+  pool.release(BufferPool::Block(reinterpret_cast<char*>(conversation)));
+}
+
+// --- Requests
+
+bool Conversation::wants_input() const {
+  const bool takes = phase_ == Phase::Head || (phase_ == Phase::Body && !is_body_paused_);
+  return takes && !last_answer_ && !answers_.is_blocked();
+}
+
+void Conversation::on_received(Instant now, size_t bytes, bool is_first) {
+  received_at_ = now;
+  if (is_first && phase_ == Phase::Head) began_ = now;
+  if (phase_ == Phase::Body) body_pace_.note(now, body_pace_.bytes() + bytes);
+}
+
+void Conversation::handle_input() {
+  while (!connection_.is_closed()) {
+    switch (phase_) {
+      case Phase::Head:
+        if (begin_request() == Progress::Stuck) return;
+        break;
+      case Phase::Body:
+        if (take_body() == Progress::Stuck) return;
+        break;
+      case Phase::Answer:
+        if (!answered_) return;
+        end_request();
+        break;
+    }
+  }
+}
+
+bool Conversation::has_room_for_answer() {
+  if (answers_.has_room()) return true;
+  flush();
+  return !connection_.is_closed() && answers_.is_empty();
+}
+
+Conversation::Progress Conversation::begin_request() {
+  if (in_.is_empty() || last_answer_ || answers_.is_blocked() || !has_room_for_answer())
+    return Progress::Stuck;
+  http::RequestHead& head = service_.head;
+  const http::ParseResult result =
+      http::parse_request_head(in_.bytes(), service_.limits.head, head, scanned_);
+  if (result.state == http::ParseState::Incomplete) {
+    in_.compact();
+    return Progress::Stuck;
+  }
+  scanned_ = 0;
+  is_head_ = head.method == http::Method::Head;
+  if (result.state == http::ParseState::Refused) {
+    refuse_request(result.status, result.reason);
+    return Progress::Stuck;
+  }
+  in_.consume(result.consumed);
+  service_.counters.add(Count::Requests);
+  must_end_ |= connection_.note_request();
+  keep_alive_ = head.keep_alive;
+  minor_version_ = head.minor_version;
+  answered_ = false;
+  phase_ = Phase::Answer;
+  if (head.body != http::BodyKind::None && !body_is_acceptable(head)) return Progress::Stuck;
+  dispatch(head);
+  return Progress::Made;
+}
+
+// Prepares for the body. What of it is in the buffer already is checked before anybody acts on the
+// request.
+bool Conversation::body_is_acceptable(const http::RequestHead& head) {
+  const uint64_t most = service_.limits.max_body_bytes;
+  if (head.body == http::BodyKind::Length && head.content_length > most) {
+    refuse_request(413, "the body is longer than this server takes");
+    return false;
+  }
+  phase_ = Phase::Body;
+  is_body_paused_ = false;
+  body_pace_.begin(received_at_);
+  body_ = http::BodyReader(head.body, head.content_length, most);
+  continue_pending_ = head.expect_continue && in_.is_empty();
+  http::BodyReader probe = body_;
+  std::string_view rest = in_.bytes();
+  for (;;) {
+    const http::BodyReader::Step step = probe.read(rest);
+    if (step.state == http::ParseState::Refused) {
+      refuse_request(step.status, step.reason);
+      return false;
+    }
+    if (step.state == http::ParseState::Complete || step.consumed == 0) return true;
+    rest.remove_prefix(step.consumed);
+  }
+}
+
+void Conversation::dispatch(const http::RequestHead& head) {
+  if (head.method == http::Method::Unknown || head.method == http::Method::Connect) {
+    refuse_request(501, "this method is not implemented");
+    return;
+  }
+  if (head.form == http::TargetForm::Asterisk) {
+    constexpr std::array kFields = {http::Field{"Allow", "GET, HEAD, POST, OPTIONS"}};
+    answer({.status = 204, .fields = kFields});
+    return;
+  }
+  const http::PlainPath plain = http::plain_path(head.path, service_.path);
+  if (plain.fault != http::PathFault::None) {
+    answer_error(400, http::describe(plain.fault), {});
+    return;
+  }
+  Handler* handler = service_.router.find(plain.path);
+  if (handler == nullptr) {
+    answer_error(404, "", {});
+    return;
+  }
+  job_ = handler->handle({.head = head, .path = plain.path}, *this);
+  SH_ASSERT(job_ != nullptr || answered_);
+  if (answered_) return;
+  if (phase_ == Phase::Body) {
+    ask_for_body();
+  } else {
+    job_->on_body_end();
+  }
+}
+
+void Conversation::ask_for_body() {
+  if (!std::exchange(continue_pending_, false)) return;
+  answers_.put_continue();
+}
+
+Conversation::Progress Conversation::take_body() {
+  if (last_answer_) return Progress::Stuck;
+  while (!body_.is_complete()) {
+    if (is_body_paused_ && !answered_) return Progress::Stuck;
+    const http::BodyReader::Step step = body_.read(in_.bytes());
+    in_.consume(step.consumed);
+    if (step.state == http::ParseState::Refused) {
+      refuse_request(step.status, step.reason);
+      return Progress::Stuck;
+    }
+    if (!step.data.empty() && job_ != nullptr && !answered_) job_->on_body(step.data);
+    if (step.state == http::ParseState::Incomplete && step.consumed == 0) {
+      in_.compact();
+      return Progress::Stuck;
+    }
+  }
+  phase_ = Phase::Answer;
+  if (job_ != nullptr && !answered_) job_->on_body_end();
+  return Progress::Made;
+}
+
+// The client could not send meanwhile, so its pace begins anew.
+void Conversation::resume_body() {
+  if (!std::exchange(is_body_paused_, false) || phase_ != Phase::Body) return;
+  body_pace_.begin(service_.loop.now());
+  connection_.proceed();
+}
+
+void Conversation::end_request() {
+  job_.reset();
+  phase_ = Phase::Head;
+  is_body_paused_ = false;
+  began_ = received_at_;  // of what stands behind it in the buffer
+}
+
+// --- Answers
+
+// A drain may only end a connection whose client has not sent a further request already.
+bool Conversation::has_request_waiting() {
+  if (phase_ != Phase::Answer) return false;
+  return !in_.is_empty() || in_.room().empty() || connection_.receive_more();
+}
+
+http::ConnectionOption Conversation::decide_persistence(Persistence wanted) {
+  bool keep = keep_alive_ && wanted == Persistence::Keep && !must_end_ && !continue_pending_;
+  if (keep && service_.phase == ServicePhase::Draining) keep = has_request_waiting();
+  last_answer_ = !keep;
+  if (!keep) return http::ConnectionOption::Close;
+  return minor_version_ == 0 ? http::ConnectionOption::KeepAlive : http::ConnectionOption::None;
+}
+
+void Conversation::answer(Answer answer) {
+  SH_ASSERT(!answered_);
+  if (ends_with_connection(answer, minor_version_)) answer.persistence = Persistence::Close;
+  const http::ConnectionOption option = decide_persistence(answer.persistence);
+  if (!answers_.put(std::move(answer), asked(option))) connection_.close();
+  answer_is_put();
+}
+
+void Conversation::answer_error(int status, std::string_view reason,
+                                std::span<const http::Field> fields) {
+  SH_ASSERT(!answered_);
+  put_error(status, reason, fields);
+  answer_is_put();
+}
+
+Asked Conversation::asked(http::ConnectionOption option) const {
+  return {
+      .began = began_, .is_head = is_head_, .minor_version = minor_version_, .connection = option};
+}
+
+void Conversation::put_error(int status, std::string_view reason,
+                             std::span<const http::Field> fields) {
+  answers_.put_error(status, reason, fields, asked(decide_persistence(Persistence::Keep)));
+}
+
+// An answer that comes from within a turn leaves with the others of its batch.
+void Conversation::answer_is_put() {
+  answered_ = true;
+  connection_.proceed();
+}
+
+void Conversation::content_ready() {
+  if (!answers_.is_waiting()) return;
+  answers_.resume();
+  connection_.proceed();
+}
+
+// Answers what is wrong with the stream itself; the connection ends after it.
+void Conversation::refuse_request(int status, std::string_view reason) {
+  if (status == 400) service_.counters.add(Count::BadRequests);
+  if (status == 413) service_.counters.add(Count::BodyTooLarge);
+  if (status == 414) service_.counters.add(Count::TargetTooLong);
+  if (status == 431) service_.counters.add(Count::HeadTooLarge);
+  const bool was_answered = phase_ == Phase::Body && answered_;
+  must_end_ = true;
+  last_answer_ = true;
+  job_.reset();
+  if (!was_answered) put_error(status, reason, {});
+  answered_ = true;
+}
+
+void Conversation::refuse(int status, std::string_view reason,
+                          std::span<const http::Field> fields) {
+  in_.clear();
+  must_end_ = true;
+  put_error(status, reason, fields);
+}
+
+void Conversation::flush() {
+  switch (answers_.flush(connection_.fd(), received_at_)) {
+    case FlushState::Done:
+    case FlushState::Waiting:
+      break;
+    case FlushState::Blocked:
+      connection_.watch_for_room();
+      break;
+    case FlushState::Broken:
+      connection_.close();
+  }
+  connection_.note_active(answers_.sent_at());
+}
+
+// While we did not read, the client could not send.
+void Conversation::on_room() {
+  answers_.resume();
+  if (phase_ == Phase::Body) body_pace_.begin(service_.loop.now());
+}
+
+// --- Time
+
+Instant Conversation::deadline() const {
+  const Limits& limits = service_.limits;
+  if (answers_.is_blocked()) {
+    return answers_.pace().deadline(limits.write_timeout, limits.read_rate);
+  }
+  if (answers_.is_waiting()) return kNever;
+  if (phase_ == Phase::Answer) return kNever;  // the job has its own
+  if (phase_ == Phase::Body) {
+    return is_body_paused_ ? kNever : body_pace_.deadline(limits.body_timeout, limits.body_rate);
+  }
+  return began_ + limits.header_timeout;
+}
+
+void Conversation::on_timeout(Instant now) {
+  if (answers_.is_blocked()) return on_write_timeout(now);
+  if (phase_ == Phase::Answer || answers_.is_waiting()) return;
+  const bool in_body = phase_ == Phase::Body;
+  // Bytes that came in this very moment are progress; of a head they are not.
+  if (in_body && connection_.receive_more() && now < deadline()) return;
+  if (connection_.is_closed()) return;
+  service_.counters.add(in_body ? Count::BodyTimeouts : Count::HeaderTimeouts);
+  refuse_request(408, in_body ? "the body took too long" : "the head took too long");
+}
+
+// What the socket has taken, and the client not yet, tells a slow client from one that stands
+// still: it is looked at only here.
+void Conversation::on_write_timeout(Instant now) {
+  answers_.look(connection_.fd(), now);
+  if (now < deadline()) return;
+  service_.counters.add(Count::WriteTimeouts);
+  connection_.close();
+}
+
+}  // namespace sockherd::worker

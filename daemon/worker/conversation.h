@@ -1,0 +1,142 @@
+// Conversation: HTTP on one connection, as long as something is in flight.
+//
+//   Head ──complete──► Body ──end──► Answer ──answered──► Head
+//
+// Handles every complete request of what has come, in order, and puts their answers so that they
+// leave in one send. Handles no further one while an answer waits for room in the socket or for
+// its source, or a job has not answered yet (back-pressure). Knows the bytes, the requests and the
+// answers; the socket, the deadline and the end are the connection's (connection.h).
+//
+// Comes from a pool when bytes come, and goes back when all is answered, so that an idle connection
+// is small.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "daemon/http/body.h"
+#include "daemon/http/request.h"
+#include "daemon/http/response.h"
+#include "daemon/worker/answer_queue.h"
+#include "daemon/worker/buffer.h"
+#include "daemon/worker/handler.h"
+#include "daemon/worker/pace.h"
+#include "daemon/worker/service.h"
+
+namespace sockherd::worker {
+
+class Connection;
+class Conversation;
+
+struct ConversationReturn {
+  void operator()(Conversation* conversation) const;
+};
+using ConversationHandle = std::unique_ptr<Conversation, ConversationReturn>;
+
+class Conversation final : private Exchange {
+ public:
+  // In memory of Service::conversations.
+  static ConversationHandle create(Connection& connection, Service& service);
+
+  Conversation(const Conversation&) = delete;
+  Conversation& operator=(const Conversation&) = delete;
+
+  // Where what the client sends goes; on_received() after each piece.
+  Buffer& input() { return in_; }
+  void on_received(Instant now, size_t bytes, bool is_first);
+
+  void handle_input();
+
+  // Sends what there is. Closes the connection when that is broken.
+  void flush();
+  bool can_flush() const {
+    return !answers_.is_empty() && !answers_.is_blocked() && !answers_.is_waiting();
+  }
+  void on_room();  // in the socket
+
+  // Nothing is in flight: all that has come is answered, and the answers have left.
+  bool is_over() const { return is_between_requests() && !last_answer_; }
+  bool is_between_requests() const {
+    return phase_ == Phase::Head && in_.is_empty() && answers_.is_empty();
+  }
+  bool has_unsent() const { return !answers_.is_empty(); }
+  bool wants_input() const;
+
+  // The last answer of this connection is put.
+  bool is_last() const { return last_answer_; }
+  // Behind it the client may send more, unless it has said that it will not.
+  bool may_send_more() const { return keep_alive_ || must_end_ || phase_ == Phase::Body; }
+  // Nothing can come any more that somebody waits for.
+  bool awaits_input() const { return phase_ == Phase::Head || phase_ == Phase::Body; }
+
+  // When the client has taken too long; never while we are the ones who take long.
+  Instant deadline() const;
+  // It has come. Answers 408, closes, or finds that there was progress.
+  void on_timeout(Instant now);
+
+  // Drops what has come, and answers it with `status`; the connection ends after that.
+  void refuse(int status, std::string_view reason, std::span<const http::Field> fields);
+
+ private:
+  friend struct ConversationReturn;
+  enum class Phase : uint8_t {
+    Head,    // between requests, or within a head
+    Body,    // the head is handled; its body is being read
+    Answer,  // the request is read; its job has to answer
+  };
+  enum class Progress : uint8_t { Made, Stuck };
+
+  // Exchange
+  void answer(Answer answer) override;
+  void answer_error(int status, std::string_view reason,
+                    std::span<const http::Field> fields) override;
+  void pause_body() override { is_body_paused_ = true; }
+  void resume_body() override;
+  void content_ready() override;
+  Loop& loop() override { return service_.loop; }
+
+  Conversation(Connection& connection, Service& service);
+  ~Conversation();
+
+  // Requests.
+  Progress begin_request();
+  bool has_room_for_answer();
+  bool body_is_acceptable(const http::RequestHead& head);
+  void dispatch(const http::RequestHead& head);
+  void ask_for_body();
+  Progress take_body();
+  void end_request();
+  bool has_request_waiting();
+
+  // Answers.
+  http::ConnectionOption decide_persistence(Persistence wanted);
+  Asked asked(http::ConnectionOption option) const;
+  void put_error(int status, std::string_view reason, std::span<const http::Field> fields);
+  void answer_is_put();
+  void refuse_request(int status, std::string_view reason);
+  void on_write_timeout(Instant now);
+
+  Connection& connection_;
+  Service& service_;
+  Buffer in_;
+  AnswerQueue answers_;
+  std::unique_ptr<Job> job_;
+  http::BodyReader body_;
+  Pace body_pace_;
+  size_t scanned_ = 0;   // of the head being read
+  Instant received_at_;  // the last bytes came
+  Instant began_;        // the first byte of this request
+  Phase phase_ = Phase::Head;
+  uint8_t minor_version_ = 1;
+  bool keep_alive_ = true;         // what the client allows after this request
+  bool is_head_ = false;           // this request is a HEAD
+  bool answered_ = false;          // this request
+  bool continue_pending_ = false;  // this client waits for 100 (Continue)
+  bool last_answer_ = false;       // the last answer said "Connection: close"
+  bool must_end_ = false;  // the next answer is the last: nobody knows where a next request would
+                           // begin
+  bool is_body_paused_ = false;
+};
+
+}  // namespace sockherd::worker
