@@ -106,13 +106,13 @@ void AnswerQueue::note(int status, const Asked& asked) {
   if (count_++ == 0) oldest_began_ = asked.began;
 }
 
-FlushState AnswerQueue::flush(int fd, Instant others_began) {
-  const FlushOutcome outcome = output_.flush(fd);
+FlushState AnswerQueue::flush(Socket& socket, Instant others_began) {
+  const FlushOutcome outcome = output_.flush(socket);
   service_.counters.add(Count::BytesSent, outcome.bytes);
   if (outcome.bytes > 0) sent_at_ = service_.loop.now();
   state_ = outcome.state;
   if (state_ == FlushState::Done) observe_latency(others_began);
-  if (state_ == FlushState::Blocked || is_timed_) time_client(fd, outcome.bytes);
+  if (state_ == FlushState::Blocked || is_timed_) time_client(socket.fd(), outcome.bytes);
   return state_;
 }
 

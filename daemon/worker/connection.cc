@@ -32,13 +32,15 @@ constexpr Instant kNever{Duration::max()};
 }  // namespace
 
 Connection::Connection(Service& service, UniqueFd fd, const Place* origin, Count begun_as)
-    : service_(service), fd_(std::move(fd)), origin_(origin), active_at_(service.loop.now()) {
+    : service_(service),
+      socket_(service.loop, std::move(fd)),
+      origin_(origin),
+      active_at_(service.loop.now()) {
   service_.counters.add(begun_as);
 }
 
 Connection::~Connection() {
   conversation_.reset();
-  watch_.end_by_close();
   service_.counters.add(has_left_ ? Count::ConnectionsGiven : Count::ConnectionsClosed);
 }
 
@@ -132,7 +134,7 @@ void Connection::finish_turn() {
   if (conversation_ != nullptr) conversation_->input().release_if_empty();
   set_deadline(deadline_for_stage());
   const bool has_more = may_read_ && (is_reading() || stage_ == Stage::Linger);
-  if (has_more) watch_.call_again(0);
+  if (has_more) socket_.call_again(0);
 }
 
 // Must be the last thing of every entry: the connection may be gone after it.
@@ -142,27 +144,11 @@ void Connection::settle() {
 
 // --- The socket
 
-// Registered late: a client that sends one request and closes never is.
+// Late: a client that sends one request and closes costs no registration.
 bool Connection::watch_socket() {
-  if (watch_) return true;
-  Events events = event::kReadable | event::kPeerClosed | event::kEdge;
-  if (watches_room_) events |= event::kWritable;
-  auto watch = service_.loop.watch(fd_.get(), events, *this);
-  if (!watch) {  // out of memory, or of fs.epoll.max_user_watches
-    close();
-    return false;
-  }
-  watch_ = std::move(watch).value();
-  return true;
-}
-
-// Added when it is needed first, and left: edge-triggered, it costs nothing until the socket is
-// full again.
-void Connection::watch_for_room() {
-  if (watches_room_) return;
-  watches_room_ = true;
-  const Events events = event::kReadable | event::kPeerClosed | event::kWritable | event::kEdge;
-  if (watch_) watch_.change(events);
+  if (socket_.is_watched() || socket_.watch(*this)) return true;
+  close();
+  return false;
 }
 
 bool Connection::is_reading() const {
@@ -184,7 +170,7 @@ bool Connection::receive_more() {
 bool Connection::read_into(Buffer& buffer, size_t& bytes) {
   const std::span<char> room = buffer.room();
   if (room.empty()) return false;
-  const IoOutcome outcome = receive(fd_.get(), room);
+  const IoOutcome outcome = socket_.receive(room);
   bytes = outcome.bytes;
   // A read that did not fill the buffer has emptied the socket: the next bytes come with an event
   // of their own. Only the end of the stream may stand behind it, which peer_closed_ has told.
@@ -223,13 +209,16 @@ bool Connection::may_leave() const {
 }
 
 // What the client sends from now on waits in the socket for the next one who reads it. Others hold
-// the same open file then, so it is taken out of the kernel's set.
+// the same open file then, so it is taken out of the loop before.
 bool Connection::leave() {
-  if (!may_leave() || !service_.giver->give(fd_.get(), *origin_)) return false;
-  watch_.end();
-  has_left_ = true;
-  close();
-  return true;
+  if (!may_leave() || service_.giver->is_blocked() || !socket_.release()) return false;
+  has_left_ = service_.giver->give(socket_.fd(), *origin_);
+  if (has_left_) {
+    close();
+  } else {
+    watch_socket();
+  }
+  return has_left_;
 }
 
 // --- The end
@@ -250,7 +239,7 @@ void Connection::end_after_answers() {
 }
 
 void Connection::start_linger(Duration longest) {
-  shut_down_sending(fd_.get());
+  socket_.end_sending();
   conversation_.reset();
   stage_ = Stage::Linger;
   active_at_ = service_.loop.now();
@@ -329,6 +318,7 @@ void Connection::on_timeout(Instant now) {
 // of our last answer. So we send our end, read on for a round trip and drop what comes: an answer
 // cannot be sent any more. The client reads the end of the stream, not a reset.
 void Connection::on_idle_timeout() {
+  socket_.look();
   if (receive_more()) return take_turn();
   if (service_.phase == ServicePhase::Serving) {
     service_.counters.add(Count::KeepaliveTimeouts);

@@ -21,6 +21,7 @@
 #include "daemon/worker/conversation.h"
 #include "daemon/worker/loop.h"
 #include "daemon/worker/service.h"
+#include "daemon/worker/socket.h"
 #include "daemon/worker/timer_wheel.h"
 
 namespace sockherd::worker {
@@ -55,7 +56,7 @@ class Connection final : private Watcher, private Timer {
 
   // --- For its conversation
 
-  int fd() const { return fd_.get(); }
+  Socket& socket() { return socket_; }
   bool is_closed() const { return stage_ == Stage::Closed; }
   void close() { stage_ = Stage::Closed; }
 
@@ -69,7 +70,6 @@ class Connection final : private Watcher, private Timer {
   // One more request. Returns whether its answer must be the last.
   bool note_request();
   void note_active(Instant at) { active_at_ = std::max(active_at_, at); }
-  void watch_for_room();
 
  private:
   enum class Stage : uint8_t {
@@ -106,24 +106,22 @@ class Connection final : private Watcher, private Timer {
   void set_deadline(Instant at);
 
   Service& service_;
-  UniqueFd fd_;
+  Socket socket_;
   uint32_t place_ = 0;   // in Service::connections
   const Place* origin_;  // of Service::remember()
   ConversationHandle conversation_;
-  Watch watch_;
   Instant deadline_;   // of the stage we are in; the timer fires then or earlier
   Instant active_at_;  // the last bytes came or went (at first: when it was accepted)
   Instant until_;      // Linger: ends then at the latest; idle in a drain: not before
   uint32_t requests_ = 0;
   Stage stage_ = Stage::Open;
-  bool may_read_ : 1 = true;       // the socket may hold bytes that we have not seen
-  bool peer_closed_ : 1 = false;   // its end is to be read behind what is there
-  bool ended_ : 1 = false;         // its end has been read
-  bool watches_room_ : 1 = false;  // registered for kWritable
-  bool in_turn_ : 1 = false;       // take_turn() is on the stack
-  bool is_fresh_ : 1 = true;       // no request yet
-  bool is_surplus_ : 1 = false;    // there are too many connections: its next answer is its last
-  bool has_left_ : 1 = false;      // for another worker
+  bool may_read_ : 1 = true;      // the socket may hold bytes that we have not seen
+  bool peer_closed_ : 1 = false;  // its end is to be read behind what is there
+  bool ended_ : 1 = false;        // its end has been read
+  bool in_turn_ : 1 = false;      // take_turn() is on the stack
+  bool is_fresh_ : 1 = true;      // no request yet
+  bool is_surplus_ : 1 = false;   // there are too many connections: its next answer is its last
+  bool has_left_ : 1 = false;     // for another worker
 };
 
 }  // namespace sockherd::worker

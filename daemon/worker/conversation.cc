@@ -205,7 +205,9 @@ void Conversation::end_request() {
 // A drain may only end a connection whose client has not sent a further request already.
 bool Conversation::has_request_waiting() {
   if (phase_ != Phase::Answer) return false;
-  return !in_.is_empty() || in_.room().empty() || connection_.receive_more();
+  if (!in_.is_empty() || in_.room().empty()) return true;
+  connection_.socket().look();
+  return connection_.receive_more();
 }
 
 http::ConnectionOption Conversation::decide_persistence(Persistence wanted) {
@@ -275,12 +277,10 @@ void Conversation::refuse(int status, std::string_view reason,
 }
 
 void Conversation::flush() {
-  switch (answers_.flush(connection_.fd(), received_at_)) {
+  switch (answers_.flush(connection_.socket(), received_at_)) {
     case FlushState::Done:
     case FlushState::Waiting:
-      break;
     case FlushState::Blocked:
-      connection_.watch_for_room();
       break;
     case FlushState::Broken:
       connection_.close();
@@ -314,6 +314,7 @@ void Conversation::on_timeout(Instant now) {
   if (phase_ == Phase::Answer || answers_.is_waiting()) return;
   const bool in_body = phase_ == Phase::Body;
   // Bytes that came in this very moment are progress; of a head they are not.
+  if (in_body) connection_.socket().look();
   if (in_body && connection_.receive_more() && now < deadline()) return;
   if (connection_.is_closed()) return;
   service_.counters.add(in_body ? Count::BodyTimeouts : Count::HeaderTimeouts);
@@ -323,7 +324,7 @@ void Conversation::on_timeout(Instant now) {
 // What the socket has taken, and the client not yet, tells a slow client from one that stands
 // still: it is looked at only here.
 void Conversation::on_write_timeout(Instant now) {
-  answers_.look(connection_.fd(), now);
+  answers_.look(connection_.socket().fd(), now);
   if (now < deadline()) return;
   service_.counters.add(Count::WriteTimeouts);
   connection_.close();

@@ -25,6 +25,9 @@ class Giver final : private Timer {
   // next turn.
   void end();
 
+  // Nothing can be given just now.
+  bool is_blocked() const { return is_blocked_; }
+
   // Sends a copy of a connected socket; where that has gone well, the caller must not touch the
   // connection any more. Otherwise nothing has happened, and it is tried again or end() called.
   bool give(int fd, const Place& origin);

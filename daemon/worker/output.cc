@@ -115,7 +115,7 @@ bool Output::end_chunks() {
   return size > 0;
 }
 
-FlushOutcome Output::flush(int fd) {
+FlushOutcome Output::flush(Socket& socket) {
   size_t sent = 0;
   while (!is_empty()) {
     Source::State source = Source::State::Ended;
@@ -126,14 +126,11 @@ FlushOutcome Output::flush(int fd) {
     if (source == Source::State::Failed) return {FlushState::Broken, sent};
     if (is_empty()) break;
     if (bytes_.is_empty() && source == Source::State::Waiting) return {FlushState::Waiting, sent};
-    const size_t waiting = bytes_.size();
-    const IoOutcome outcome = send_some(fd);
+    const IoOutcome outcome = send_some(socket);
     sent += outcome.bytes;
     consume(outcome.bytes);
     if (outcome.state == IoState::Blocked) return {FlushState::Blocked, sent};
     if (outcome.state != IoState::Done) return {FlushState::Broken, sent};
-    // A short send(2) says that the socket is full: asking again would only hear EAGAIN.
-    if (outcome.bytes < waiting) return {FlushState::Blocked, sent};
   }
   bytes_.clear();
   if (!std::holds_alternative<std::string_view>(content_)) content_ = std::string_view();
@@ -147,14 +144,14 @@ void Output::consume(size_t sent) {
   content_left_ -= sent - of_bytes;
 }
 
-IoOutcome Output::send_some(int fd) {
-  if (content_left_ == 0) return send(fd, bytes_.bytes());
+IoOutcome Output::send_some(Socket& socket) {
+  if (content_left_ == 0) return socket.send(bytes_.bytes());
   const auto* file = std::get_if<FilePart>(&content_);
   if (file == nullptr) {
-    return send_two(fd, bytes_.bytes(), view_of(content_).substr(content_sent_));
+    return socket.send_two(bytes_.bytes(), view_of(content_).substr(content_sent_));
   }
-  if (!bytes_.is_empty()) return send(fd, bytes_.bytes(), Follows::More);
-  return send_file(fd, file->fd.get(), file->offset + content_sent_, content_left_);
+  if (!bytes_.is_empty()) return socket.send(bytes_.bytes(), Follows::More);
+  return socket.send_file(file->fd.get(), file->offset + content_sent_, content_left_);
 }
 
 }  // namespace sockherd::worker

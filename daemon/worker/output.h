@@ -9,7 +9,7 @@
 
 #include "daemon/worker/buffer.h"
 #include "daemon/worker/handler.h"
-#include "daemon/worker/io.h"
+#include "daemon/worker/socket.h"
 
 namespace sockherd::worker {
 
@@ -47,14 +47,14 @@ class Output {
   void put(std::unique_ptr<Source> source, Framing framing, std::optional<uint64_t> size);
 
   // Sends what it can.
-  FlushOutcome flush(int fd);
+  FlushOutcome flush(Socket& socket);
 
  private:
   bool put_file(FilePart part);
   Source::State fill();
   Source::State fill_with_piece();
   bool end_chunks();
-  IoOutcome send_some(int fd);
+  IoOutcome send_some(Socket& socket);
   void consume(size_t sent);
 
   Buffer bytes_;
