@@ -67,30 +67,60 @@ Listed find_tag(const RequestHead& head, std::string_view name, const Validators
   return listed;
 }
 
+// A field that is no list, and of which there should be one.
+struct Lone {
+  size_t count = 0;
+  std::string_view value{};
+};
+
+Lone find_lone(const RequestHead& head, std::string_view name) {
+  Lone lone;
+  for (const Field& field : head.fields()) {
+    if (!equals_ignore_case(field.name, name)) continue;
+    ++lone.count;
+    lone.value = field.value;
+  }
+  return lone;
+}
+
+// RFC 9110 sections 13.1.3 and 13.1.4: what is no date is ignored, several of them are none either.
 std::optional<int64_t> date_field(const RequestHead& head, std::string_view name, int64_t now) {
-  const std::string_view value = head.field(name);
-  if (value.data() == nullptr) return std::nullopt;
-  return parse_date(value, now);
+  const Lone field = find_lone(head, name);
+  if (field.count != 1) return std::nullopt;
+  return parse_date(field.value, now);
 }
 
 // RFC 9110 section 13.1.5. A tag must match strongly, a date exactly: then the parts the client has
 // and the parts it asks for are of one representation. (That a file does not change twice within a
 // second is taken for granted, as every server does; clients prefer the tag.)
 bool if_range_holds(const RequestHead& head, const Validators& validators, int64_t now) {
-  const std::string_view value = head.field("if-range");
-  if (value.data() == nullptr) return true;
-  if (front_tag(value).size() == value.size() && !value.empty()) {
-    return matches(value, validators.etag, Comparison::Strong);
+  const Lone field = find_lone(head, "if-range");
+  if (field.count == 0) return true;
+  if (field.count > 1 || field.value.empty()) return false;
+  if (front_tag(field.value).size() == field.value.size()) {
+    return matches(field.value, validators.etag, Comparison::Strong);
   }
-  const std::optional<int64_t> date = parse_date(value, now);
+  const std::optional<int64_t> date = parse_date(field.value, now);
   return date && date == validators.last_modified;
 }
 
 // Exactly one Range field; two of them are no list, so nobody knows what is meant.
 bool asks_for_range(const RequestHead& head) {
-  int count = 0;
-  for (const Field& field : head.fields()) count += equals_ignore_case(field.name, "range") ? 1 : 0;
-  return count == 1;
+  return find_lone(head, "range").count == 1;
+}
+
+// One look at the names, which is all that most requests cost here.
+bool has_conditions_or_range(const RequestHead& head) {
+  for (const Field& field : head.fields()) {
+    if (equals_ignore_case(field.name.substr(0, 3), "if-")) return true;
+    if (field.name.size() == 5 && token_equals(field.name, "range")) return true;
+  }
+  return false;
+}
+
+// RFC 9110 section 13.2.1: conditions MUST be ignored where the method selects and changes nothing.
+bool selects_representation(Method method) {
+  return method != Method::Connect && method != Method::Options && method != Method::Trace;
 }
 
 // RFC 9110 section 13.2.2, steps 1 and 2: a client that must not overwrite what it has not seen.
@@ -118,6 +148,7 @@ bool is_news_to_client(const RequestHead& head, const Validators& validators, in
 }  // namespace
 
 Evaluation evaluate_conditions(const RequestHead& head, const Validators& validators, int64_t now) {
+  if (!has_conditions_or_range(head) || !selects_representation(head.method)) return {};
   const bool reads = head.method == Method::Get || head.method == Method::Head;
   if (!is_still_what_client_saw(head, validators, now)) {
     return {.condition = Condition::PreconditionFailed};

@@ -1,7 +1,8 @@
 // Conditional requests (RFC 9110 section 13): does what the client has still count?
 //
-// Pure: the caller knows the representation, this knows the rules and their order. Fields that are
-// lists are read over all of their lines.
+// Pure: the caller knows the representation, this knows the rules and their order (section 13.2.2).
+// Fields that are lists are read over all of their lines; of the others several lines count for
+// none. To be asked only where the answer would be 2xx or 412 without conditions (section 13.2.1).
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@ namespace sockherd::http {
 
 // The selected representation, as its validators say it.
 struct Validators {
-  bool exists = true;                    // "*" asks for this
+  bool exists = true;  // "*" asks for this
+  // Of the coding that is to be sent: each has its own (section 8.8.3.3).
   std::string_view etag;                 // as sent: "\"abc\"" or "W/\"abc\""; "" = none
   std::optional<int64_t> last_modified;  // seconds since 1970
 };

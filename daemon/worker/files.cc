@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <utility>
 
 #include "daemon/http/conditional.h"
 #include "daemon/http/date.h"
+#include "daemon/http/entity_tag.h"
 #include "daemon/http/media_type.h"
 #include "daemon/http/range.h"
 
@@ -68,36 +68,11 @@ void answer_fault(OpenFault fault, Exchange& exchange) {
   }
 }
 
-// "inode-size-mtime" in hexadecimal. Strong enough: two contents with the same one would have to
-// be written in place, at the same length, within one tick of the file system's clock.
-class EntityTag {
- public:
-  explicit EntityTag(const struct stat& status) {
-    const auto ns = static_cast<uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000 +
-                    static_cast<uint64_t>(status.st_mtim.tv_nsec);
-    put('"');
-    put_number(status.st_ino);
-    put('-');
-    put_number(static_cast<uint64_t>(status.st_size));
-    put('-');
-    put_number(ns);
-    put('"');
-  }
-
-  std::string_view view() const { return {text_.data(), size_}; }
-
- private:
-  void put(char c) { text_[size_++] = c; }
-  void put_number(uint64_t number) {
-    constexpr int kHexadecimal = 16;
-    char* begin = text_.data() + size_;
-    size_ = static_cast<size_t>(
-        std::to_chars(begin, text_.data() + text_.size(), number, kHexadecimal).ptr - text_.data());
-  }
-
-  std::array<char, 56> text_;  // three numbers of 16 digits, two dashes, two quotes
-  size_t size_ = 0;
-};
+http::EntityTag tag_of(const struct stat& status) {
+  const auto ns = static_cast<uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000 +
+                  static_cast<uint64_t>(status.st_mtim.tv_nsec);
+  return {status.st_ino, static_cast<uint64_t>(status.st_size), ns};
+}
 
 int64_t unix_now() {
   const auto wall = std::chrono::system_clock::now().time_since_epoch();
@@ -113,7 +88,7 @@ class FileAnswer {
         exchange_(exchange),
         file_(std::move(file)),
         media_type_(http::media_type(name)),
-        tag_(file_.status),
+        tag_(tag_of(file_.status)),
         now_(unix_now()),
         modified_(std::min<int64_t>(file_.status.st_mtim.tv_sec, now_)),
         modified_text_(http::format_date(modified_)) {}
@@ -182,7 +157,7 @@ class FileAnswer {
   Exchange& exchange_;
   OpenedFile file_;
   std::string_view media_type_;
-  EntityTag tag_;
+  http::EntityTag tag_;
   int64_t now_;
   int64_t modified_;  // not later than the Date of the answer: RFC 9110 section 8.8.2.1
   std::array<char, http::kDateBytes> modified_text_;

@@ -1,5 +1,6 @@
 // The input is the value of a field: a date, a range, an authority, a list of entity-tags. Whatever
 // it is: what comes out is within bounds, and can be written and read again.
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -8,6 +9,7 @@
 #include "daemon/base/assert.h"
 #include "daemon/http/authority.h"
 #include "daemon/http/byteranges.h"
+#include "daemon/http/coding.h"
 #include "daemon/http/conditional.h"
 #include "daemon/http/date.h"
 #include "daemon/http/range.h"
@@ -64,6 +66,16 @@ void check_conditions(std::string_view value) {
   }
 }
 
+void check_codings(std::string_view value) {
+  const auto head = std::make_unique<RequestHead>();
+  head->storage[0] = {"Accept-Encoding", value};
+  head->field_count = 1;
+  const AcceptedCodings accepted(*head);
+  constexpr std::array kOffer = {Coding::Brotli, Coding::Gzip, Coding::Identity};
+  const auto best = accepted.best(kOffer);
+  SH_ASSERT(best ? !accepted.refuses(*best) : accepted.refuses(Coding::Identity));
+}
+
 void check_response(std::string_view value) {
   const Field field{"X", value};
   const ResponseHead head{.fields = {&field, 1}};
@@ -82,6 +94,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   check_ranges(value);
   check_authority(value);
   check_conditions(value);
+  check_codings(value);
   check_response(value);
   return 0;
 }

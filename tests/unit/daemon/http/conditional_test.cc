@@ -163,5 +163,24 @@ TEST(Conditional, SaysWhetherARangeCounts) {
   EXPECT_FALSE(counts(kSame, {.etag = "\"a\""}));
 }
 
+TEST(Conditional, TakesSeveralDatesForNone) {
+  const auto twice = [](const char* name, const char* date) {
+    return condition(Method::Get, {{name, date}, {name, date}});
+  };
+  EXPECT_EQ(twice("If-Modified-Since", kSame), Condition::Proceed);
+  EXPECT_EQ(twice("If-Unmodified-Since", kBefore), Condition::Proceed);
+  const Field range{"Range", "bytes=0-1"};
+  const Field if_range{"If-Range", "\"a\""};
+  EXPECT_TRUE(evaluate(Method::Get, {range, if_range}).range_counts);
+  EXPECT_FALSE(evaluate(Method::Get, {range, if_range, if_range}).range_counts);
+}
+
+TEST(Conditional, MeansNothingToMethodsThatSelectNothing) {
+  for (const Method method : {Method::Connect, Method::Options, Method::Trace}) {
+    EXPECT_EQ(condition(method, {{"If-Match", "\"b\""}}), Condition::Proceed);
+    EXPECT_EQ(condition(method, {{"If-None-Match", "*"}}), Condition::Proceed);
+  }
+}
+
 }  // namespace
 }  // namespace sockherd::http
