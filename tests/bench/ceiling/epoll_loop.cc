@@ -69,7 +69,7 @@ class Server {
   }
 
   State send_all(int fd, size_t requests) {
-    for (; requests > 0; requests -= std::min(requests, Answer::kMost)) {
+    for (; requests > 0; requests -= std::min(requests, answer_.most())) {
       if (!send_bytes(fd, answer_.copies(requests))) return State::Done;
       if (after_ == AfterAnswer::Close) return State::Done;
     }

@@ -145,7 +145,7 @@ class Server {
 
   // MSG_WAITALL: the kernel goes on after a short send by itself.
   void send(int fd, size_t requests, unsigned flags) {
-    for (; requests > 0; requests -= std::min(requests, Answer::kMost)) {
+    for (; requests > 0; requests -= std::min(requests, answer_.most())) {
       const std::string_view bytes = answer_.copies(requests);
       io_uring_sqe* entry = next_entry();
       ::io_uring_prep_send(entry, fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_WAITALL);

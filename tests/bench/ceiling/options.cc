@@ -17,6 +17,8 @@ constexpr std::string_view kHead =
     "Content-Type: text/plain\r\n";
 constexpr std::string_view kHello = "Hello, World!";
 constexpr std::string_view kClose = "Connection: close\r\n";
+constexpr size_t kMostCopies = 64;
+constexpr size_t kMostBytes = size_t{1} << 20;  // of all copies, where one is not longer
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
 static_assert(kHead.size() + std::string_view("Content-Length: 13\r\n\r\n").size() +
                   kHello.size() ==
@@ -96,7 +98,8 @@ Answer::Answer(const Options& options) {
   one += options.body_bytes == kHello.size() ? std::string(kHello)
                                              : std::string(options.body_bytes, 'x');
   size_ = one.size();
-  for (size_t i = 0; i < kMost; ++i) bytes_ += one;
+  most_ = std::clamp(kMostBytes / size_, size_t{1}, kMostCopies);
+  for (size_t i = 0; i < most_; ++i) bytes_ += one;
 }
 
 size_t count_requests(std::string_view bytes) {

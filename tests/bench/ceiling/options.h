@@ -34,12 +34,13 @@ class Answer {
 
   // As many answers as `requests` asks for, at most what one send may hold: ask again for the rest.
   std::string_view copies(size_t requests) const {
-    return std::string_view(bytes_).substr(0, std::min(requests, kMost) * size_);
+    return std::string_view(bytes_).substr(0, std::min(requests, most_) * size_);
   }
-  static constexpr size_t kMost = 64;
+  size_t most() const { return most_; }
 
  private:
   size_t size_;
+  size_t most_;
   std::string bytes_;
 };
 

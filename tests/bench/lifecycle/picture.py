@@ -1,31 +1,14 @@
-"""The table as a picture: rows are actions, columns are systems, colour is the share that was lost.
-
-Stands on its own ground, so it reads the same on a light and on a dark page.
-"""
+"""The table as a picture: rows are actions, columns are systems, colour is the share that was lost."""
 import math
-from xml.sax.saxutils import escape
 
+from tests.bench.drawing import EMPTY, INK, QUIET, box, line, picture, text
 from tests.bench.lifecycle.report import beyond, machine
 from tests.bench.lifecycle.rows import KILLS, ROWS, TITLES
 
-GROUND, INK, QUIET, LINE, EMPTY = "#0d1520", "#e8eef5", "#9fb0c3", "#24344a", "#131e2c"
 NONE = "#0f7a55"                                    # nothing lost
 SCALE = ("#6b5a1e", "#8a5a17", "#a84f16", "#b93a1c", "#b3203a")  # 1 in 100,000 … everything
-FONT = "font-family='Inter,DejaVu Sans,Helvetica,Arial,sans-serif'"
 MARGIN, LABEL, CELL, HEIGHT, GAP = 28, 290, 160, 38, 4
 TOP = 128
-
-
-def text(x, y, content, size=13, colour=INK, anchor="start", weight="normal"):
-    """One line."""
-    return (f"<text x='{x:.1f}' y='{y:.1f}' font-size='{size}' fill='{colour}' "
-            f"text-anchor='{anchor}' font-weight='{weight}' {FONT}>{escape(content)}</text>")
-
-
-def box(x, y, width, height, colour):
-    """A filled rectangle."""
-    return (f"<rect x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' height='{height:.1f}' rx='4' "
-            f"fill='{colour}'/>")
 
 
 def colour_of(cell):
@@ -72,10 +55,6 @@ def svg(results):
     width = 2 * MARGIN + LABEL + len(systems) * (CELL + GAP)
     height = TOP + len(rows) * (HEIGHT + GAP) + 66
     parts = [
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' "
-        f"viewBox='0 0 {width} {height}' role='img' "
-        "aria-label='Requests lost, by action and server'>",
-        f"<rect width='{width}' height='{height}' rx='10' fill='{GROUND}'/>",
         text(MARGIN, 40, "What each action costs the clients", 21, weight="600"),
         text(MARGIN, 62, "Requests lost, out of how many: refused, reset, cut off or not answered "
              "within 5 s, with short, keep-alive, hesitant and", 12, QUIET),
@@ -94,10 +73,9 @@ def svg(results):
         for i, name in enumerate(systems):
             parts += drawn_cell(MARGIN + LABEL + i * (CELL + GAP), y, row,
                                 results["cells"][row].get(name))
-        parts.append(f"<line x1='{MARGIN}' y1='{y + HEIGHT + GAP / 2}' x2='{width - MARGIN}' "
-                     f"y2='{y + HEIGHT + GAP / 2}' stroke='{LINE}' stroke-width='0.5'/>")
+        parts.append(line(MARGIN, y + HEIGHT + GAP / 2, width - MARGIN, y + HEIGHT + GAP / 2))
         y += HEIGHT + GAP
     parts += legend(MARGIN, y + 24)
     parts.append(text(MARGIN, y + 46, f"{machine(results)}; four workers (HAProxy: threads) each. "
                       "–: not measured. ./dev bench lifecycle", 11, QUIET))
-    return "\n".join(parts) + "\n</svg>\n"
+    return picture(width, height, "Requests lost, by action and server", parts)

@@ -13,8 +13,9 @@ function request() return batch end
 
 function done(summary, latency, requests)
   local e = summary.errors
+  local function ms(share) return latency:percentile(share) / 1e3 end
   io.write(string.format(
-    '\nBENCH {"requests":%d,"seconds":%.6f,"p50_ms":%.3f,"p99_ms":%.3f,"errors":%d}\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
-    latency:percentile(99) / 1e3, e.connect + e.read + e.write + e.status + e.timeout))
+    '\nBENCH {"requests":%d,"seconds":%.6f,"p50_ms":%.3f,"p99_ms":%.3f,"p999_ms":%.3f,"errors":%d}\n',
+    summary.requests, summary.duration / 1e6, ms(50), ms(99), ms(99.9),
+    e.connect + e.read + e.write + e.status + e.timeout))
 end

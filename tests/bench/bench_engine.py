@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""What a request costs sockherd, beside other servers and beside one that parses nothing.
+
+    python3 -m tests.bench.bench_engine --out DIRECTORY [--rounds 3] [--seconds 4] [--quick]
+        [--peers sockherd,nginx] [--cases plain64,short,memory] [--draw]
+
+All have two processes (h2o, HAProxy: threads) and share the machine with wrk, on loopback. Rounds are
+interleaved, and each run stands between two runs of the ceiling (tests/bench/ceiling), which counts the
+empty lines in what it reads and answers a constant of the same size: a ratio is to the mean of those
+two, and the figure is the median of the ratios. CPU is user and system time of all processes of a
+server, its supervisor and admin process included, over the requests that were answered: the figure to
+trust where generator and server share the cores. The case "memory":
+what 10,000 keep-alive connections add to one worker, and PSS of all processes after load.
+
+Who cannot do a case is left out of it: node, Crystal, Puma and HAProxy serve no files here. h2o and
+lighttpd have nothing but files, so theirs are files in all cases. A peer that is not installed, or an
+option that this build does not have, is left out and said so.
+
+The build is the one SOCKHERD_BIN_DIR points to; take a release build. Writes engine.json (all runs),
+engine.md and engine-*.svg, and prints the tables.
+"""
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import platform
+import shutil
+import sys
+
+from tests.bench.engine import memory, picture, report, rounds
+from tests.bench.engine.cases import CASES
+from tests.bench.peers import PEERS, PROCESSES, NotHere
+
+BUSY = 1.0  # load average from which on others are at work here
+MEMORY = "memory"
+RESULT = "engine.json"
+
+
+def arguments():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="directory of the results")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=4, help="of one measured run")
+    parser.add_argument("--peers", default=",".join(PEERS), help="comma-separated; default: all")
+    parser.add_argument("--cases", default=",".join((*CASES, MEMORY)), help="comma-separated; default: all")
+    parser.add_argument("--quick", action="store_true", help="one round of two seconds")
+    parser.add_argument("--draw", action="store_true", help="only tables and pictures, from the JSON")
+    options = parser.parse_args()
+    options.peers, options.cases = options.peers.split(","), options.cases.split(",")
+    for known, given in ((PEERS, options.peers), ((*CASES, MEMORY), options.cases)):
+        if unknown := set(given) - set(known):
+            parser.error(f"not known: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    if options.quick:
+        options.rounds, options.seconds = 1, 2
+    return options
+
+
+def load(options, results):
+    """The cases with requests, all peers up at once."""
+    cases = [CASES[name] for name in options.cases if name != MEMORY]
+    if not cases:
+        return
+    names = dict.fromkeys([*options.peers, rounds.REFERENCE])
+    with contextlib.ExitStack() as stack:
+        peers = {}
+        for name in names:
+            try:
+                peers[name] = stack.enter_context(
+                    PEERS[name](PROCESSES, max(case.connections for case in cases)))
+            except NotHere as missing:
+                leave_out(results, name, missing)
+                continue
+            results["versions"][name] = peers[name].version()
+        results["runs"] = rounds.play(peers, cases, options.rounds, options.seconds)
+    results["summary"] = report.summarize(results["runs"])
+
+
+def leave_out(results, name, why):
+    """Said at once, and in the report."""
+    rounds.say(f"bench_engine: without {name}: {why}")
+    words = f" Without {name}: {why}."
+    results["note"] += "" if words in results["note"] else words
+
+
+def footprints(options, results):
+    """The case "memory", one peer after the other."""
+    if MEMORY not in options.cases:
+        return
+    for name in options.peers:
+        if not PEERS[name].idle:
+            continue
+        rounds.say(f"{MEMORY}: {name}")
+        try:
+            results[MEMORY][name] = memory.measure(PEERS[name])
+            results["versions"].setdefault(name, results[MEMORY][name]["version"])
+        except NotHere as missing:
+            leave_out(results, name, missing)
+        except (OSError, memory.NothingOpened) as error:
+            results[MEMORY][name] = {"error": str(error)}
+
+
+def measured(options):
+    """Everything."""
+    kernel = platform.release().split("-")[0]
+    before = os.getloadavg()[0]
+    results = {"machine": f"Linux {kernel}, {os.cpu_count()} CPUs shared with wrk", "versions": {},
+               "rounds": options.rounds, "seconds": options.seconds, "note": "", "runs": {},
+               "summary": {}, MEMORY: {}}
+    if before > BUSY:
+        results["note"] = (f" Others were at work on this machine (load average {before:.1f} at the start): "
+                           "trust the ratios of CPU.")
+        rounds.say(f"bench_engine: note:{results['note']}")
+    load(options, results)
+    footprints(options, results)
+    results["load_average"] = [before, os.getloadavg()[0]]
+    return results
+
+
+def main():
+    """Measures, writes, prints."""
+    options = arguments()
+    if not shutil.which("wrk"):
+        sys.exit("bench_engine: not installed: wrk (apt install wrk)")
+    options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / RESULT
+    results = json.loads(file.read_text()) if options.draw else measured(options)
+    file.write_text(json.dumps(results, indent=1))
+    (options.out / "engine.md").write_text(report.markdown(results))
+    for name, svg in picture.pictures(results).items():
+        (options.out / name).write_text(svg)
+    print(report.markdown(results))
+
+
+if __name__ == "__main__":
+    main()

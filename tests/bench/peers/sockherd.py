@@ -1,0 +1,81 @@
+"""sockherd itself: the build that SOCKHERD_BIN_DIR points to."""
+import functools
+import pathlib
+import re
+import subprocess
+import tempfile
+
+from tests.bench.peers.peer import NotHere, Peer, first_line
+from tests.support import processes
+from tests.support.daemon import Daemon
+from tests.support.paths import program
+
+
+
+@functools.cache
+def options():
+    """The names of all options that this build knows: those in the configuration it writes."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = pathlib.Path(directory) / "sockherd.toml"
+        subprocess.run([program("sockherdctl"), "config", "init", str(file)], check=True,
+                       stdout=subprocess.DEVNULL)
+        return set(re.findall(r"^#?\s*(\w+) = ", file.read_text(), re.MULTILINE))
+
+
+class Sockherd(Peer):
+    """On epoll. All its processes count: the supervisor and the admin server too."""
+
+    name = "sockherd"
+    engine = "epoll"
+    listener = ""  # options of its listener
+    daemon = None
+
+    def __init__(self, *arguments, **settings):
+        if self.engine != "epoll" and "engine" not in options():
+            raise NotHere("this build has no option engine")
+        if self.threads > 1 and "threads" not in options():
+            raise NotHere("this build has no option threads")
+        super().__init__(*arguments, **settings)
+
+    def start(self):
+        workers = max(1, self.workers // self.threads)
+        threads = f"threads = {self.threads}" if self.threads > 1 else ""
+        engine = f'engine = "{self.engine}"' if "engine" in options() else ""
+        self.daemon = Daemon(f"""
+[listener.web]
+{self.listener}
+[pool.web]
+listeners = ["web"]
+workers = {workers}
+{threads}
+{engine}
+routes = [{{ path = "/", module = "demo" }}, {{ path = "/file/", files = "{self.files}" }}]
+""")
+        self.daemon.start()
+        self.daemon.ready()
+        self.address = self.daemon.address("web")
+
+    def stop(self):
+        if self.daemon:
+            self.daemon.end()
+
+    def pids(self):
+        return processes.session_of(self.daemon.pid)
+
+    def version(self):
+        return first_line(program("sockherd"), "--version")
+
+
+class SockherdOnIoUring(Sockherd):
+    """The other loop."""
+
+    name = "sockherd-io_uring"
+    engine = "io_uring"
+
+
+class SockherdThreads(Sockherd):
+    """One worker with two threads instead of two workers."""
+
+    name = "sockherd-1x2"
+    threads = 2
+    idle = False
