@@ -12,7 +12,6 @@ namespace {
 constexpr size_t kMaxSizeDigits = 16;        // of a uint64_t
 constexpr size_t kMaxExtensionBytes = 256;   // a chunk line
 constexpr size_t kMaxExtensionTotal = 4096;  // a body; else one-byte chunks are all overhead
-constexpr size_t kMaxTrailerBytes = 8192;    // all trailer lines
 
 }  // namespace
 
@@ -66,6 +65,8 @@ BodyReader::Step BodyReader::read(std::string_view bytes) {
     if (state_ == State::Content) {
       step.data = take_content(bytes.substr(step.consumed));
       step.consumed += step.data.size();
+    } else if (is_in_trailer_line()) {
+      step.trailers = take_trailers(bytes.substr(step.consumed), step.consumed);
     } else if (take_framing(bytes[step.consumed])) {
       ++step.consumed;
     }
@@ -110,13 +111,15 @@ bool BodyReader::take_framing(char byte) {
     case State::Content:
     case State::Complete:
     case State::Refused:
-      break;  // not called in these
     case State::TrailerStart:
     case State::TrailerName:
     case State::TrailerValue:
     case State::TrailerLf:
+      break;  // take_trailers() has these
     case State::LastLf:
-      return take_trailer_byte(byte);
+      if (byte != '\n') return refuse(400, "bare CR in a trailer");
+      state_ = State::Complete;
+      return true;
   }
   return refuse(400, "bad chunked body");
 }
@@ -163,8 +166,22 @@ bool BodyReader::begin_chunk() {
   return true;
 }
 
-// Trailers obey the rules of fields (RFC 9112 section 7.1.2) and are dropped, as it allows: nothing
-// of ours needs one, and merging them is how a request gets a second Content-Length.
+bool BodyReader::is_in_trailer_line() const {
+  return state_ >= State::TrailerStart && state_ <= State::TrailerLf;
+}
+
+// The bytes of trailer lines that the text begins with; the CR of the empty line is consumed, too,
+// and not among them.
+std::string_view BodyReader::take_trailers(std::string_view bytes, size_t& consumed) {
+  size_t size = 0;
+  while (size < bytes.size() && is_in_trailer_line() && take_trailer_byte(bytes[size])) {
+    ++consumed;
+    if (state_ != State::LastLf) ++size;
+  }
+  return bytes.substr(0, size);
+}
+
+// Trailers obey the rules of fields (RFC 9112 section 7.1.2).
 bool BodyReader::take_trailer_byte(char byte) {
   if (++line_bytes_ > kMaxTrailerBytes) return refuse(431, "trailers too long");
   switch (state_) {
@@ -187,11 +204,8 @@ bool BodyReader::take_trailer_byte(char byte) {
         return true;
       }
       return is_in(kFieldByte, byte) || refuse(400, "bad byte in a trailer");
-    case State::TrailerLf:
-      state_ = State::TrailerStart;
-      return byte == '\n' || refuse(400, "bare CR in a trailer");
     default:
-      state_ = State::Complete;
+      state_ = State::TrailerStart;
       return byte == '\n' || refuse(400, "bare CR in a trailer");
   }
 }

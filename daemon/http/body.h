@@ -2,7 +2,8 @@
 //
 // Both kinds go through one reader, so that a connection has one way to read or to skip a body.
 // Strict: chunk sizes are hexadecimal digits without sign, at most 16 of them; extensions are
-// skipped up to a bound; trailers are checked by the rules of fields, bounded, and dropped.
+// skipped up to a bound; trailers are checked by the rules of fields, bounded, and handed to who
+// wants them (trailers.h). Nothing here merges them into the head.
 // Zero-copy and pure.
 #pragma once
 
@@ -16,6 +17,8 @@ namespace sockherd::http {
 
 class BodyReader {
  public:
+  static constexpr size_t kMaxTrailerBytes = 8192;  // of the whole section
+
   BodyReader();  // an empty body
 
   // max_bytes: of content, whatever the framing; over it the body is refused with 413.
@@ -25,7 +28,10 @@ class BodyReader {
     ParseState state = ParseState::Incomplete;
     size_t consumed = 0;    // bytes of the stream that are done with
     std::string_view data;  // content among them; may be empty
-    int status = 0;         // Refused: 400, 413, or 431 for trailers
+    // Of the trailer section among them: all of its lines without the empty one, over all steps not
+    // more than kMaxTrailerBytes. Void unless the end says Complete.
+    std::string_view trailers;
+    int status = 0;  // Refused: 400, 413, or 431 for trailers
     const char* reason = "";
   };
 
@@ -42,11 +48,13 @@ class BodyReader {
   enum class State : uint8_t;
 
   std::string_view take_content(std::string_view bytes);
+  std::string_view take_trailers(std::string_view bytes, size_t& consumed);
   bool take_framing(char byte);
   bool take_size_byte(char byte);
   bool take_extension_byte(char byte);
   bool take_trailer_byte(char byte);
   bool begin_chunk();
+  bool is_in_trailer_line() const;
   bool refuse(int status, const char* reason);  // always false
 
   State state_;

@@ -1,7 +1,10 @@
 #include "daemon/http/response.h"
 
+#include <algorithm>
+
 #include "daemon/base/assert.h"
 #include "daemon/http/characters.h"
+#include "daemon/http/trailers.h"
 #include "daemon/http/writer.h"
 
 namespace sockherd::http {
@@ -97,7 +100,10 @@ HeadWritten write_response_head(const ResponseHead& head, std::span<char> buffer
 
 size_t write_last_chunk(std::span<const Field> trailers, std::span<char> buffer) {
   const size_t size = kLastChunk.size() + size_of(trailers);
-  if (size > buffer.size() || !are_writable(trailers)) return 0;
+  const bool allowed = std::all_of(trailers.begin(), trailers.end(), [](const Field& field) {
+    return is_allowed_in_trailers(field.name);
+  });
+  if (size > buffer.size() || !allowed || !are_writable(trailers)) return 0;
   Writer writer(buffer.data());
   writer.add(kLastChunk.substr(0, 3));
   add_fields(writer, trailers);

@@ -35,8 +35,8 @@ struct ResponseHead {
   int status = 200;               // one of status.h
   std::string_view date;          // of DateCache; "" leaves the field out
   std::string_view content_type;  // "" leaves the field out
-  // None for 1xx, 204 and 304, where a length is wrong or pointless (RFC 9110 section 8.6); Length
-  // with 0 for an empty answer; Chunked only to HTTP/1.1 clients.
+  // None where content_rule() says so, for 304, and where the end of the connection is the end of
+  // the content (HTTP/1.0); Length with 0 for an empty answer; Chunked only to HTTP/1.1 clients.
   BodyKind body = BodyKind::Length;
   uint64_t content_length = 0;
   ConnectionOption connection = ConnectionOption::None;
@@ -89,7 +89,7 @@ inline constexpr std::string_view kChunkEnd = "\r\n";
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 // kLastChunk with trailers in it (RFC 9112 section 7.1.2). Returns the bytes written; 0 when they
-// do not fit or one would break out of its line.
+// do not fit, one would break out of its line, or is none (is_allowed_in_trailers of trailers.h).
 size_t write_last_chunk(std::span<const Field> trailers, std::span<char> buffer);
 
 }  // namespace sockherd::http

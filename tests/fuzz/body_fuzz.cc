@@ -1,5 +1,6 @@
 // The input is a chunked body and what follows it. Whatever it is: content only from within it, no
 // more of it than allowed, and a verdict that does not depend on how the bytes were cut.
+#include <array>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -7,6 +8,8 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/http/body.h"
+#include "daemon/http/response.h"
+#include "daemon/http/trailers.h"
 
 namespace {
 
@@ -19,6 +22,7 @@ struct Reading {
   BodyReader::Step last;
   size_t consumed = 0;
   std::string content;
+  std::string trailers;
 
   void feed(std::string_view text) {
     const std::unique_ptr<char[]> copy(new char[text.size()]);
@@ -33,6 +37,10 @@ struct Reading {
       SH_ASSERT(last.consumed > 0 || last.data.empty());
       consumed += last.consumed;
       content += last.data;
+      trailers += last.trailers;
+      SH_ASSERT(last.trailers.empty() ||
+                (last.trailers.data() >= piece.data() &&
+                 last.trailers.data() + last.trailers.size() <= piece.data() + last.consumed));
       piece.remove_prefix(last.consumed);
       if (last.consumed == 0) break;
     }
@@ -47,6 +55,22 @@ void check_same(const Reading& a, const Reading& b) {
   SH_ASSERT(std::string_view(a.last.reason) == b.last.reason);
   SH_ASSERT(a.consumed == b.consumed);
   SH_ASSERT(a.content == b.content);
+  SH_ASSERT(a.trailers == b.trailers);
+}
+
+void check_trailers(std::string_view section) {
+  SH_ASSERT(section.size() <= BodyReader::kMaxTrailerBytes);
+  std::array<Field, 8> storage;
+  const auto fields = parse_trailers(section, storage);
+  if (!fields) return;
+  for (const Field& field : *fields) SH_ASSERT(is_allowed_in_trailers(field.name));
+  // What was received can be sent, and is read again.
+  std::array<char, 2 * BodyReader::kMaxTrailerBytes> buffer;
+  const size_t size = write_last_chunk(*fields, buffer);
+  SH_ASSERT(size > 0);
+  BodyReader reader(BodyKind::Chunked, 0, 0);
+  const BodyReader::Step step = reader.read({buffer.data(), size});
+  SH_ASSERT(step.state == ParseState::Complete || size > BodyReader::kMaxTrailerBytes);
 }
 
 }  // namespace
@@ -58,6 +82,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   SH_ASSERT(whole.content.size() <= kMax);
   SH_ASSERT(whole.content.size() == whole.reader.content_bytes());
   SH_ASSERT(whole.reader.is_complete() == (whole.last.state == ParseState::Complete));
+
+  if (whole.last.state == ParseState::Complete) check_trailers(whole.trailers);
 
   Reading bytewise;
   for (size_t i = 0; i < size; ++i) bytewise.feed(bytes.substr(i, 1));

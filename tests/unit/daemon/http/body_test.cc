@@ -21,6 +21,7 @@ struct Reading {
   ParseState state = ParseState::Incomplete;
   size_t consumed = 0;
   std::string data;
+  std::string trailers;
   std::string refusal;
 
   // Feeds a piece as a connection does: until nothing more is taken from it.
@@ -34,6 +35,7 @@ struct Reading {
       state = step.state;
       consumed += step.consumed;
       data += step.data;
+      trailers += step.trailers;
       if (state == ParseState::Refused) {
         refusal = std::to_string(step.status) + " " + step.reason;
       }
@@ -45,7 +47,7 @@ struct Reading {
   std::string text() const {
     switch (state) {
       case ParseState::Complete:
-        return "complete " + std::to_string(consumed) + " " + data;
+        return "complete " + std::to_string(consumed) + " " + data + trailers;
       case ParseState::Refused:
         return refusal;
       case ParseState::Incomplete:
@@ -155,8 +157,8 @@ TEST(Body, JudgesChunkedBodies) {
       {"1;a\0"s, "400 bad byte in a chunk extension"},
       {"1;a\rb", "400 bare CR in a chunk size line"},
       // Trailers.
-      {"0\r\nA: b\r\nC:\r\n\r\n", "complete 15 "},
-      {"0\r\nContent-Length: 5\r\n\r\n", "complete 24 "},
+      {"0\r\nA: b\r\nC:\r\n\r\n", "complete 15 A: b\r\nC:\r\n"},
+      {"0\r\nContent-Length: 5\r\n\r\n", "complete 24 Content-Length: 5\r\n"},
       {"0\r\n: b\r\n\r\n", "400 bad trailer name"},
       {"0\r\n A: b\r\n\r\n", "400 bad trailer name"},
       {"0\r\nA : b\r\n\r\n", "400 bad trailer name"},
@@ -167,7 +169,8 @@ TEST(Body, JudgesChunkedBodies) {
       {"0\r\nA: b\rc", "400 bare CR in a trailer"},
       {"0\r\n\n", "400 bad trailer name"},
       {"0\r\n\rx", "400 bare CR in a trailer"},
-      {"0\r\n" + half_trailers + half_trailers + "\r\n", "complete 8015 "},
+      {"0\r\n" + half_trailers + half_trailers + "\r\n",
+       "complete 8015 " + half_trailers + half_trailers},
       {"0\r\n" + half_trailers + half_trailers + half_trailers, "431 trailers too long"},
   };
   for (const auto& [bytes, expected] : cases) {
@@ -179,6 +182,17 @@ TEST(Body, BoundsTheExtensionsOfAllChunksTogether) {
   std::string bytes;
   for (int chunk = 0; chunk < 17; ++chunk) bytes += "1;" + std::string(250, 'e') + "\r\nx\r\n";
   EXPECT_EQ(read_chunked(bytes), "400 chunk extensions too long");
+}
+
+TEST(Body, HandsOverTheTrailersWithoutCopying) {
+  BodyReader reader(BodyKind::Chunked, 0, kMax);
+  const std::string_view bytes = "0\r\nA: b\r\n\r\nnext";
+  const BodyReader::Step step = reader.read(bytes);
+  EXPECT_EQ(step.state, ParseState::Complete);
+  EXPECT_EQ(step.consumed, 11U);
+  EXPECT_EQ(step.trailers, "A: b\r\n");
+  EXPECT_EQ(step.trailers.data(), bytes.data() + 3);
+  EXPECT_EQ(BodyReader(BodyKind::Chunked, 0, kMax).read("0\r\n\r\n").trailers, "");
 }
 
 TEST(Body, StaysRefused) {
