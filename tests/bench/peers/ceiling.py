@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 
-from tests.bench.peers.peer import PATHS, Peer
+from tests.bench.peers.peer import PATHS, NotHere, Peer
 from tests.support import processes
 from tests.support.paths import program
 
@@ -25,6 +25,8 @@ class Ceiling(Peer):
              *self.arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
             start_new_session=True)
         self.address = self.process.stdout.readline().removeprefix("listening ").strip()
+        if not self.address or self.process.poll() is not None:
+            raise NotHere(f"sockherd-ceiling cannot serve on {self.loop} here")
 
     def check(self):
         """One size, of whatever path."""
