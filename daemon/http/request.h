@@ -4,7 +4,8 @@
 // known holes (docs/adr/0003). Zero-copy: every view points into the bytes that were given. Pure:
 // no descriptors, no clock, no allocation. The body is body.h, the answer response.h.
 //
-// What is refused, and with which status, stands once, in request.cc beside the RFC section:
+// What is refused, and with which status, stands once, beside the RFC section: bytes in request.cc
+// and request_line.cc, what they mean together in steering.cc:
 // repeated or malformed Content-Length, Transfer-Encoding together with Content-Length, any coding
 // but chunked, obs-fold, blanks before the colon, bare CR or LF, NUL and control characters, no or
 // two Host fields in HTTP/1.1, a bad Host, fragments and raw non-ASCII in the target: 400. Over
