@@ -25,6 +25,18 @@ uint64_t tag(Operation operation, int fd) {
   return static_cast<uint64_t>(fd) << 8 | static_cast<uint64_t>(operation);
 }
 
+int open_ring(io_uring& ring) {
+  io_uring_params params{};
+  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
+  params.cq_entries = kCompletions;
+  return ::io_uring_queue_init_params(kEntries, &ring, &params);
+}
+
+bool complain(int error) {
+  std::fprintf(stderr, "sockherd-ceiling: io_uring: %s\n", std::strerror(-error));
+  return false;
+}
+
 class Server {
  public:
   Server(int listener, const Options& options)
@@ -32,10 +44,7 @@ class Server {
 
   // Returns 0, or the negative error of the step that failed.
   int start() {
-    io_uring_params params{};
-    params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
-    params.cq_entries = kCompletions;
-    if (const int error = ::io_uring_queue_init_params(kEntries, &ring_, &params)) return error;
+    if (const int error = open_ring(ring_)) return error;
     return provide_buffers();
   }
 
@@ -174,10 +183,17 @@ class Server {
 void serve_with_io_uring(int listener, const Options& options) {
   Server server(listener, options);
   if (const int error = server.start(); error != 0) {
-    std::fprintf(stderr, "sockherd-ceiling: io_uring: %s\n", std::strerror(-error));
+    complain(error);
     return;
   }
   server.run();
+}
+
+bool can_use_io_uring() {
+  io_uring ring{};
+  if (const int error = open_ring(ring)) return complain(error);
+  ::io_uring_queue_exit(&ring);
+  return true;
 }
 
 }  // namespace sockherd::ceiling

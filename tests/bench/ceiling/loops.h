@@ -9,4 +9,8 @@ namespace sockherd::ceiling {
 void serve_with_epoll(int listener, const Options& options);
 void serve_with_io_uring(int listener, const Options& options);
 
+// Whether the kernel gives us a ring; what it said is on stderr. To ask before anybody is told to
+// come.
+bool can_use_io_uring();
+
 }  // namespace sockherd::ceiling

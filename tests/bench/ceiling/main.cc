@@ -75,6 +75,7 @@ int serve(int listener, int number, const Options& options) {
 }
 
 int run(Options& options) {
+  if (options.loop == LoopKind::IoUring && !sockherd::ceiling::can_use_io_uring()) return 1;
   std::vector<int> listeners;
   for (int i = 0; i < options.processes; ++i) {
     listeners.push_back(open_listener(options.port));

@@ -25,7 +25,7 @@ class Ceiling(Peer):
              *self.arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
             start_new_session=True)
         self.address = self.process.stdout.readline().removeprefix("listening ").strip()
-        if not self.address or self.process.poll() is not None:
+        if not self.address:
             raise NotHere(f"sockherd-ceiling cannot serve on {self.loop} here")
 
     def check(self):
