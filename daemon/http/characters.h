@@ -20,6 +20,7 @@ inline constexpr CharacterClass kFieldByte = 2;       // HTAB, SP, VCHAR, obs-te
 inline constexpr CharacterClass kTargetByte = 4;      // what we let stand in a request target
 inline constexpr CharacterClass kRegNameByte = 8;     // unreserved and sub-delims, without "%"
 inline constexpr CharacterClass kHexDigit = 16;       // HEXDIG, of either case
+inline constexpr CharacterClass kPlainByte = 64;      // stands for itself in a path segment
 inline constexpr CharacterClass kEntityTagByte = 32;  // etagc, RFC 9110 section 8.8.3
 
 namespace detail {
@@ -46,6 +47,7 @@ constexpr uint8_t classes_of(int c) {
   if (digit || alpha || is_one_of("-._~!$&'()*+,;=", c)) classes |= kRegNameByte;
   if (digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) classes |= kHexDigit;
   if ((visible && c != '"') || obs_text) classes |= kEntityTagByte;
+  if ((visible && !is_one_of("/%\\", c)) || obs_text) classes |= kPlainByte;
   return static_cast<uint8_t>(classes);
 }
 

@@ -69,10 +69,24 @@ class Builder {
   size_t segment_ = 1;  // where the current segment begins
 };
 
+// Whether it is a plain path as it stands, as most are. False for some that are, such as those with
+// a name that begins with a dot.
+bool is_plain(std::string_view path) {
+  const char* at = path.data();
+  const char* end = at + path.size();
+  while (at != end && *at == '/') {
+    ++at;
+    if (at != end && (*at == '.' || *at == '/')) return false;
+    at = skip(kPlainByte, at, end);
+  }
+  return at == end;
+}
+
 }  // namespace
 
 PlainPath plain_path(std::string_view encoded, std::span<char> buffer) {
   if (encoded.empty() || encoded.front() != '/') return {.fault = PathFault::NotAbsolute};
+  if (is_plain(encoded)) return {.path = encoded};
   if (buffer.size() < encoded.size()) return {.fault = PathFault::NoRoom};
   Builder builder(buffer.data());
   std::string_view rest = encoded.substr(1);

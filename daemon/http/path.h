@@ -31,7 +31,7 @@ enum class PathFault : uint8_t {
 
 struct PlainPath {
   PathFault fault = PathFault::None;
-  std::string_view path;  // in the buffer; empty on a fault
+  std::string_view path;  // in the buffer, or the encoded one itself; empty on a fault
 };
 
 // encoded: as RequestHead::path has it, without the query. buffer: at least as long; may not

@@ -4,6 +4,7 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/http/characters.h"
+#include "daemon/http/date.h"
 #include "daemon/http/trailers.h"
 #include "daemon/http/writer.h"
 
@@ -58,8 +59,8 @@ void add_fields(Writer& writer, std::span<const Field> fields) {
 }
 
 bool is_writable(const ResponseHead& head) {
-  return are_writable(head.fields) && !status_line(head.status).empty() &&
-         is_value(head.content_type) && is_value(head.date);
+  if (!are_writable(head.fields) || !is_value(head.content_type)) return false;
+  return !head.opening.empty() || (!status_line(head.status).empty() && is_value(head.date));
 }
 
 }  // namespace
@@ -69,33 +70,49 @@ ConnectionOption connection_option(const RequestHead& request) {
   return request.minor_version == 0 ? ConnectionOption::KeepAlive : ConnectionOption::None;
 }
 
+void OpeningCache::write(int64_t unix_seconds) {
+  const auto date = format_date(unix_seconds);
+  Writer writer(text_.data());
+  writer.add(status_line(200));
+  writer.add(kServer);
+  writer.add_line(kDate, {date.data(), date.size()});
+  size_ = static_cast<size_t>(writer.at() - text_.data());
+  SH_ASSERT(size_ <= text_.size());
+  second_ = unix_seconds;
+}
+
 HeadWritten write_response_head(const ResponseHead& head, std::span<char> buffer) {
   if (!is_writable(head)) return {.outcome = WriteOutcome::BadField};
-  const std::string_view status = status_line(head.status);
   const std::string_view connection = connection_line(head.connection);
-  const std::string_view chunked = head.body == BodyKind::Chunked ? kChunked : std::string_view();
-  const Decimal number(head.content_length);
-  const std::string_view length =
-      head.body == BodyKind::Length ? number.view() : std::string_view();
-
-  size_t size = status.size() + kServer.size() + line_size(kDate, head.date) +
-                line_size(kContentType, head.content_type) + line_size(kContentLength, length) +
-                chunked.size() + connection.size() + kLineEnd.size();
-  size += size_of(head.fields);
-  if (size > buffer.size()) return {.outcome = WriteOutcome::NoRoom, .bytes = size};
+  size_t most = head.opening.size() + line_size(kContentType, head.content_type) +
+                kContentLength.size() + Decimal::kMost + kChunked.size() + connection.size() +
+                2 * kLineEnd.size() + size_of(head.fields);
+  if (head.opening.empty()) {
+    most += status_line(head.status).size() + kServer.size() + line_size(kDate, head.date);
+  }
+  if (most > buffer.size()) return {.outcome = WriteOutcome::NoRoom, .bytes = most};
 
   Writer writer(buffer.data());
-  writer.add(status);
-  writer.add(kServer);
-  writer.add_line(kDate, head.date);
+  if (head.opening.empty()) {
+    writer.add(status_line(head.status));
+    writer.add(kServer);
+    writer.add_line(kDate, head.date);
+  } else {
+    writer.add(head.opening);
+  }
   writer.add_line(kContentType, head.content_type);
-  writer.add_line(kContentLength, length);
-  writer.add(chunked);
+  if (head.body == BodyKind::Length) {
+    writer.add(kContentLength);
+    writer.add(head.content_length);
+    writer.add(kLineEnd);
+  } else if (head.body == BodyKind::Chunked) {
+    writer.add(kChunked);
+  }
   writer.add(connection);
   add_fields(writer, head.fields);
   writer.add(kLineEnd);
-  SH_ASSERT(writer.at() == buffer.data() + size);
-  return {.outcome = WriteOutcome::Written, .bytes = size};
+  return {.outcome = WriteOutcome::Written,
+          .bytes = static_cast<size_t>(writer.at() - buffer.data())};
 }
 
 size_t write_last_chunk(std::span<const Field> trailers, std::span<char> buffer) {

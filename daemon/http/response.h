@@ -31,7 +31,27 @@ enum class ConnectionOption : uint8_t { None, Close, KeepAlive, Upgrade };
 // HTTP/1.0 client has to be told (RFC 9112 section 9.3).
 ConnectionOption connection_option(const RequestHead& request);
 
+// What every 200 of one second begins with, written once.
+class OpeningCache {
+ public:
+  // The view is good until the next call.
+  std::string_view at(int64_t unix_seconds) {
+    if (unix_seconds != second_) [[unlikely]]
+      write(unix_seconds);
+    return {text_.data(), size_};
+  }
+
+ private:
+  void write(int64_t unix_seconds);
+
+  int64_t second_ = INT64_MIN;
+  size_t size_ = 0;
+  std::array<char, 96> text_{};
+};
+
 struct ResponseHead {
+  // Of OpeningCache: status line, Server and Date in one piece, instead of `status` and `date`.
+  std::string_view opening{};
   int status = 200;               // one of status.h
   std::string_view date;          // of DateCache; "" leaves the field out
   std::string_view content_type;  // "" leaves the field out
@@ -47,7 +67,7 @@ enum class WriteOutcome : uint8_t { Written, NoRoom, BadField };
 
 struct HeadWritten {
   WriteOutcome outcome = WriteOutcome::Written;
-  size_t bytes = 0;  // Written: of the buffer; NoRoom: how many it takes
+  size_t bytes = 0;  // Written: of the buffer; NoRoom: how many it takes at most
 };
 
 HeadWritten write_response_head(const ResponseHead& head, std::span<char> buffer);

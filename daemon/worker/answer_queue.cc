@@ -52,12 +52,13 @@ bool AnswerQueue::has_room() const {
   return !output_.has_content() && output_.room_bytes() >= needed;
 }
 
-bool AnswerQueue::put(Answer answer, const Asked& asked) {
+bool AnswerQueue::put(Answer& answer, const Asked& asked) {
   const bool with_content = has_content(answer.status);
   const std::optional<uint64_t> length = length_of(answer.content);
   const http::ResponseHead head{
+      .opening = answer.status == 200 ? service_.opening() : std::string_view(),
       .status = answer.status,
-      .date = service_.date(),
+      .date = answer.status == 200 ? std::string_view() : service_.date(),
       .content_type = answer.content_type,
       .body = with_content ? framing_of(length, asked.minor_version) : http::BodyKind::None,
       .content_length = length.value_or(0),
@@ -70,12 +71,12 @@ bool AnswerQueue::put(Answer answer, const Asked& asked) {
   }
   output_.bytes().commit(written.bytes);
   note(answer.status, asked);
-  return asked.is_head || !with_content || put_content(std::move(answer.content), asked);
+  return asked.is_head || !with_content || put_content(answer.content, asked);
 }
 
-bool AnswerQueue::put_content(Content content, const Asked& asked) {
+bool AnswerQueue::put_content(Content& content, const Asked& asked) {
   auto* source = std::get_if<std::unique_ptr<Source>>(&content);
-  if (source == nullptr) return output_.put(std::move(content));
+  if (source == nullptr) return output_.put(content);
   const std::optional<uint64_t> size = (*source)->size();
   const bool is_chunked = framing_of(size, asked.minor_version) == http::BodyKind::Chunked;
   output_.put(std::move(*source), is_chunked ? Framing::Chunked : Framing::None, size);

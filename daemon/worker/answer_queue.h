@@ -29,6 +29,10 @@ class AnswerQueue {
  public:
   explicit AnswerQueue(Service& service);
 
+  // The same for another connection. Requires: is_empty().
+  void begin(Instant now) { sent_at_ = now; }
+  void release_if_empty() { output_.release_if_empty(); }
+
   bool is_empty() const { return output_.is_empty(); }
 
   // The socket has taken all it could; flush() again when it has room.
@@ -46,9 +50,9 @@ class AnswerQueue {
   // Whether any answer of ours fits behind what is there.
   bool has_room() const;
 
-  // Requires: has_room(). Returns false if the content could not be put as long as was said: then
-  // the connection is beyond repair.
-  [[nodiscard]] bool put(Answer answer, const Asked& asked);
+  // Takes the content out of `answer`. Requires: has_room(). Returns false if it could not be put
+  // as long as was said: then the connection is beyond repair.
+  [[nodiscard]] bool put(Answer& answer, const Asked& asked);
   void put_error(int status, std::string_view reason, std::span<const http::Field> fields,
                  const Asked& asked);
   void put_continue();
@@ -57,7 +61,7 @@ class AnswerQueue {
   FlushState flush(Socket& socket, Instant others_began);
 
  private:
-  [[nodiscard]] bool put_content(Content content, const Asked& asked);
+  [[nodiscard]] bool put_content(Content& content, const Asked& asked);
   void note(int status, const Asked& asked);
   void observe_latency(Instant others_began);
   void time_client(int fd, size_t sent);

@@ -56,6 +56,9 @@ class Buffer {
 
   void consume(size_t count) { begin_ += count; }
 
+  // Drops what is in it and keeps the block, whose next use is near.
+  void restart() { begin_ = end_ = 0; }
+
   // Moves the bytes to the front of the block, so that all of the rest is room. Views into the
   // buffer are void after it.
   void compact();

@@ -40,7 +40,7 @@ Connection::Connection(Service& service, UniqueFd fd, const Place* origin, Count
 }
 
 Connection::~Connection() {
-  conversation_.reset();
+  end_conversation();
   service_.counters.add(has_left_ ? Count::ConnectionsGiven : Count::ConnectionsClosed);
 }
 
@@ -85,8 +85,13 @@ void Connection::refuse(Service& service, UniqueFd fd) {
 }
 
 Conversation& Connection::conversation() {
-  if (conversation_ == nullptr) conversation_ = Conversation::create(*this, service_);
+  if (conversation_ == nullptr) conversation_ = service_.conversations.acquire(*this, service_);
   return *conversation_;
+}
+
+void Connection::end_conversation() {
+  if (conversation_ == nullptr) return;
+  service_.conversations.release(std::exchange(conversation_, nullptr));
 }
 
 void Connection::on_ready(Events events) {
@@ -128,10 +133,10 @@ void Connection::take_turn() {
 // What every turn ends with: all answers in one send, the deadline, no memory that is not needed.
 void Connection::finish_turn() {
   if (stage_ == Stage::Open) end_after_answers();
-  if (conversation_ != nullptr && conversation_->is_over()) conversation_.reset();
+  if (conversation_ != nullptr && conversation_->is_over()) end_conversation();
   if (service_.giver != nullptr && leave()) return;
   if (stage_ == Stage::Closed || !watch_socket()) return;
-  if (conversation_ != nullptr) conversation_->input().release_if_empty();
+  if (conversation_ != nullptr) conversation_->release_memory();
   set_deadline(deadline_for_stage());
   const bool has_more = may_read_ && (is_reading() || stage_ == Stage::Linger);
   if (has_more) socket_.call_again(0);
@@ -240,7 +245,7 @@ void Connection::end_after_answers() {
 
 void Connection::start_linger(Duration longest) {
   socket_.end_sending();
-  conversation_.reset();
+  end_conversation();
   stage_ = Stage::Linger;
   active_at_ = service_.loop.now();
   until_ = active_at_ + longest;

@@ -87,6 +87,7 @@ class Connection final : private Watcher, private Timer {
   void finish_turn();
   void settle();
   Conversation& conversation();
+  void end_conversation();
   bool is_reading() const;
   bool watch_socket();
   bool read_into(Buffer& buffer, size_t& bytes);
@@ -107,10 +108,10 @@ class Connection final : private Watcher, private Timer {
 
   Service& service_;
   Socket socket_;
-  uint32_t place_ = 0;   // in Service::connections
-  const Place* origin_;  // of Service::remember()
-  ConversationHandle conversation_;
-  Instant deadline_;   // of the stage we are in; the timer fires then or earlier
+  uint32_t place_ = 0;                    // in Service::connections
+  const Place* origin_;                   // of Service::remember()
+  Conversation* conversation_ = nullptr;  // of the pool
+  Instant deadline_;                      // of the stage we are in; the timer fires then or earlier
   Instant active_at_;  // the last bytes came or went (at first: when it was accepted)
   Instant until_;      // Linger: ends then at the latest; idle in a drain: not before
   uint32_t requests_ = 0;

@@ -1,7 +1,6 @@
 #include "daemon/worker/conversation.h"
 
 #include <array>
-#include <new>
 #include <utility>
 
 #include "daemon/base/assert.h"
@@ -17,27 +16,23 @@ constexpr Instant kNever{Duration::max()};
 
 }  // namespace
 
-Conversation::Conversation(Connection& connection, Service& service)
-    : connection_(connection),
-      service_(service),
-      in_(service.buffers),
-      answers_(service),
-      received_at_(service.loop.now()),
-      began_(received_at_) {}
+Conversation::Conversation(Service& service)
+    : service_(service), in_(service.buffers), answers_(service) {}
 
 Conversation::~Conversation() = default;
 
-ConversationHandle Conversation::create(Connection& connection, Service& service) {
-  BufferPool::Block block = service.conversations.acquire();
-  auto* created = new (block.get()) Conversation(connection, service);
-  block.release();
-  return ConversationHandle(created);
+void Conversation::begin(Connection& connection) {
+  connection_ = &connection;
+  received_at_ = began_ = service_.loop.now();
+  answers_.begin(received_at_);
+  minor_version_ = 1;
+  keep_alive_ = true;
+  is_head_ = answered_ = continue_pending_ = must_end_ = is_body_paused_ = false;
 }
 
-void ConversationReturn::operator()(Conversation* conversation) const {
-  BufferPool& pool = conversation->service_.conversations;
-  conversation->~Conversation();
-  pool.release(BufferPool::Block(reinterpret_cast<char*>(conversation)));
+void Conversation::release_memory() {
+  in_.release_if_empty();
+  answers_.release_if_empty();
 }
 
 // --- Requests
@@ -54,7 +49,7 @@ void Conversation::on_received(Instant now, size_t bytes, bool is_first) {
 }
 
 void Conversation::handle_input() {
-  while (!connection_.is_closed()) {
+  while (!connection_->is_closed()) {
     switch (phase_) {
       case Phase::Head:
         if (begin_request() == Progress::Stuck) return;
@@ -73,7 +68,7 @@ void Conversation::handle_input() {
 bool Conversation::has_room_for_answer() {
   if (answers_.has_room()) return true;
   flush();
-  return !connection_.is_closed() && answers_.is_empty();
+  return !connection_->is_closed() && answers_.is_empty();
 }
 
 Conversation::Progress Conversation::begin_request() {
@@ -94,7 +89,7 @@ Conversation::Progress Conversation::begin_request() {
   }
   in_.consume(result.consumed);
   service_.counters.add(Count::Requests);
-  must_end_ |= connection_.note_request();
+  must_end_ |= connection_->note_request();
   keep_alive_ = head.keep_alive;
   minor_version_ = head.minor_version;
   answered_ = false;
@@ -190,7 +185,7 @@ Conversation::Progress Conversation::take_body() {
 void Conversation::resume_body() {
   if (!std::exchange(is_body_paused_, false) || phase_ != Phase::Body) return;
   body_pace_.begin(service_.loop.now());
-  connection_.proceed();
+  connection_->proceed();
 }
 
 void Conversation::end_request() {
@@ -206,8 +201,8 @@ void Conversation::end_request() {
 bool Conversation::has_request_waiting() {
   if (phase_ != Phase::Answer) return false;
   if (!in_.is_empty() || in_.room().empty()) return true;
-  connection_.socket().look();
-  return connection_.receive_more();
+  connection_->socket().look();
+  return connection_->receive_more();
 }
 
 http::ConnectionOption Conversation::decide_persistence(Persistence wanted) {
@@ -222,7 +217,7 @@ void Conversation::answer(Answer answer) {
   SH_ASSERT(!answered_);
   if (ends_with_connection(answer, minor_version_)) answer.persistence = Persistence::Close;
   const http::ConnectionOption option = decide_persistence(answer.persistence);
-  if (!answers_.put(std::move(answer), asked(option))) connection_.close();
+  if (!answers_.put(answer, asked(option))) connection_->close();
   answer_is_put();
 }
 
@@ -246,13 +241,13 @@ void Conversation::put_error(int status, std::string_view reason,
 // An answer that comes from within a turn leaves with the others of its batch.
 void Conversation::answer_is_put() {
   answered_ = true;
-  connection_.proceed();
+  connection_->proceed();
 }
 
 void Conversation::content_ready() {
   if (!answers_.is_waiting()) return;
   answers_.resume();
-  connection_.proceed();
+  connection_->proceed();
 }
 
 // Answers what is wrong with the stream itself; the connection ends after it.
@@ -277,15 +272,15 @@ void Conversation::refuse(int status, std::string_view reason,
 }
 
 void Conversation::flush() {
-  switch (answers_.flush(connection_.socket(), received_at_)) {
+  switch (answers_.flush(connection_->socket(), received_at_)) {
     case FlushState::Done:
     case FlushState::Waiting:
     case FlushState::Blocked:
       break;
     case FlushState::Broken:
-      connection_.close();
+      connection_->close();
   }
-  connection_.note_active(answers_.sent_at());
+  connection_->note_active(answers_.sent_at());
 }
 
 // While we did not read, the client could not send.
@@ -314,9 +309,9 @@ void Conversation::on_timeout(Instant now) {
   if (phase_ == Phase::Answer || answers_.is_waiting()) return;
   const bool in_body = phase_ == Phase::Body;
   // Bytes that came in this very moment are progress; of a head they are not.
-  if (in_body) connection_.socket().look();
-  if (in_body && connection_.receive_more() && now < deadline()) return;
-  if (connection_.is_closed()) return;
+  if (in_body) connection_->socket().look();
+  if (in_body && connection_->receive_more() && now < deadline()) return;
+  if (connection_->is_closed()) return;
   service_.counters.add(in_body ? Count::BodyTimeouts : Count::HeaderTimeouts);
   refuse_request(408, in_body ? "the body took too long" : "the head took too long");
 }
@@ -324,10 +319,10 @@ void Conversation::on_timeout(Instant now) {
 // What the socket has taken, and the client not yet, tells a slow client from one that stands
 // still: it is looked at only here.
 void Conversation::on_write_timeout(Instant now) {
-  answers_.look(connection_.socket().fd(), now);
+  answers_.look(connection_->socket().fd(), now);
   if (now < deadline()) return;
   service_.counters.add(Count::WriteTimeouts);
-  connection_.close();
+  connection_->close();
 }
 
 }  // namespace sockherd::worker

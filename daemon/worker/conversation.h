@@ -7,8 +7,8 @@
 // its source, or a job has not answered yet (back-pressure). Knows the bytes, the requests and the
 // answers; the socket, the deadline and the end are the connection's (connection.h).
 //
-// Comes from a pool when bytes come, and goes back when all is answered, so that an idle connection
-// is small.
+// Comes from a pool (conversation_pool.h) when bytes come, and goes back when all is answered, so
+// that an idle connection is small.
 #pragma once
 
 #include <cstddef>
@@ -27,20 +27,19 @@
 namespace sockherd::worker {
 
 class Connection;
-class Conversation;
-
-struct ConversationReturn {
-  void operator()(Conversation* conversation) const;
-};
-using ConversationHandle = std::unique_ptr<Conversation, ConversationReturn>;
 
 class Conversation final : private Exchange {
  public:
-  // In memory of Service::conversations.
-  static ConversationHandle create(Connection& connection, Service& service);
-
+  explicit Conversation(Service& service);
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
+  ~Conversation();
+
+  // Begins on this connection. Requires: new, or is_over().
+  void begin(Connection& connection);
+
+  // Gives back the memory that holds nothing.
+  void release_memory();
 
   // Where what the client sends goes; on_received() after each piece.
   Buffer& input() { return in_; }
@@ -79,7 +78,6 @@ class Conversation final : private Exchange {
   void refuse(int status, std::string_view reason, std::span<const http::Field> fields);
 
  private:
-  friend struct ConversationReturn;
   enum class Phase : uint8_t {
     Head,    // between requests, or within a head
     Body,    // the head is handled; its body is being read
@@ -95,9 +93,6 @@ class Conversation final : private Exchange {
   void resume_body() override;
   void content_ready() override;
   Loop& loop() override { return service_.loop; }
-
-  Conversation(Connection& connection, Service& service);
-  ~Conversation();
 
   // Requests.
   Progress begin_request();
@@ -117,7 +112,7 @@ class Conversation final : private Exchange {
   void refuse_request(int status, std::string_view reason);
   void on_write_timeout(Instant now);
 
-  Connection& connection_;
+  Connection* connection_ = nullptr;
   Service& service_;
   Buffer in_;
   AnswerQueue answers_;

@@ -35,12 +35,12 @@ uint64_t size_of(const Content& content) {
 
 }  // namespace
 
-bool Output::put(Content content) {
+bool Output::put(Content& content) {
   const uint64_t size = size_of(content);
   if (size == 0) return true;
   if (auto* file = std::get_if<FilePart>(&content);
       file != nullptr && size <= kReadAtMost && size <= room_bytes()) {
-    return put_file(std::move(*file));
+    return put_file(*file);
   }
   if (!std::holds_alternative<FilePart>(content) && size <= room_bytes()) {
     bytes_.append(view_of(content));
@@ -58,7 +58,7 @@ void Output::put(std::unique_ptr<Source> source, Framing framing, std::optional<
   framing_ = framing;
 }
 
-bool Output::put_file(FilePart part) {
+bool Output::put_file(FilePart& part) {
   while (part.length > 0) {
     const ssize_t got =
         ::pread(part.fd.get(), bytes_.room().data(), part.length, static_cast<off_t>(part.offset));
@@ -120,7 +120,7 @@ FlushOutcome Output::flush(Socket& socket) {
   while (!is_empty()) {
     Source::State source = Source::State::Ended;
     if (source_ != nullptr) {
-      if (bytes_.is_empty()) bytes_.clear();
+      if (bytes_.is_empty()) bytes_.restart();
       source = fill();
     }
     if (source == Source::State::Failed) return {FlushState::Broken, sent};
@@ -132,7 +132,7 @@ FlushOutcome Output::flush(Socket& socket) {
     if (outcome.state == IoState::Blocked) return {FlushState::Blocked, sent};
     if (outcome.state != IoState::Done) return {FlushState::Broken, sent};
   }
-  bytes_.clear();
+  bytes_.restart();
   if (!std::holds_alternative<std::string_view>(content_)) content_ = std::string_view();
   return {FlushState::Done, sent};
 }

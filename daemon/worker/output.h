@@ -39,18 +39,21 @@ class Output {
   size_t room_bytes() const { return bytes_.room_bytes(); }
   Buffer& bytes() { return bytes_; }
 
-  // Requires: !has_content(). What is short is copied into the buffer, files too.
-  // Returns false if a file could not be read as far as it was long.
-  [[nodiscard]] bool put(Content content);
+  // Takes it out of `content`. Requires: !has_content(). What is short is copied into the buffer,
+  // files too. Returns false if a file could not be read as far as it was long.
+  [[nodiscard]] bool put(Content& content);
   // size: of all that the source makes, where that has been said; one that makes more or less has
   // failed.
   void put(std::unique_ptr<Source> source, Framing framing, std::optional<uint64_t> size);
 
-  // Sends what it can.
+  // Gives back the memory that holds nothing.
+  void release_if_empty() { bytes_.release_if_empty(); }
+
+  // Sends what it can. Keeps its memory for the next answer.
   FlushOutcome flush(Socket& socket);
 
  private:
-  bool put_file(FilePart part);
+  bool put_file(FilePart& part);
   Source::State fill();
   Source::State fill_with_piece();
   bool end_chunks();

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "daemon/worker/connection.h"
-#include "daemon/worker/conversation.h"
 
 namespace sockherd::worker {
 
@@ -32,18 +31,14 @@ Service::Service(Loop& on, const Router& routes, stats::Counters& counts, const 
       counters(counts),
       limits(bounds),
       buffers(bounds.block_bytes()),
-      conversations(sizeof(Conversation)),
       path(bounds.head.max_target_bytes),
       next_second_(on.now()) {}
 
-std::string_view Service::date() {
-  if (loop.now() >= next_second_) {
-    const auto wall = std::chrono::system_clock::now().time_since_epoch();
-    const auto second = std::chrono::floor<std::chrono::seconds>(wall);
-    unix_seconds_ = second.count();
-    next_second_ = loop.now() + (second + std::chrono::seconds(1) - wall);
-  }
-  return dates_.at(unix_seconds_);
+void Service::read_wall_clock() {
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  const auto second = std::chrono::floor<std::chrono::seconds>(wall);
+  unix_seconds_ = second.count();
+  next_second_ = loop.now() + (second + std::chrono::seconds(1) - wall);
 }
 
 }  // namespace sockherd::worker

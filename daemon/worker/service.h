@@ -14,9 +14,11 @@
 
 #include "daemon/http/date.h"
 #include "daemon/http/request.h"
+#include "daemon/http/response.h"
 #include "daemon/stats/page.h"
 #include "daemon/sys/load_table.h"
 #include "daemon/worker/buffer.h"
+#include "daemon/worker/conversation_pool.h"
 #include "daemon/worker/limits.h"
 #include "daemon/worker/loop.h"
 #include "daemon/worker/place.h"
@@ -54,8 +56,9 @@ enum class ServicePhase : uint8_t { Serving, Draining };
 struct Service {
   Service(Loop& on, const Router& routes, stats::Counters& counts, const Limits& bounds);
 
-  // The Date field of an answer given now.
-  std::string_view date();
+  // The Date field of an answer given now; and what one with status 200 begins with.
+  std::string_view date() { return dates_.at(unix_seconds()); }
+  std::string_view opening() { return openings_.at(unix_seconds()); }
 
   // The place, at an address that stays: connections remember where they were accepted.
   const Place* remember(const Place& place) { return &*places_.insert(place).first; }
@@ -66,7 +69,7 @@ struct Service {
   const Limits limits;
   ServicePhase phase = ServicePhase::Serving;
   BufferPool buffers;
-  BufferPool conversations;
+  ConversationPool conversations;
   http::RequestHead head;  // of the request being handled: 4 KiB that no connection has to hold
   std::vector<char> path;  // of that request, decoded
   ConnectionSet connections;
@@ -74,8 +77,17 @@ struct Service {
   Giver* giver = nullptr;                       // as long as a drain may give connections away
 
  private:
+  // Of now(). The wall clock is read once a second.
+  int64_t unix_seconds() {
+    if (loop.now() >= next_second_) [[unlikely]]
+      read_wall_clock();
+    return unix_seconds_;
+  }
+  void read_wall_clock();
+
   std::set<Place> places_;
   http::DateCache dates_;
+  http::OpeningCache openings_;
   int64_t unix_seconds_ = 0;
   Instant next_second_;
 };

@@ -53,17 +53,37 @@ TEST(Response, FramesTheBodyInOneWay) {
 }
 
 TEST(Response, WritesNothingWhereTheHeadDoesNotFit) {
-  const std::string whole = written({.content_type = "text/plain"});
-  for (size_t room = 0; room < whole.size(); ++room) {
+  const ResponseHead head{.content_type = "text/plain"};
+  const HeadWritten none = write_response_head(head, {});
+  ASSERT_EQ(none.outcome, WriteOutcome::NoRoom);
+  EXPECT_GE(none.bytes, written(head).size());
+  for (size_t room = 0; room < none.bytes; ++room) {
     std::vector<char> buffer(room, '?');
-    const HeadWritten result = write_response_head({.content_type = "text/plain"}, buffer);
-    ASSERT_EQ(result.outcome, WriteOutcome::NoRoom);
-    EXPECT_EQ(result.bytes, whole.size());
+    ASSERT_EQ(write_response_head(head, buffer).outcome, WriteOutcome::NoRoom);
     EXPECT_EQ(std::string(buffer.begin(), buffer.end()), std::string(room, '?'));
   }
-  std::vector<char> exact(whole.size());
-  EXPECT_EQ(write_response_head({.content_type = "text/plain"}, exact).outcome,
-            WriteOutcome::Written);
+  std::vector<char> enough(none.bytes);
+  EXPECT_EQ(write_response_head(head, enough).outcome, WriteOutcome::Written);
+}
+
+TEST(Response, BeginsWithWhatIsTheSameForASecond) {
+  OpeningCache openings;
+  const std::string opening(openings.at(784111777));
+  EXPECT_EQ(opening,
+            "HTTP/1.1 200 OK\r\nServer: sockherd\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+  EXPECT_EQ(written({.opening = opening, .content_length = 7}),
+            opening + "Content-Length: 7\r\n\r\n");
+  EXPECT_EQ(openings.at(784111778).substr(58, 8), "08:49:38");
+}
+
+TEST(Response, PutsTrailersIntoTheLastChunk) {
+  std::array<char, 64> room{};
+  EXPECT_EQ(std::string(room.data(), write_last_chunk({}, room)), kLastChunk);
+  const std::array fields = {Field{"X-Sum", "42"}};
+  EXPECT_EQ(std::string(room.data(), write_last_chunk(fields, room)), "0\r\nX-Sum: 42\r\n\r\n");
+  const std::array bad = {Field{"X-Sum", "4\r\n2"}};
+  EXPECT_EQ(write_last_chunk(bad, room), 0u);
+  EXPECT_EQ(write_last_chunk(fields, std::span(room).first(10)), 0u);
 }
 
 TEST(Response, RefusesAFieldThatWouldBreakOutOfItsLine) {
@@ -118,8 +138,8 @@ TEST(Response, WritesNoErrorThatDoesNotFit) {
     std::vector<char> buffer(room);
     EXPECT_EQ(write_error_response({.status = 500}, buffer), 0U) << room;
   }
-  std::vector<char> exact(size);
-  EXPECT_EQ(write_error_response({.status = 500}, exact), size);
+  std::vector<char> enough(512);
+  EXPECT_EQ(write_error_response({.status = 500}, enough), size);
 }
 
 TEST(Response, WritesChunkHeads) {

@@ -682,10 +682,12 @@ TEST(Connection, HoldsNoBufferWhileIdle) {
     clients.push_back(harness.connect());
     harness.exchange(clients.back(), kPlain);
   }
-  // One block for input and one for output have served all of them, and are free again.
-  EXPECT_EQ(pool.blocks_in_use(), 0u);
+  // One block for input and one for output have served all of them, and wait for the next one.
+  EXPECT_EQ(pool.blocks_in_use(), 2u);
   harness.exchange(clients[0], "GET /plain");
   EXPECT_EQ(pool.blocks_in_use(), 1u);
+  harness.exchange(clients[1], "GET /plain");
+  EXPECT_EQ(pool.blocks_in_use(), 2u);
 }
 
 }  // namespace
