@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -14,7 +15,8 @@ namespace {
 struct Sink {
   Level level = Level::Info;
   bool journal = false;
-  std::array<uint64_t, 8> counts{};
+  // Threads of a worker may write at the same time; the rest is set before they are there.
+  std::array<std::atomic<uint64_t>, 8> counts{};
   Observer observer;
 };
 
@@ -28,11 +30,7 @@ bool stderr_is_journal() {
 }
 
 Sink& sink() {
-  static Sink instance = [] {
-    Sink s;
-    s.journal = stderr_is_journal();
-    return s;
-  }();
+  static Sink instance{.journal = stderr_is_journal()};
   return instance;
 }
 
@@ -107,7 +105,7 @@ void set_observer(Observer observer) {
 }
 
 uint64_t count(Level level) {
-  return sink().counts[static_cast<size_t>(level)];
+  return sink().counts[static_cast<size_t>(level)].load(std::memory_order_relaxed);
 }
 
 std::string format(std::string_view event, std::span<const Fact> facts) {
@@ -122,7 +120,7 @@ std::string format(std::string_view event, std::span<const Fact> facts) {
 }
 
 void write(Level level, std::string_view event, std::span<const Fact> facts) {
-  ++sink().counts[static_cast<size_t>(level)];
+  sink().counts[static_cast<size_t>(level)].fetch_add(1, std::memory_order_relaxed);
   if (sink().observer) sink().observer(level, event, facts);
   if (level > sink().level) return;
   std::string line;

@@ -130,6 +130,26 @@ void check_routes(const Pool& pool, Report& report) {
   }
 }
 
+// Each thread of each worker has a socket of its own, and the kernel's programs number them.
+void check_threads(const Pool& pool, Report& report) {
+  const std::string path = pool_path(pool);
+  if (report.has_fault(path + ".threads") || report.has_fault(path + ".workers")) return;
+  if (!pool.command.empty() && pool.threads != 1)
+    report.add(path + ".threads",
+               "threads are for the built-in engine and this pool has a command; remove one of the "
+               "two");
+  if (!pool.command.empty() && pool.pin == "auto")
+    report.add(path + ".pin",
+               "pins threads of the built-in engine and this pool has a command; remove one of the "
+               "two");
+  constexpr int64_t kMostSockets = 1024;
+  if (pool.workers * pool.threads > kMostSockets)
+    report.add(path + ".threads", std::to_string(pool.threads) + " for each of " +
+                                      std::to_string(pool.workers) + " workers are more than " +
+                                      std::to_string(kMostSockets) +
+                                      " in all; lower it, or workers");
+}
+
 void check_numbers(const Pool& pool, Report& report) {
   const std::string path = pool_path(pool);
   if (pool.workers > pool.max_workers && !report.has_fault(path + ".max_workers"))
@@ -165,6 +185,7 @@ void check(const Config& config, Report& report) {
     check_target(pool, report);
     check_routes(pool, report);
     check_numbers(pool, report);
+    check_threads(pool, report);
   }
   if (config.pools.empty()) {
     report.add("",

@@ -56,6 +56,9 @@ struct Pool {
   bool workers_auto = false;         // one per CPU this service may use; resolved by the supervisor
   int64_t workers = 0;               // when not automatic
   int64_t max_workers = 0;           // ceiling for scaling at run time
+  bool threads_auto = false;         // as workers_auto
+  int64_t threads = 0;               // of a worker, when not automatic; built-in engine only
+  std::string pin;                   // off, auto: a CPU for each thread
   std::vector<std::string> command;  // empty = the built-in engine
   std::vector<std::string> environment;  // "NAME=value", for command pools and built-in ones alike
   std::vector<Route> routes;             // built-in engine only

@@ -166,7 +166,10 @@ class Reader {
 
 // Options of the table that stand for something in Config that is no option by itself.
 void derive(Config& config) {
-  for (Pool& pool : config.pools) pool.workers_auto = pool.workers == 0;
+  for (Pool& pool : config.pools) {
+    pool.workers_auto = pool.workers == 0;
+    pool.threads_auto = pool.threads == 0;
+  }
   if (config.admin.address.empty()) config.admin.enabled = false;
 }
 

@@ -29,6 +29,7 @@ constexpr int64_t kKiB = 1024;
 constexpr int64_t kMiB = 1024 * kKiB;
 constexpr int64_t kGiB = 1024 * kMiB;
 constexpr int64_t kMostWorkers = 1024;
+constexpr int64_t kMostThreads = 64;
 
 constexpr SectionInfo kSections[] = {
     {Section::Daemon, "daemon", "[daemon]", "The supervisor itself."},
@@ -131,7 +132,8 @@ constexpr Option kOptions[] = {
      .min = 1,
      .max = kMostWorkers,
      .unit = "workers",
-     .help = "How many workers to keep; \"auto\" is one for each CPU that the service may use.",
+     .help = "How many workers to keep; \"auto\" is one for each CPU that the service may use, or "
+             "for each `threads` of them.",
      .field = at<&Pool::workers>},
     {.section = Section::Pool,
      .name = "max_workers",
@@ -142,6 +144,26 @@ constexpr Option kOptions[] = {
      .unit = "workers",
      .help = "The most workers that the pool can be scaled to at run time.",
      .field = at<&Pool::max_workers>},
+    {.section = Section::Pool,
+     .name = "threads",
+     .type = Type::Workers,
+     .fallback = "1",
+     .min = 1,
+     .max = kMostThreads,
+     .unit = "threads",
+     .help =
+         "How many threads a worker of the built-in engine has, each with its own event loop and "
+         "its own sockets; \"auto\" is one for each CPU that the service may use.",
+     .field = at<&Pool::threads>},
+    {.section = Section::Pool,
+     .name = "pin",
+     .type = Type::Choice,
+     .fallback = "\"off\"",
+     .choices = "off, auto",
+     .help =
+         "Whether each thread of the built-in engine stays on one CPU of those that the service "
+         "may use, in turn by slot and thread.",
+     .field = at<&Pool::pin>},
     {.section = Section::Pool,
      .name = "command",
      .type = Type::TextList,

@@ -1,6 +1,9 @@
 // What supervisor and worker call the things that one hands to the other: passed descriptors
 // (LISTEN_FDNAMES) and environment variables.
 //
+// A listening socket has the name of its listener where that says all: the slot's first socket, with
+// the slot's number. Others are lanes (lane.h).
+//
 // A listener cannot have one of these names: "sockherd" is reserved in the configuration.
 #pragma once
 
@@ -11,11 +14,14 @@ inline constexpr char kConfigFd[] = "sockherd.config";     // memory file: the v
 inline constexpr char kStatsFd[] = "sockherd.stats";       // the statistics segment of the pool
 inline constexpr char kControlFd[] = "sockherd.control";   // packet socket: message.h
 inline constexpr char kLoadFdPrefix[] = "sockherd.load.";  // + listener: where its load is counted
+inline constexpr char kLaneFdPrefix[] = "sockherd.lane.";  // + what lane.h says: a listening socket
 
 // Environment.
 inline constexpr char kPoolVariable[] = "SOCKHERD_POOL";
 inline constexpr char kSlotVariable[] = "SOCKHERD_SLOT";
 inline constexpr char kGenerationVariable[] = "SOCKHERD_GENERATION";
-inline constexpr char kSeatVariable[] = "SOCKHERD_SEAT";  // its page in the statistics segment
+// Its page in the statistics segment; with several threads one for each, with commas between.
+inline constexpr char kSeatVariable[] = "SOCKHERD_SEAT";
+inline constexpr char kThreadsVariable[] = "SOCKHERD_THREADS";  // where they are not 1
 
 }  // namespace sockherd::contract

@@ -6,9 +6,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "daemon/base/log.h"
-#include "daemon/worker/connection.h"
-
 namespace sockherd::worker {
 namespace {
 
@@ -38,10 +35,9 @@ Result<void> check_is_packet_socket(int fd) {
 Control::Control(Service& service, Acceptors& acceptors, UniqueFd socket,
                  std::function<void()> on_hang_up)
     : service_(service),
-      acceptors_(acceptors),
       socket_(std::move(socket)),
       on_hang_up_(std::move(on_hang_up)),
-      giver_(service, socket_.get()) {}
+      errands_(service, acceptors, socket_.get()) {}
 
 Result<std::unique_ptr<Control>> Control::create(Service& service, Acceptors& acceptors,
                                                  UniqueFd socket,
@@ -53,12 +49,17 @@ Result<std::unique_ptr<Control>> Control::create(Service& service, Acceptors& ac
   return control;
 }
 
+void Control::share_with(Crew& crew, std::map<Place, size_t> lanes) {
+  crew_ = &crew;
+  lanes_ = std::move(lanes);
+}
+
 void Control::on_ready(Events /*events*/) {
   for (unsigned i = 0; i < kPacketsPerTurn && read_packet(); ++i) continue;
 }
 
 void Control::catch_up() {
-  for (unsigned i = 0; i < kMostAtOnce && socket_ && read_packet(); ++i) continue;
+  for (unsigned i = 0; i < kMostAtOnce && !has_hung_up_ && read_packet(); ++i) continue;
 }
 
 // Returns whether there may be more.
@@ -71,7 +72,7 @@ bool Control::read_packet() {
       hang_up();
       return false;
     case sys::PacketState::Failed:
-      complain("the packet was too long, or its descriptor could not be taken");
+      errands_.complain("the packet was too long, or its descriptor could not be taken");
       return true;
     case sys::PacketState::Packet:
       handle(std::move(packet));
@@ -81,80 +82,48 @@ bool Control::read_packet() {
 }
 
 bool Control::is_busy() const {
-  if (!socket_) return false;
+  if (has_hung_up_) return false;
   pollfd entry{socket_.get(), POLLIN, 0};
-  return giver_.is_under_way() || ::poll(&entry, 1, 0) == 1;
+  const bool has_given = errands_.giver().has_given() || (crew_ != nullptr && crew_->has_given());
+  return (has_given && errands_.giver().has_unread()) || ::poll(&entry, 1, 0) == 1;
 }
 
+// The socket stays open: other threads may be about to say something, and get an error.
 void Control::hang_up() {
-  giver_.end();
+  has_hung_up_ = true;
+  errands_.hang_up();
+  if (crew_ != nullptr) crew_->post_to_all(Order::Kind::HangUp);
   watch_.end();
-  socket_.reset();
   on_hang_up_();
 }
 
 void Control::handle(sys::Packet packet) {
   const auto message = contract::parse(packet.bytes);
-  const bool is_draining = service_.phase == ServicePhase::Draining;
   // Closes a descriptor that came along.
+  const bool is_draining = service_.phase == ServicePhase::Draining;
   if (is_draining && (!message || !is_about_connections(message->verb))) return;
-  if (!message) return complain("a packet that is no message");
-  const Result<void> done = obey(*message, std::move(packet.fd));
-  if (!done.ok()) complain(done.error().what);
+  if (!message) return errands_.complain("a packet that is no message");
+  const bool is_for_all = message->verb == Verb::Move || message->verb == Verb::Keep;
+  if (crew_ != nullptr && is_for_all) crew_->post_to_all(*message);
+  const size_t lane = crew_ == nullptr || is_for_all ? 0 : lane_for(*message);
+  if (lane == 0) return errands_.run(*message, std::move(packet.fd));
+  crew_->post(lane - 1, {.message = *message, .fd = std::move(packet.fd)});
 }
 
-Result<void> Control::obey(const Message& message, UniqueFd fd) {
+// A place has one loop; what comes from elsewhere is spread.
+size_t Control::lane_for(const Message& message) {
   const Place place{message.listener, message.slot};
-  const bool needs_socket =
-      message.verb == Verb::Take || message.verb == Verb::Empty || message.verb == Verb::Adopt;
-  if (needs_socket && !fd) return Error{EINVAL, "no socket came with it"};
-  switch (message.verb) {
-    case Verb::Take:
-      TRY(acceptors_.take(place, std::move(fd)));
-      answer(Verb::Taken, place);
-      return {};
-    case Verb::Drop:
-      acceptors_.drop(place);
-      answer(Verb::Dropped, place);
-      return {};
-    case Verb::Empty:
-      return acceptors_.empty(place, std::move(fd),
-                              [this](const Place& emptied) { answer(Verb::Emptied, emptied); });
-    case Verb::Move:
-      giver_.begin();
-      return {};
-    case Verb::Adopt:
-      adopt(place, std::move(fd));
-      return {};
-    case Verb::Keep:
-      giver_.end();
-      return {};
-    case Verb::Taken:
-    case Verb::Dropped:
-    case Verb::Emptied:
-    case Verb::Give:
-      break;
+  const auto known = lanes_.find(place);
+  if (message.verb == Verb::Drop) {
+    if (known == lanes_.end()) return 0;
+    const size_t lane = known->second;
+    lanes_.erase(known);
+    return lane;
   }
-  return Error{EINVAL, "an answer where an order is expected"};
-}
-
-// In a drain it is one that we gave, and that nobody else takes: it stays.
-void Control::adopt(const Place& place, UniqueFd fd) {
-  const bool may_leave = service_.phase == ServicePhase::Serving;
-  Connection::adopt(service_, std::move(fd), may_leave ? service_.remember(place) : nullptr);
-}
-
-void Control::answer(Verb verb, const Place& place) {
-  if (!socket_) return;
-  const Message message{.verb = verb, .listener = place.listener, .slot = place.slot};
-  const Result<void> sent = sys::send_packet(socket_.get(), contract::encode(message));
-  if (sent.ok() || sent.error().code == EPIPE) return;  // the hang-up is to be read next
-  complain("answer: " + sent.error().what);
-}
-
-void Control::complain(std::string_view why) {
-  if (std::exchange(has_complained_, true)) return;
-  log::warn("control-failed", {{"error", why}, {"further", "not logged"}});
+  if (known != lanes_.end() && message.verb != Verb::Empty) return known->second;
+  const size_t lane = turn_++ % (crew_->size() + 1);
+  if (message.verb == Verb::Take) lanes_[place] = lane;
+  return lane;
 }
 
 }  // namespace sockherd::worker

@@ -1,5 +1,6 @@
-// Control: the worker's end of its control socket. Does what the supervisor's messages say
-// (daemon/contract/message.h) with the listening sockets, and answers when it is done.
+// Control: the worker's end of its control socket. Reads the supervisor's messages
+// (daemon/contract/message.h) in the main thread, and has them done (errands.h): by the loop of
+// this thread or, in a worker with several, by the one that a socket belongs to.
 //
 // A packet that says nothing we know is ignored, and the first one is logged. While the worker
 // drains, no listening socket is taken any more and nothing is answered: the supervisor knows why.
@@ -7,15 +8,17 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
-#include <string_view>
+#include <vector>
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/contract/message.h"
 #include "daemon/sys/packet_socket.h"
 #include "daemon/worker/acceptors.h"
-#include "daemon/worker/giver.h"
+#include "daemon/worker/crew.h"
+#include "daemon/worker/errands.h"
 #include "daemon/worker/loop.h"
 #include "daemon/worker/service.h"
 
@@ -27,6 +30,13 @@ class Control final : private Watcher {
   // Errors: a descriptor that is no packet socket.
   static Result<std::unique_ptr<Control>> create(Service& service, Acceptors& acceptors,
                                                  UniqueFd socket, std::function<void()> on_hang_up);
+
+  // There are other loops as well. lanes: which of all serves a place, 0 being that of this thread.
+  // Requires: `crew` ends before this object.
+  void share_with(Crew& crew, std::map<Place, size_t> lanes);
+
+  // Open as long as this object lives.
+  int socket() const { return socket_.get(); }
 
   // Does now what has been said until now.
   void catch_up();
@@ -41,18 +51,17 @@ class Control final : private Watcher {
   bool read_packet();
   void hang_up();
   void handle(sys::Packet packet);
-  Result<void> obey(const contract::Message& message, UniqueFd fd);
-  void adopt(const Place& place, UniqueFd fd);
-  void answer(contract::Verb verb, const Place& place);
-  void complain(std::string_view why);
+  size_t lane_for(const contract::Message& message);
 
   Service& service_;
-  Acceptors& acceptors_;
   UniqueFd socket_;
   Watch watch_;
   std::function<void()> on_hang_up_;
-  Giver giver_;
-  bool has_complained_ = false;
+  Errands errands_;
+  bool has_hung_up_ = false;
+  Crew* crew_ = nullptr;  // while it lives
+  std::map<Place, size_t> lanes_;
+  size_t turn_ = 0;  // whose it is to get what nobody has
 };
 
 }  // namespace sockherd::worker

@@ -59,7 +59,8 @@ std::string json_string(std::string_view text) {
 std::string json_of(const Identity& identity) {
   return "{\"pool\":" + json_string(identity.pool) + ",\"slot\":" + std::to_string(identity.slot) +
          ",\"generation\":" + std::to_string(identity.generation) +
-         ",\"pid\":" + std::to_string(identity.pid) + "}\n";
+         ",\"pid\":" + std::to_string(identity.pid) +
+         (identity.threads > 1 ? ",\"thread\":" + std::to_string(identity.thread) : "") + "}\n";
 }
 
 class IoJob final : public Job, private Timer {

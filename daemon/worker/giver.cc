@@ -56,9 +56,9 @@ void Giver::on_due(Instant /*now*/) {
   if (service_.phase == ServicePhase::Draining) Connection::drain_all(service_);
 }
 
-bool Giver::is_under_way() const {
+bool Giver::has_unread() const {
   int bytes = 0;
-  return has_given_ && ::ioctl(control_, SIOCOUTQ, &bytes) == 0 && bytes > 0;
+  return ::ioctl(control_, SIOCOUTQ, &bytes) == 0 && bytes > 0;
 }
 
 }  // namespace sockherd::worker

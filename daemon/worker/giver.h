@@ -3,7 +3,7 @@
 // closing a connection that is idle can always cross a request (RFC 9112 section 9.5).
 //
 // A connection stays with us, and is served, until its socket is on the way: what cannot be sent
-// now is tried again, as long as the drain lasts. Part of Control, whose socket it borrows.
+// now is tried again, as long as the drain lasts. Part of Errands, whose socket it borrows.
 #pragma once
 
 #include "daemon/worker/place.h"
@@ -32,9 +32,11 @@ class Giver final : private Timer {
   // connection any more. Otherwise nothing has happened, and it is tried again or end() called.
   bool give(int fd, const Place& origin);
 
-  // Whether the supervisor has not read all yet. Until then the worker must live: its end would
-  // overtake what it has sent (ECONNRESET), and an answer could not reach it.
-  bool is_under_way() const;
+  bool has_given() const { return has_given_; }
+
+  // Whether the supervisor has not read all yet. Until it has read what was given, the worker must
+  // live: its end would overtake what it has sent (ECONNRESET), and an answer could not reach it.
+  bool has_unread() const;
 
  private:
   void on_due(Instant now) override;

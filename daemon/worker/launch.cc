@@ -1,7 +1,9 @@
 #include "daemon/worker/launch.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
@@ -10,8 +12,11 @@
 #include "daemon/base/parse.h"
 #include "daemon/base/version.h"
 #include "daemon/config/load.h"
+#include "daemon/contract/lane.h"
 #include "daemon/contract/names.h"
 #include "daemon/stats/segment.h"
+#include "daemon/sys/activation.h"
+#include "daemon/sys/resources.h"
 
 namespace sockherd::worker {
 namespace {
@@ -31,12 +36,15 @@ constexpr std::string_view kHelp =
     "  sockherd.control the control socket (optional): further sockets to serve; its\n"
     "                   hang-up is as SIGTERM\n"
     "  sockherd.load.L  where to count the load of listener L (optional)\n"
+    "  sockherd.lane.T.N.L\n"
+    "                   a socket of listener L for thread T; N is its number\n"
     "  any other name   a listening socket\n"
     "\n"
     "Environment:\n"
     "  SOCKHERD_POOL    the pool to serve\n"
     "  SOCKHERD_SLOT, SOCKHERD_GENERATION, SOCKHERD_SEAT\n"
     "                   numbers that the supervisor gives, 0 by default\n"
+    "  SOCKHERD_THREADS how many threads; by default the configuration says it\n"
     "  NOTIFY_SOCKET    where to say READY=1 and STOPPING=1\n"
     "\n"
     "Signals: SIGTERM drains and ends; a second one, or SIGINT, ends at once.\n"
@@ -122,10 +130,35 @@ Result<config::Pool> load_pool(int fd, const std::vector<config::Override>& over
   return *pool;
 }
 
-Result<CounterPage> open_statistics(UniqueFd fd) {
-  if (!fd) return CounterPage();
-  const uint32_t seat = TRY(number_from_environment(contract::kSeatVariable));
-  Result<sys::Mapping> mapping = sys::Mapping::create(fd.get(), sys::Access::ReadWrite);
+// Sets identity.threads: the supervisor has resolved what "auto" is.
+Result<void> count_threads(const config::Pool& pool, Identity& identity) {
+  constexpr uint32_t kMost = 64;
+  identity.threads = pool.threads_auto ? sys::usable_cpus() : static_cast<uint32_t>(pool.threads);
+  if (std::getenv(contract::kThreadsVariable) != nullptr) {
+    identity.threads = TRY(number_from_environment(contract::kThreadsVariable));
+  }
+  if (identity.threads == 0 || identity.threads > kMost) {
+    return usage(std::string(contract::kThreadsVariable) + " must be 1 to " +
+                 std::to_string(kMost));
+  }
+  return {};
+}
+
+// "5", or "5,6,9" where there are several threads.
+Result<std::vector<uint32_t>> seats_from_environment() {
+  const char* text = std::getenv(contract::kSeatVariable);
+  std::vector<uint32_t> seats;
+  for (std::string_view rest = text == nullptr ? "0" : text;;) {
+    const auto seat = parse_number<uint32_t>(rest.substr(0, rest.find(',')));
+    if (!seat) return usage(std::string(contract::kSeatVariable) + "=" + text + " is not a number");
+    seats.push_back(*seat);
+    if (rest.find(',') == std::string_view::npos) return seats;
+    rest.remove_prefix(rest.find(',') + 1);
+  }
+}
+
+Result<CounterPage> open_page(int fd, uint32_t seat) {
+  Result<sys::Mapping> mapping = sys::Mapping::create(fd, sys::Access::ReadWrite);
   if (!mapping.ok()) return Error{kExitUsage, "map sockherd.stats: " + mapping.error().what};
   Result<stats::Segment> segment = stats::Segment::attach(mapping->bytes());
   if (!segment.ok()) return Error{kExitUsage, "sockherd.stats: " + segment.error().what};
@@ -136,19 +169,70 @@ Result<CounterPage> open_statistics(UniqueFd fd) {
   return CounterPage(std::move(mapping).value(), page);
 }
 
+// A page for each thread; one of its own for each where there is no segment.
+Result<void> open_statistics(UniqueFd fd, std::vector<Launch::Part>& parts) {
+  if (!fd) return {};
+  const std::vector<uint32_t> seats = TRY(seats_from_environment());
+  if (seats.size() != parts.size()) {
+    return usage(std::string(contract::kSeatVariable) + " has " + std::to_string(seats.size()) +
+                 " seats for " + std::to_string(parts.size()) + " threads");
+  }
+  for (size_t i = 0; i < parts.size(); ++i) {
+    parts[i].statistics = TRY(open_page(fd.get(), seats[i]));
+  }
+  return {};
+}
+
 constexpr std::string_view kLoadPrefix = contract::kLoadFdPrefix;
 
-// Takes every table of loads out of `passed`.
-Result<std::map<std::string, sys::LoadTable>> open_loads(std::vector<sys::PassedFd>& passed) {
-  std::map<std::string, sys::LoadTable> loads;
+// Takes every table of loads out of `passed`: a mapping for each thread.
+Result<void> open_loads(std::vector<sys::PassedFd>& passed, std::vector<Launch::Part>& parts) {
   for (const sys::PassedFd& each : passed) {
     if (!each.name.starts_with(kLoadPrefix)) continue;
-    Result<sys::LoadTable> table = sys::LoadTable::map(each.fd.get());
-    if (!table.ok()) return Error{kExitUsage, each.name + ": " + table.error().what};
-    loads[each.name.substr(kLoadPrefix.size())] = std::move(table).value();
+    for (Launch::Part& part : parts) {
+      Result<sys::LoadTable> table = sys::LoadTable::map(each.fd.get());
+      if (!table.ok()) return Error{kExitUsage, each.name + ": " + table.error().what};
+      part.loads[each.name.substr(kLoadPrefix.size())] = std::move(table).value();
+    }
   }
   std::erase_if(passed, [](const auto& each) { return each.name.starts_with(kLoadPrefix); });
-  return loads;
+  return {};
+}
+
+bool has_socket(const Launch::Part& part, const std::string& listener) {
+  return std::any_of(part.listeners.begin(), part.listeners.end(),
+                     [&listener](const auto& each) { return each.place.listener == listener; });
+}
+
+// A thread without a socket of its own shares one: a Unix listener has no other (EOPNOTSUPP), and
+// without a supervisor there may be fewer than threads.
+Result<void> share_listeners(std::vector<Launch::Part>& parts) {
+  std::map<std::string, const Launch::Listener*> first;
+  for (const Launch::Part& part : parts) {
+    for (const Launch::Listener& each : part.listeners) first.emplace(each.place.listener, &each);
+  }
+  std::vector<std::pair<size_t, Launch::Listener>> shared;
+  for (const auto& [name, listener] : first) {
+    for (size_t i = 0; i < parts.size(); ++i) {
+      if (has_socket(parts[i], name)) continue;
+      UniqueFd copy(::fcntl(listener->fd.get(), F_DUPFD_CLOEXEC, 3));
+      if (!copy) return Error{kExitUsage, errno_error("F_DUPFD_CLOEXEC").what};
+      shared.emplace_back(i, Launch::Listener{listener->place, std::move(copy)});
+    }
+  }
+  for (auto& [index, listener] : shared) parts[index].listeners.push_back(std::move(listener));
+  return {};
+}
+
+Result<void> deal_listeners(std::vector<sys::PassedFd> passed, uint32_t slot,
+                            std::vector<Launch::Part>& parts) {
+  for (sys::PassedFd& each : passed) {
+    auto lane = contract::parse_lane(each.name, slot);
+    if (!lane) return usage(each.name + " is no name of a descriptor");
+    parts[lane->lane % parts.size()].listeners.push_back(
+        {{std::move(lane->listener), lane->number}, std::move(each.fd)});
+  }
+  return share_listeners(parts);
 }
 
 Result<Launch> open_launch(std::span<char* const> arguments) {
@@ -161,11 +245,13 @@ Result<Launch> open_launch(std::span<char* const> arguments) {
   const UniqueFd configuration = take(passed, contract::kConfigFd);
   if (!configuration) return usage("no descriptor named sockherd.config was passed");
   launch.pool = TRY(load_pool(configuration.get(), overrides, launch.identity.pool));
-  launch.statistics = TRY(open_statistics(take(passed, contract::kStatsFd)));
-  launch.loads = TRY(open_loads(passed));
+  TRY(count_threads(launch.pool, launch.identity));
+  launch.parts.resize(launch.identity.threads);
+  TRY(open_statistics(take(passed, contract::kStatsFd), launch.parts));
+  TRY(open_loads(passed, launch.parts));
   launch.control = take(passed, contract::kControlFd);
   if (passed.empty()) return usage("no listening socket was passed");
-  launch.listeners = std::move(passed);
+  TRY(deal_listeners(std::move(passed), launch.identity.slot, launch.parts));
   return launch;
 }
 

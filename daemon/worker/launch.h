@@ -12,10 +12,10 @@
 
 #include "daemon/config/config.h"
 #include "daemon/stats/page.h"
-#include "daemon/sys/activation.h"
 #include "daemon/sys/load_table.h"
 #include "daemon/sys/shared_memory.h"
 #include "daemon/worker/identity.h"
+#include "daemon/worker/place.h"
 
 namespace sockherd::worker {
 
@@ -38,12 +38,21 @@ class CounterPage {
 };
 
 struct Launch {
+  struct Listener {
+    Place place;
+    UniqueFd fd;
+  };
+  // What one thread serves with.
+  struct Part {
+    std::vector<Listener> listeners;
+    std::map<std::string, sys::LoadTable> loads;  // by listener
+    CounterPage statistics;
+  };
+
   Identity identity;
   config::Pool pool;
-  std::vector<sys::PassedFd> listeners;
-  std::map<std::string, sys::LoadTable> loads;  // by listener
-  UniqueFd control;  // the control socket; empty without a supervisor that has one
-  CounterPage statistics;
+  std::vector<Part> parts;  // one a thread, at least one
+  UniqueFd control;         // the control socket; empty without a supervisor that has one
 };
 
 // Why the process ends before it has begun: what to print, and the exit status. Status 0 is

@@ -9,7 +9,7 @@ namespace sockherd::worker {
 
 struct Place {
   std::string listener;  // its name in the configuration
-  uint32_t slot = 0;
+  uint32_t slot = 0;     // the number of the socket; with several threads a slot has several
 
   auto operator<=>(const Place&) const = default;
 };

@@ -3,17 +3,16 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 
-#include <algorithm>
 #include <csignal>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "daemon/base/log.h"
+#include "daemon/sys/affinity.h"
 #include "daemon/sys/notify.h"
-#include "daemon/worker/connection.h"
-#include "daemon/worker/demo.h"
-#include "daemon/worker/directory.h"
-#include "daemon/worker/files.h"
 
 namespace sockherd::worker {
 namespace {
@@ -48,21 +47,32 @@ size_t raise_descriptor_limit() {
   return limit.rlim_cur;
 }
 
-Result<Router> make_router(const config::Pool& pool, const Identity& identity) {
-  Router router;
-  for (const config::Route& route : pool.routes) {
-    if (route.module == "demo") {
-      router.add(route.path, std::make_unique<Demo>(route.path, identity));
-      continue;
-    }
-    Result<Directory> directory = Directory::open(route.files);
-    if (!directory.ok()) {
-      return Error{kExitConfiguration, "route " + route.path + ": " + directory.error().what};
-    }
-    router.add(route.path,
-               std::make_unique<Files>(route.path, std::move(directory).value(), route.index));
+// What each thread is made of.
+std::vector<Crew::Member> members_of(Launch& launch) {
+  const auto threads = static_cast<uint32_t>(launch.parts.size());
+  const std::vector<uint32_t> cpus =
+      launch.pool.pin == "auto" ? sys::allowed_cpus() : std::vector<uint32_t>{};
+  config::Limits share = launch.pool.limits;
+  share.max_connections = (share.max_connections + threads - 1) / threads;
+  const Limits limits = Limits::create(share, raise_descriptor_limit() / threads);
+  std::vector<Crew::Member> members;
+  for (uint32_t thread = 0; thread < threads; ++thread) {
+    Identity identity = launch.identity;
+    identity.thread = thread;
+    Lane::Setup setup{&launch.pool, std::move(identity), limits, std::nullopt};
+    if (!cpus.empty()) setup.cpu = sys::cpu_of(cpus, launch.identity.slot, thread, threads);
+    members.push_back({std::move(setup), std::move(launch.parts[thread])});
   }
-  return router;
+  return members;
+}
+
+// Which thread serves which socket.
+std::map<Place, size_t> lanes_of(const Launch& launch) {
+  std::map<Place, size_t> lanes;
+  for (size_t i = 0; i < launch.parts.size(); ++i) {
+    for (const Launch::Listener& each : launch.parts[i].listeners) lanes.emplace(each.place, i);
+  }
+  return lanes;
 }
 
 void tell_manager(const std::string& state) {
@@ -72,72 +82,56 @@ void tell_manager(const std::string& state) {
 
 }  // namespace
 
-Worker::Worker(Launch launch, std::unique_ptr<Loop> loop, Router router, UniqueFd signals,
-               const Limits& limits)
-    : statistics_(std::move(launch.statistics)),
-      drain_timeout_(launch.pool.drain_timeout),
-      heartbeat_(Duration(launch.pool.hang_timeout) / 4),
-      loop_(std::move(loop)),
-      router_(std::move(router)),
-      signals_(std::move(signals)),
-      service_(*loop_, router_, statistics_.counters(), limits),
-      acceptors_(service_) {}
+Worker::Worker(Duration drain_timeout, std::unique_ptr<Lane> lane, UniqueFd signals)
+    : drain_timeout_(drain_timeout), lane_(std::move(lane)), signals_(std::move(signals)) {}
 
 Worker::~Worker() = default;
 
 Result<std::unique_ptr<Worker>> Worker::create(Launch launch) {
-  Router router = TRY(make_router(launch.pool, launch.identity));
   Result<UniqueFd> signals = open_signals();
   if (!signals.ok()) return Error{kExitFailure, signals.error().what};
-  Result<std::unique_ptr<Loop>> loop = Loop::create();
-  if (!loop.ok()) return Error{kExitFailure, loop.error().what};
-  const Limits limits = Limits::create(launch.pool.limits, raise_descriptor_limit());
-  std::vector<sys::PassedFd> listeners = std::move(launch.listeners);
-  UniqueFd control = std::move(launch.control);
-  std::map<std::string, sys::LoadTable> loads = std::move(launch.loads);
-  const uint32_t slot = launch.identity.slot;
-  std::unique_ptr<Worker> worker(new Worker(std::move(launch), std::move(loop).value(),
-                                            std::move(router), std::move(signals).value(), limits));
-  Result<Watch> watch = worker->loop_->watch(worker->signals_.get(), event::kReadable, *worker);
+  std::map<Place, size_t> lanes = lanes_of(launch);
+  std::vector<Crew::Member> members = members_of(launch);
+  auto lane = TRY(Lane::create(members[0].setup, std::move(members[0].part)));
+  members.erase(members.begin());
+  std::unique_ptr<Worker> worker(
+      new Worker(launch.pool.drain_timeout, std::move(lane), std::move(signals).value()));
+  Loop& loop = worker->lane_->loop();
+  Result<Watch> watch = loop.watch(worker->signals_.get(), event::kReadable, *worker);
   if (!watch.ok()) return Error{kExitFailure, watch.error().what};
   worker->signal_watch_ = std::move(watch).value();
-  worker->service_.loads = std::move(loads);
-  for (sys::PassedFd& listener : listeners) {
-    const auto added = worker->acceptors_.add({listener.name, slot}, std::move(listener.fd));
-    if (!added.ok()) {
-      return Error{kExitUsage, "listener " + listener.name + ": " + added.error().what};
-    }
-  }
-  if (control) {
-    auto opened = Control::create(worker->service_, worker->acceptors_, std::move(control),
-                                  [&to = *worker] { to.on_hang_up(); });
+  if (launch.control) {
+    auto opened = Control::create(worker->lane_->service(), worker->lane_->acceptors(),
+                                  std::move(launch.control), [&to = *worker] { to.on_hang_up(); });
     if (!opened.ok()) return Error{kExitUsage, "sockherd.control: " + opened.error().what};
     worker->control_ = std::move(opened).value();
   }
+  if (members.empty()) return worker;
+  Control* control = worker->control_.get();
+  worker->crew_ =
+      TRY(Crew::create(loop, std::move(members), control == nullptr ? -1 : control->socket()));
+  if (control != nullptr) control->share_with(*worker->crew_, std::move(lanes));
   return worker;
 }
 
 void Worker::run() {
+  if (crew_ != nullptr) crew_->start();
   tell_manager("READY=1\nSTATUS=serving");
-  while (!is_done()) {
-    acceptors_.publish_loads();
-    loop_->turn(next_turn_at());
-    service_.counters.add(stats::Count::LoopIterations);
-  }
+  while (!is_done()) lane_->turn(next_turn_at());
 }
 
 Instant Worker::next_turn_at() const {
-  const bool is_over = service_.phase == ServicePhase::Draining && service_.connections.size() == 0;
-  if (is_over) return loop_->now() + kLastLook;
-  if (heartbeat_ == Duration::zero()) return give_up_at_;
-  return std::min(give_up_at_, loop_->now() + heartbeat_);
+  return is_empty() ? lane_->loop().now() + kLastLook : give_up_at_;
+}
+
+// A drain with nothing left.
+bool Worker::is_empty() const {
+  return lane_->is_empty() && (crew_ == nullptr || crew_->is_empty());
 }
 
 bool Worker::is_done() const {
-  if (ends_now_) return true;
-  if (service_.phase == ServicePhase::Serving) return false;
-  if (loop_->now() >= give_up_at_) return true;
-  return service_.connections.size() == 0 && (control_ == nullptr || !control_->is_busy());
+  if (ends_now_ || lane_->loop().now() >= give_up_at_) return true;
+  return is_empty() && (control_ == nullptr || !control_->is_busy());
 }
 
 void Worker::on_ready(Events /*events*/) {
@@ -164,12 +158,10 @@ void Worker::on_hang_up() {
 
 void Worker::start_drain() {
   if (control_ != nullptr) control_->catch_up();  // Move was said before SIGTERM
-  if (service_.phase == ServicePhase::Draining) return;
-  service_.phase =
-      ServicePhase::Draining;  // before accepting: what comes now is answered and closed
-  give_up_at_ = loop_->now() + drain_timeout_;
-  acceptors_.finish();
-  Connection::drain_all(service_);
+  if (lane_->service().phase == ServicePhase::Draining) return;
+  give_up_at_ = lane_->loop().now() + drain_timeout_;
+  if (crew_ != nullptr) crew_->post_to_all(Order::Kind::Drain);
+  lane_->drain();
 }
 
 }  // namespace sockherd::worker

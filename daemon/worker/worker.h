@@ -1,4 +1,7 @@
-// Worker: the engine put together: loop, routes, listeners, signals; serving, then draining.
+// Worker: the engine put together: lanes, signals, control socket; serving, then draining.
+//
+// A worker has one thread or several, each with a lane (lane.h). The main thread turns the first
+// one; it has the signals and the control socket as well, and tells the others (crew.h).
 //
 // Serving ends with SIGTERM, or when the control socket hangs up. Then the worker takes what waits
 // in its queues, lets go of all its listeners, gives its idle connections to other workers where
@@ -6,7 +9,7 @@
 // ends when no connection is left or drain_timeout is over. A second SIGTERM, or SIGINT, ends it at
 // once.
 //
-// While it is healthy, its loop turns at least every quarter of hang_timeout: by that the
+// While it is healthy, each of its loops turns at least every quarter of hang_timeout: by that the
 // supervisor tells an idle worker from one that hangs.
 #pragma once
 
@@ -15,12 +18,11 @@
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
-#include "daemon/worker/acceptors.h"
 #include "daemon/worker/control.h"
+#include "daemon/worker/crew.h"
+#include "daemon/worker/lane.h"
 #include "daemon/worker/launch.h"
 #include "daemon/worker/loop.h"
-#include "daemon/worker/router.h"
-#include "daemon/worker/service.h"
 
 namespace sockherd::worker {
 
@@ -33,29 +35,25 @@ class Worker final : private Watcher {
 
   ~Worker();
 
-  // Says READY=1, serves and drains. Returns when the process may end.
+  // Says READY=1, serves with all threads, and drains. Returns when the process may end.
   void run();
 
  private:
-  Worker(Launch launch, std::unique_ptr<Loop> loop, Router router, UniqueFd signals,
-         const Limits& limits);
+  Worker(Duration drain_timeout, std::unique_ptr<Lane> lane, UniqueFd signals);
   void on_ready(Events events) override;
   void on_terminate();
   void on_hang_up();
   void start_drain();
+  bool is_empty() const;
   bool is_done() const;
   Instant next_turn_at() const;
 
-  CounterPage statistics_;
   Duration drain_timeout_;
-  Duration heartbeat_;  // the longest that the loop sleeps; 0: as long as it likes
-  std::unique_ptr<Loop> loop_;
-  Router router_;
+  std::unique_ptr<Lane> lane_;  // of the main thread
   UniqueFd signals_;
   Watch signal_watch_;
-  Service service_;
-  Acceptors acceptors_;
   std::unique_ptr<Control> control_;
+  std::unique_ptr<Crew> crew_;           // the other threads, if any
   Instant give_up_at_{Duration::max()};  // of the drain
   bool is_told_to_end_ = false;          // by SIGTERM
   bool ends_now_ = false;

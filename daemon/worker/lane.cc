@@ -1,0 +1,86 @@
+#include "daemon/worker/lane.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "daemon/base/log.h"
+#include "daemon/sys/affinity.h"
+#include "daemon/worker/connection.h"
+#include "daemon/worker/demo.h"
+#include "daemon/worker/directory.h"
+#include "daemon/worker/files.h"
+
+namespace sockherd::worker {
+namespace {
+
+constexpr int kExitFailure = 1;
+
+Result<Router> make_router(const config::Pool& pool, const Identity& identity) {
+  Router router;
+  for (const config::Route& route : pool.routes) {
+    if (route.module == "demo") {
+      router.add(route.path, std::make_unique<Demo>(route.path, identity));
+      continue;
+    }
+    Result<Directory> directory = Directory::open(route.files);
+    if (!directory.ok()) {
+      return Error{kExitConfiguration, "route " + route.path + ": " + directory.error().what};
+    }
+    router.add(route.path,
+               std::make_unique<Files>(route.path, std::move(directory).value(), route.index));
+  }
+  return router;
+}
+
+// One that cannot be pinned serves all the same.
+void pin(const Lane::Setup& setup) {
+  if (!setup.cpu) return;
+  const Result<void> pinned = sys::pin_to(*setup.cpu);
+  if (pinned.ok() || setup.identity.thread != 0) return;
+  log::warn("not-pinned",
+            {{"slot", setup.identity.slot}, {"cpu", *setup.cpu}, {"error", pinned.error().what}});
+}
+
+}  // namespace
+
+Lane::Lane(const Setup& setup, Launch::Part& part, std::unique_ptr<Loop> loop, Router router)
+    : statistics_(std::move(part.statistics)),
+      heartbeat_(Duration(setup.pool->hang_timeout) / 4),
+      loop_(std::move(loop)),
+      router_(std::move(router)),
+      service_(*loop_, router_, statistics_.counters(), setup.limits),
+      acceptors_(service_) {
+  service_.loads = std::move(part.loads);
+}
+
+Result<std::unique_ptr<Lane>> Lane::create(const Setup& setup, Launch::Part part) {
+  pin(setup);  // first, so that what it touches is near its CPU
+  Router router = TRY(make_router(*setup.pool, setup.identity));
+  Result<std::unique_ptr<Loop>> loop = Loop::create();
+  if (!loop.ok()) return Error{kExitFailure, loop.error().what};
+  std::unique_ptr<Lane> lane(new Lane(setup, part, std::move(loop).value(), std::move(router)));
+  for (Launch::Listener& listener : part.listeners) {
+    const std::string name = listener.place.listener;
+    const auto added = lane->acceptors_.add(std::move(listener.place), std::move(listener.fd));
+    if (!added.ok()) return Error{kExitUsage, "listener " + name + ": " + added.error().what};
+  }
+  return lane;
+}
+
+void Lane::turn(Instant at_the_latest) {
+  acceptors_.publish_loads();
+  const bool has_beat = heartbeat_ > Duration::zero();
+  loop_->turn(has_beat ? std::min(at_the_latest, loop_->now() + heartbeat_) : at_the_latest);
+  service_.counters.add(stats::Count::LoopIterations);
+}
+
+void Lane::drain() {
+  if (service_.phase == ServicePhase::Draining) return;
+  service_.phase =
+      ServicePhase::Draining;  // before accepting: what comes now is answered and closed
+  acceptors_.finish();
+  Connection::drain_all(service_);
+}
+
+}  // namespace sockherd::worker
