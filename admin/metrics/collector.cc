@@ -1,6 +1,7 @@
 #include "admin/metrics/collector.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -127,11 +128,15 @@ void fill_workers(const Snapshot& snapshot, Family& family) {
   }
 }
 
+// A slot has a socket for each thread of its worker.
 void fill_listeners(const Snapshot& snapshot, Family& family) {
+  std::map<std::pair<std::string, uint64_t>, double> sums;
   for (const Dictionary& listener : snapshot.listeners) {
-    family.add(value_of(listener, family.metric().key),
-               {listener.text("name"), std::to_string(listener.count("slot"))});
+    sums[{listener.text("name"), listener.count("slot")}] +=
+        value_of(listener, family.metric().key);
   }
+  for (const auto& [place, sum] : sums)
+    family.add(sum, {place.first, std::to_string(place.second)});
 }
 
 // All sockets of a listener say the same; Unix ones say nothing.

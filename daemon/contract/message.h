@@ -4,10 +4,10 @@
 //   LISTENER=web
 //   SLOT=3
 //
-// These lines in this order and nothing else. A slot is a socket of the listener's group; whose it
-// is, is the supervisor's affair. A hang-up of the socket is a message as well: nobody owns this
-// worker any more (the supervisor is gone, and the service manager does not keep its end either);
-// it finishes and exits.
+// These lines in this order and nothing else. A slot is a socket of the listener's group, by its
+// number (lane.h); whose it is, is the supervisor's affair. A hang-up of the socket is a message as
+// well: nobody owns this worker any more (the supervisor is gone, and the service manager does not
+// keep its end either); it finishes and exits.
 //
 // The sockets are daemon/sys/packet_socket.h, the worker's side is daemon/worker/control.h.
 #pragma once

@@ -1,8 +1,8 @@
 // What supervisor and worker call the things that one hands to the other: passed descriptors
 // (LISTEN_FDNAMES) and environment variables.
 //
-// A listening socket has the name of its listener where that says all: the slot's first socket, with
-// the slot's number. Others are lanes (lane.h).
+// A listening socket has the name of its listener where that says all: the slot's first socket,
+// with the slot's number. Others are lanes (lane.h).
 //
 // A listener cannot have one of these names: "sockherd" is reserved in the configuration.
 #pragma once

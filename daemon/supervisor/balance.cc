@@ -111,10 +111,10 @@ Result<void> Balance::steer_by_load(std::span<const UniqueFd> sockets,
   }
   // Whoever served a slot before may have left what it had open there, and be dead.
   for (const uint32_t slot : slots) {
-    if (served_.empty() || std::binary_search(served_.begin(), served_.end(), slot)) continue;
+    if (served_.empty() || served_.contains(slot)) continue;
     balancer_->loads()[slot].open.store(0, std::memory_order_relaxed);
   }
-  served_ = slots;
+  served_ = {slots.begin(), slots.end()};
   balancer_->serve(slots);
   if (is_attached_) return {};
   TRY(balancer_->attach(sockets.front().get()));

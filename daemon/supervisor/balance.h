@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,7 +39,8 @@ class Balance {
   // caller steers anew.
   bool want(const std::string& mode);
 
-  // New connections go to `slots`, if any; else to all. sockets: the group, by slot.
+  // New connections go to `slots`, if any; else to all. Slots are places in `sockets`, the group;
+  // with several threads a worker it has several of them. In the mode `cpu` their order counts.
   // total: of the sockets of the group; one more where one is about to join.
   Result<void> steer(std::span<const UniqueFd> sockets, const std::vector<uint32_t>& slots,
                      size_t total);
@@ -76,8 +78,8 @@ class Balance {
   std::string reason_;
   std::map<uint32_t, UniqueFd> inherited_;
   std::optional<sys::Balancer> balancer_;
-  size_t added_ = 0;              // the slots below are in its table
-  std::vector<uint32_t> served_;  // by it
+  size_t added_ = 0;           // the slots below are in its table
+  std::set<uint32_t> served_;  // by it
   bool is_attached_ = false;
   bool has_no_program_ = false;  // and will have none in the life of this process
   unsigned failures_ = 0;        // in a row

@@ -22,6 +22,12 @@ bool is_key_of(const std::string& key, const std::string& name) {
   return key == name || key.starts_with(name + "@");
 }
 
+bool has_socket(const ConnectionRelay::Peer& peer, const std::string& key, uint32_t number) {
+  const auto numbers = peer.sockets.find(key);
+  return numbers != peer.sockets.end() &&
+         std::find(numbers->second.begin(), numbers->second.end(), number) != numbers->second.end();
+}
+
 Result<void> tell(const ConnectionRelay::Peer& peer, Verb verb, const Message& about, int fd) {
   Message message = about;
   message.verb = verb;
@@ -139,8 +145,9 @@ std::vector<const ConnectionRelay::Peer*> ConnectionRelay::takers_for(const Know
     if (has_it) takers.push_back(&found->second.peer);
   }
   if (takers.empty()) return takers;
-  const auto owner = std::find_if(takers.begin(), takers.end(),
-                                  [&](const Peer* peer) { return peer->slot == given.slot; });
+  const auto owner = std::find_if(takers.begin(), takers.end(), [&](const Peer* peer) {
+    return key != from.listeners.end() && has_socket(*peer, *key, given.slot);
+  });
   const auto first =
       owner != takers.end()
           ? owner

@@ -36,9 +36,10 @@ class ConnectionRelay {
   struct Peer {
     std::string pool;
     uint32_t slot = 0;
-    std::vector<std::string> listeners;  // keys of their groups
-    int control = -1;                    // borrowed
-    std::function<void()> listen_again;  // after may_take_message() was false
+    std::vector<std::string> listeners;                    // keys of their groups
+    std::map<std::string, std::vector<uint32_t>> sockets;  // numbers of its own, by that key
+    int control = -1;                                      // borrowed
+    std::function<void()> listen_again;                    // after may_take_message() was false
   };
 
   explicit ConnectionRelay(sd_event* loop) : loop_(loop) {}

@@ -62,12 +62,21 @@ LoadedGeneration reload_generation(int sealed_text, const ConfigSource& source, 
   return loaded;
 }
 
+uint32_t threads_of(const config::Pool& pool) {
+  constexpr uint32_t kMost = 64;
+  return pool.threads_auto ? std::min(sys::usable_cpus(), kMost)
+                           : static_cast<uint32_t>(pool.threads);
+}
+
 fleet::Spec fleet_spec(const Generation& generation) {
   fleet::Spec spec{.generation = generation.number};
   for (const config::Pool& pool : generation.config.pools) {
-    const auto wanted =
-        pool.workers_auto ? sys::usable_cpus() : static_cast<uint32_t>(pool.workers);
-    const auto max_workers = static_cast<uint32_t>(pool.max_workers);
+    const uint32_t threads = threads_of(pool);
+    const auto wanted = pool.workers_auto ? (sys::usable_cpus() + threads - 1) / threads
+                                          : static_cast<uint32_t>(pool.workers);
+    constexpr uint32_t kMostSockets = 1024;  // of a listener that all have one of
+    const auto max_workers =
+        std::min(static_cast<uint32_t>(pool.max_workers), kMostSockets / threads);
     spec.pools.push_back({.name = pool.name,
                           .listeners = pool.listeners,
                           .workers = std::min(wanted, max_workers),

@@ -37,6 +37,9 @@ LoadedGeneration load_generation(const ConfigSource& source, uint32_t number);
 // The same from a sealed text that was validated once already: the configuration that was in force.
 LoadedGeneration reload_generation(int sealed_text, const ConfigSource& source, uint32_t number);
 
+// How many threads a worker of the pool has; threads = "auto" becomes a number here.
+uint32_t threads_of(const config::Pool& pool);
+
 // What the fleet must know of it; workers = "auto" becomes a number here.
 fleet::Spec fleet_spec(const Generation& generation);
 

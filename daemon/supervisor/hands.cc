@@ -7,6 +7,7 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/base/log.h"
+#include "daemon/contract/lane.h"
 #include "daemon/contract/names.h"
 #include "daemon/sys/notify.h"
 #include "daemon/sys/packet_socket.h"
@@ -44,23 +45,56 @@ void Hands::carry_out(const fleet::Spawn& action) {
 Result<Hands::Running> Hands::start(const fleet::Spawn& action) {
   const config::Pool* pool = generations_.at(action.generation).config.find_pool(action.pool);
   SH_ASSERT(pool != nullptr);
-  Running running{.pool = action.pool, .slot = action.slot, .is_builtin = pool->command.empty()};
-  running.seat = TRY(statistics_.take_seat(action.pool, action.slot, action.generation));
-  if (auto started = start_process(action, running); !started) {
-    statistics_.fold(action.pool, *running.seat);
+  Running running{.pool = action.pool,
+                  .slot = action.slot,
+                  .is_builtin = pool->command.empty(),
+                  .threads = threads_of(*pool)};
+  auto started = take_seats(action, running);
+  if (started.ok()) started = start_process(action, running);
+  if (!started) {
+    fold_seats(running);
     return std::move(started).error();
   }
-  statistics_.set_pid(action.pool, *running.seat, running.process->pid());
+  for (const uint32_t seat : running.seats) {
+    statistics_.set_pid(action.pool, seat, running.process->pid());
+  }
   keep(action.id, *running.process);
   return running;
 }
 
-Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) {
-  sys::SpawnRequest request = TRY(request_for(action, running));
-  const config::Config& config = generations_.at(action.generation).config;
-  for (const std::string& name : config.find_pool(action.pool)->listeners) {
-    running.listeners.push_back(listeners_.key_of(*config.find_listener(name)));
+Result<void> Hands::take_seats(const fleet::Spawn& action, Running& running) {
+  while (running.seats.size() < running.threads) {
+    running.seats.push_back(
+        TRY(statistics_.take_seat(action.pool, action.slot, action.generation)));
   }
+  return {};
+}
+
+void Hands::fold_seats(const Running& running) {
+  for (const uint32_t seat : running.seats) statistics_.fold(running.pool, seat);
+}
+
+SocketNumbers Hands::Running::served() const {
+  SocketNumbers served = sockets;
+  for (auto& [name, numbers] : served) {
+    numbers.resize(std::min<size_t>(numbers.size(), threads));
+  }
+  return served;
+}
+
+Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) {
+  const config::Config& config = generations_.at(action.generation).config;
+  const config::Pool& pool = *config.find_pool(action.pool);
+  // The sockets are there, but for a slot beyond the wanted ones that must be emptied once more
+  // after a reload gave the pool another listener.
+  TRY(prepare_slots(config, pool, action.slot + 1));
+  for (const std::string& name : pool.listeners) {
+    const std::string key = listeners_.key_of(*config.find_listener(name));
+    running.listeners.push_back(key);
+    std::vector<uint32_t>& numbers = running.sockets[key] = listeners_.numbers(key, action.slot);
+    if (!running.is_builtin) numbers.resize(1);  // it would not know what to do with others
+  }
+  sys::SpawnRequest request = TRY(request_for(action, running));
   sys::PacketPair control;
   if (running.is_builtin) {
     control = TRY(sys::create_packet_pair());
@@ -90,6 +124,7 @@ void Hands::add_running(fleet::WorkerId id, Running running) {
     relay_.add(id, {.pool = running.pool,
                     .slot = running.slot,
                     .listeners = running.listeners,
+                    .sockets = running.sockets,
                     .control = process.control_fd(),
                     .listen_again = [&process] { process.listen_again(); }});
   }
@@ -104,16 +139,7 @@ Result<sys::SpawnRequest> Hands::request_for(const fleet::Spawn& action, const R
   const Generation& generation = generations_.at(action.generation);
   const config::Pool* pool = generation.config.find_pool(action.pool);
   sys::SpawnRequest request;
-  // The sockets are there, but for a slot beyond the wanted ones that must be emptied once more
-  // after a reload gave the pool another listener.
-  TRY(prepare_slots(generation.config, *pool, action.slot + 1));
-  for (const std::string& name : pool->listeners) {
-    const std::string key = listeners_.key_of(*generation.config.find_listener(name));
-    request.fds.push_back({listeners_.socket(key, action.slot), name});
-    const Balance* balance = listeners_.balance(key);
-    if (!pool->command.empty() || balance == nullptr || balance->loads_fd() < 0) continue;
-    request.fds.push_back({balance->loads_fd(), contract::kLoadFdPrefix + name});
-  }
+  pass_listeners(action, running, request);
   request.environment = setup_.environment;
   for (const std::string& entry : pool->environment) {
     request.environment.push_back(with_slot(entry, action.slot));
@@ -134,10 +160,35 @@ Result<sys::SpawnRequest> Hands::request_for(const fleet::Spawn& action, const R
     request.arguments.insert(request.arguments.end(),
                              {"--set", override.key + "=" + override.value});
   }
-  set(contract::kSeatVariable, std::to_string(*running.seat));
+  std::string seats;
+  for (const uint32_t seat : running.seats) {
+    seats += (seats.empty() ? "" : ",") + std::to_string(seat);
+  }
+  set(contract::kSeatVariable, seats);
+  if (running.threads > 1) set(contract::kThreadsVariable, std::to_string(running.threads));
   request.fds.push_back({generation.text.get(), contract::kConfigFd});
   request.fds.push_back({TRY(statistics_.segment_fd(action.pool)), contract::kStatsFd});
   return request;
+}
+
+// A program has one socket of each listener, under the listener's name. The engine gets all that
+// its slot has: where it had more threads once, something may still be on the way to the others.
+void Hands::pass_listeners(const fleet::Spawn& action, const Running& running,
+                           sys::SpawnRequest& request) const {
+  const config::Config& config = generations_.at(action.generation).config;
+  for (const std::string& name : config.find_pool(action.pool)->listeners) {
+    const std::string key = listeners_.key_of(*config.find_listener(name));
+    for (contract::Lane lane{.listener = name}; const uint32_t number : running.sockets.at(key)) {
+      lane.number = number;
+      const std::string lane_name = contract::name_of(lane, action.slot);
+      request.fds.push_back(
+          {listeners_.socket(key, number), running.is_builtin ? lane_name : name});
+      ++lane.lane;
+    }
+    const Balance* balance = listeners_.balance(key);
+    if (!running.is_builtin || balance == nullptr || balance->loads_fd() < 0) continue;
+    request.fds.push_back({balance->loads_fd(), contract::kLoadFdPrefix + name});
+  }
 }
 
 void Hands::release_new() {
@@ -196,7 +247,7 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
   for (const std::string& pool : counted) {
     std::set<uint32_t> seats;
     for (const auto& [id, running] : running_) {
-      if (running.pool == pool && running.seat) seats.insert(*running.seat);
+      if (running.pool == pool) seats.insert(running.seats.begin(), running.seats.end());
     }
     statistics_.fold_all_but(pool, seats);
   }
@@ -212,8 +263,15 @@ Result<Hands::Running> Hands::adopt_worker(const fleet::Survivor& survivor,
   Running running{.pool = survivor.pool,
                   .slot = survivor.slot,
                   .listeners = survivor.listeners,
-                  .is_builtin = place.is_builtin};
-  if (has_statistics && statistics_.has_seat(place.seat)) running.seat = place.seat;
+                  .is_builtin = place.is_builtin,
+                  .threads = std::max(1U, static_cast<uint32_t>(place.seats.size()))};
+  for (const uint32_t seat : place.seats) {
+    if (has_statistics && statistics_.has_seat(seat)) running.seats.push_back(seat);
+  }
+  for (const std::string& name : running.listeners) {
+    running.sockets[name] = listeners_.numbers(name, running.slot);
+  }
+  running.sockets = running.served();  // whether it has more we do not know: they are swept
   const bool had_notify = static_cast<bool>(from.notify);
   running.process = TRY(WorkerProcess::adopt(loop_, survivor.id,
                                              {.pid = pid,
@@ -267,7 +325,7 @@ void Hands::on_notification(fleet::WorkerId id, const sys::Notification& said) {
 void Hands::on_exit(fleet::WorkerExited exited) {
   const auto found = running_.find(exited.id);
   SH_ASSERT(found != running_.end());
-  if (found->second.seat) statistics_.fold(found->second.pool, *found->second.seat);
+  fold_seats(found->second);
   relay_.remove(exited.id);
   running_.erase(found);
   forget(exited.id);
@@ -286,7 +344,7 @@ Result<void> Hands::prepare_slots(const config::Config& config, const config::Po
   for (const std::string& name : pool.listeners) {
     const config::Listener* listener = config.find_listener(name);
     SH_ASSERT(listener != nullptr);
-    TRY(listeners_.ensure(*listener, count));
+    TRY(listeners_.ensure(*listener, count, threads_of(pool)));
   }
   return {};
 }

@@ -37,6 +37,9 @@ struct WorkerSetup {
   unsigned long nofile_soft = 0;         // what foreign programs get back
 };
 
+// Numbers of sockets, by the key of their group.
+using SocketNumbers = std::map<std::string, std::vector<uint32_t>>;
+
 class Hands {
  public:
   // A worker that runs.
@@ -45,8 +48,13 @@ class Hands {
     uint32_t slot = 0;
     std::vector<std::string> listeners;
     bool is_builtin = false;
-    std::optional<uint32_t> seat;
+    std::vector<uint32_t> seats;  // one a thread; none where its counts are lost
+    uint32_t threads = 1;
+    SocketNumbers sockets;  // that it accepts from, by lane: those of all its threads, or more
     std::unique_ptr<WorkerProcess> process;
+
+    // The sockets that new connections are steered to: one a thread.
+    SocketNumbers served() const;
   };
 
   // post: takes an event to the fleet; called from the loop and from carry_out, so it must queue.
@@ -105,11 +113,10 @@ class Hands {
   Statistics& statistics() { return statistics_; }
 
  private:
-  // Remembers the listeners: new connections still come there when the worker is gone.
+  // Remembers the sockets: new connections still come there when the worker is gone.
   struct ServedSlot {
-    uint32_t slot = 0;
     fleet::WorkerId worker = 0;
-    std::vector<std::string> listeners;
+    SocketNumbers sockets;
   };
   // Workers that were steered away from together, and are quiet together: the kernel is asked once
   // for all of them (0.5 ms each time on a machine with 24 GB).
@@ -126,8 +133,12 @@ class Hands {
   };
 
   Result<Running> start(const fleet::Spawn& action);
+  Result<void> take_seats(const fleet::Spawn& action, Running& running);
+  void fold_seats(const Running& running);
   Result<void> start_process(const fleet::Spawn& action, Running& running);
   Result<sys::SpawnRequest> request_for(const fleet::Spawn& action, const Running& running);
+  void pass_listeners(const fleet::Spawn& action, const Running& running,
+                      sys::SpawnRequest& request) const;
   WorkerProcess::Callbacks callbacks_of(fleet::WorkerId id);
   std::string notify_path(fleet::WorkerId id) const;
   Result<Running> adopt_worker(const fleet::Survivor& survivor, const SavedState::Place& place,
@@ -143,7 +154,8 @@ class Hands {
   std::vector<uint16_t> ports_of(const Running& worker) const;
   void watch_queues(fleet::WorkerId id, QuietWatch& watch) const;
   void on_quiet(uint64_t number);
-  void tell(fleet::WorkerId to, contract::Verb verb, const std::string& listener, uint32_t slot);
+  void tell(fleet::WorkerId to, contract::Verb verb, const std::string& listener, uint32_t number);
+  void tell_of_slot(fleet::WorkerId to, contract::Verb verb, uint32_t slot);
   void sweep_group(const std::string& name, const Listeners::Group& group,
                    const std::set<std::pair<std::string, uint32_t>>& attended);
   std::optional<fleet::WorkerId> find_helper(const std::string& listener) const;

@@ -50,7 +50,7 @@ std::string Listeners::key_of(const config::Listener& listener) const {
   return is_meant ? listener.name : "";  // a unit's socket moves with its unit
 }
 
-Result<void> Listeners::ensure(const config::Listener& listener, uint32_t slots) {
+Result<void> Listeners::ensure(const config::Listener& listener, uint32_t slots, uint32_t threads) {
   std::string key = key_of(listener);
   if (!key.empty() && groups_.at(key).is_parked && groups_.at(key).bound &&
       groups_.at(key).is_unix()) {
@@ -77,7 +77,7 @@ Result<void> Listeners::ensure(const config::Listener& listener, uint32_t slots)
   Balance& balance = balance_of(key);
   balance.prepare(listener.balance);
   if (balance.wanted().empty()) balance.want(listener.balance);
-  if (auto grown = grow(key, group, slots); !grown) {
+  if (auto grown = grow(key, group, slots, threads); !grown) {
     return std::move(grown).error().in("listener " + listener.name);
   }
   return {};
@@ -100,26 +100,42 @@ Result<Listeners::Group> Listeners::bind_group(const config::Listener& listener)
   return group;
 }
 
-// Adds clones, masked where others are served already.
-Result<void> Listeners::grow(const std::string& name, Group& group, uint32_t slots) {
-  while (group.sockets.size() < slots) {
-    const int first = group.sockets.front().get();
-    const size_t slot = group.sockets.size();
-    const bool is_masking = !group.served.empty();
-    // A single socket that was bound without SO_REUSEPORT has no group to steer before its first
-    // clone has joined; what comes to that one in between waits there for its worker.
-    const bool has_group = group.sockets.size() > 1 || group.bound;
-    const auto mask = [&]() -> Result<void> {
-      return balance_of(name).steer(group.sockets, group.served, slot + 1);
-    };
-    if (is_masking && has_group) TRY(mask());
-    auto clone = sys::clone_listener(first);
-    if (!clone) {
-      return std::move(clone).error().in("socket for slot " + std::to_string(slot));
+// Gives each of them a socket: one that is nobody's yet, or a clone.
+Result<void> Listeners::grow(const std::string& name, Group& group, uint32_t slots,
+                             uint32_t threads) {
+  const std::set<SocketOwner> owners(group.owners.begin(), group.owners.end());
+  for (SocketOwner owner{.lane = 0}; owner.lane < threads; ++owner.lane) {
+    for (owner.slot = 0; owner.slot < slots; ++owner.slot) {
+      if (owners.contains(owner)) continue;
+      if (group.owners.size() == group.sockets.size()) {
+        if (auto added = add_clone(name, group); !added) {
+          return std::move(added).error().in("socket for slot " + std::to_string(owner.slot));
+        }
+      }
+      group.owners.push_back(owner);
     }
-    add(name, group, std::move(clone).value());
-    if (is_masking && !has_group) TRY(mask());
   }
+  return {};
+}
+
+// Masked where others are served already.
+Result<void> Listeners::add_clone(const std::string& name, Group& group) {
+  const size_t number = group.sockets.size();
+  if (number == sys::Balancer::kMostSlots) {
+    return Error{0, "there are " + std::to_string(number) +
+                        " already, those of threads and workers of before among them; a restart of"
+                        " the socket and the service begins anew"};
+  }
+  const bool is_masking = !group.served.empty();
+  // A single socket that was bound without SO_REUSEPORT has no group to steer before its first
+  // clone has joined; what comes to that one in between waits there for its worker.
+  const bool has_group = number > 1 || group.bound;
+  const auto mask = [&]() -> Result<void> {
+    return balance_of(name).steer(group.sockets, group.served, number + 1);
+  };
+  if (is_masking && has_group) TRY(mask());
+  add(name, group, TRY(sys::clone_listener(group.sockets.front().get())));
+  if (is_masking && !has_group) TRY(mask());
   return {};
 }
 
@@ -133,38 +149,62 @@ void Listeners::drop_from(const std::string& name, Group& group, size_t first) {
     store_.forget(slot_name(name, slot));
   }
   group.sockets.resize(std::min(first, group.sockets.size()));
+  group.owners.resize(std::min(first, group.owners.size()));
   if (!group.is_unix()) balance_of(name).forget_from(first);
 }
 
-int Listeners::find_socket(const std::string& name, uint32_t slot) const {
+std::vector<uint32_t> Listeners::numbers(const std::string& name, uint32_t slot) const {
+  const auto found = groups_.find(name);
+  if (found == groups_.end()) return {};
+  const Group& group = found->second;
+  if (group.is_unix()) return {slot};
+  std::map<uint32_t, uint32_t> by_lane;
+  for (uint32_t number = 0; number < group.owners.size(); ++number) {
+    const SocketOwner& owner = group.owners[number];
+    if (owner.slot == slot) by_lane[owner.lane] = number;
+  }
+  std::vector<uint32_t> numbers;
+  for (const auto& [lane, number] : by_lane) numbers.push_back(number);
+  return numbers;
+}
+
+SocketOwners Listeners::owners() const {
+  SocketOwners owners;
+  for (const auto& [name, group] : groups_) {
+    if (!group.is_unix()) owners[name] = group.owners;
+  }
+  return owners;
+}
+
+int Listeners::find_socket(const std::string& name, uint32_t number) const {
   const auto found = groups_.find(name);
   if (found == groups_.end()) return -1;
   const Group& group = found->second;
   if (group.is_unix()) return group.sockets.front().get();
-  return slot < group.sockets.size() ? group.sockets[slot].get() : -1;
+  return number < group.sockets.size() ? group.sockets[number].get() : -1;
 }
 
-int Listeners::socket(const std::string& name, uint32_t slot) const {
-  const int fd = find_socket(name, slot);
+int Listeners::socket(const std::string& name, uint32_t number) const {
+  const int fd = find_socket(name, number);
   SH_ASSERT(fd >= 0);
   return fd;
 }
 
 // --- who gets what
 
-Result<void> Listeners::serve(const std::string& name, const std::vector<uint32_t>& slots) {
+Result<void> Listeners::serve(const std::string& name, const std::vector<uint32_t>& numbers) {
   const auto found = groups_.find(name);
   if (found == groups_.end()) return {};
   Group& group = found->second;
   if (group.is_unix()) {
-    group.served = slots;
+    group.served = numbers;
     return {};
   }
   if (std::exchange(group.is_parked, false)) {
     for (const UniqueFd& socket : group.sockets) TRY(sys::open_door(socket.get()));
   }
-  if (group.served == slots) return {};
-  group.served = slots;
+  if (group.served == numbers) return {};
+  group.served = numbers;
   return steer(name, group);
 }
 
@@ -175,8 +215,13 @@ Result<void> Listeners::steer(const std::string& name, const Group& group) {
   } else {
     // The kernel takes a number beyond the group for a failure of the program, and hashes over all.
     std::copy_if(group.served.begin(), group.served.end(), std::back_inserter(members),
-                 [&group](uint32_t slot) { return slot < group.sockets.size(); });
+                 [&group](uint32_t number) { return number < group.sockets.size(); });
   }
+  // In the order of slots and their threads, as threads are pinned: `cpu` counts through them.
+  std::stable_sort(members.begin(), members.end(), [&group](uint32_t a, uint32_t b) {
+    const size_t known = group.owners.size();
+    return a < known && b < known ? group.owners[a] < group.owners[b] : a < b;
+  });
   return balance_of(name).steer(group.sockets, members, group.sockets.size());
 }
 
@@ -234,8 +279,8 @@ Listeners::~Listeners() {
 
 void Listeners::forget_clones() {
   for (auto& [name, group] : groups_) {
-    for (uint32_t slot = 0; slot < group.sockets.size(); ++slot) {
-      if (!group.adopted.contains(slot)) store_.forget(slot_name(name, slot));
+    for (uint32_t number = 0; number < group.sockets.size(); ++number) {
+      if (!group.adopted.contains(number)) store_.forget(slot_name(name, number));
     }
   }
 }

@@ -30,10 +30,29 @@ bool holds(const Listeners::Group& group, int fd) {
   });
 }
 
+// Whose the first `count` sockets of a group are. None has two.
+std::vector<SocketOwner> kept_owners(const std::string& name, size_t count,
+                                     const SocketOwners* all) {
+  std::vector<SocketOwner> owners;
+  if (all == nullptr) {
+    for (uint32_t slot = 0; slot < count; ++slot) owners.push_back({.slot = slot});
+    return owners;
+  }
+  const auto found = all->find(name);
+  if (found == all->end()) return owners;
+  std::set<SocketOwner> seen;
+  for (const SocketOwner& owner : found->second) {
+    if (owners.size() == count || !seen.insert(owner).second) break;
+    owners.push_back(owner);
+  }
+  return owners;
+}
+
 }  // namespace
 
-Result<void> Listeners::adopt(Inheritance& from, const config::Config& config) {
-  for (auto& [name, slots] : from.slots) TRY(adopt_kept(name, std::move(slots)));
+Result<void> Listeners::adopt(Inheritance& from, const config::Config& config,
+                              const SocketOwners* owners) {
+  for (auto& [name, sockets] : from.slots) TRY(adopt_kept(name, std::move(sockets), owners));
   rename_kept(from, config);
   for (auto& [name, tables] : from.balances) balance_of(name).inherit(std::move(tables));
   for (sys::PassedFd& one : from.units) TRY(adopt_unit_socket(std::move(one), config));
@@ -43,12 +62,13 @@ Result<void> Listeners::adopt(Inheritance& from, const config::Config& config) {
   return {};
 }
 
-// The slots that a predecessor had systemd keep, units' ones among them. One that does not belong
-// is left out, with all behind it: a slot's number is its place in the kernel's group.
-Result<void> Listeners::adopt_kept(const std::string& name, std::map<uint32_t, UniqueFd> slots) {
+// The sockets that a predecessor had systemd keep, units' ones among them. One that does not belong
+// is left out, with all behind it: a socket's number is its place in the kernel's group.
+Result<void> Listeners::adopt_kept(const std::string& name, std::map<uint32_t, UniqueFd> sockets,
+                                   const SocketOwners* owners) {
   Group group;
   std::string fault;
-  for (auto& [slot, fd] : slots) {
+  for (auto& [slot, fd] : sockets) {
     auto checked = sys::check_listener(fd.get());
     const bool is_listener = checked.ok();
     if (is_listener && !group.sockets.empty()) {
@@ -71,6 +91,7 @@ Result<void> Listeners::adopt_kept(const std::string& name, std::map<uint32_t, U
     if (group.sockets.empty()) group.address = TRY(sys::SocketAddress::of_socket(fd.get()));
     group.sockets.push_back(std::move(fd));
   }
+  group.owners = kept_owners(name, group.sockets.size(), owners);
   if (!group.sockets.empty()) groups_.emplace(name, std::move(group));
   return {};
 }

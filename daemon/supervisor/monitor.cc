@@ -47,28 +47,48 @@ void Monitor::State::look_at(fleet::WorkerId id, const Hands::Running& worker, I
   const fleet::Worker* known = fleet.find_worker(id);
   const config::Pool* pool = hands.current().config.find_pool(worker.pool);
   const bool is_ready = known != nullptr && known->phase == fleet::Phase::Ready;
-  if (!is_ready || !worker.is_builtin || !worker.seat || pool == nullptr) return;
-  const stats::Counters& counters = hands.statistics().counters(worker.pool, *worker.seat);
-  const uint64_t accepted = counters.get(stats::Count::ConnectionsAccepted) +
-                            counters.get(stats::Count::ConnectionsRefused) +
-                            counters.get(stats::Count::AcceptErrors);
-  const char* why = watches[id].look({.beats = counters.get(stats::Count::LoopIterations),
-                                      .accepted = accepted,
-                                      .has_queue = has_queue(worker)},
-                                     now, pool->hang_timeout);
-  if (why != nullptr) {
+  if (!is_ready || !worker.is_builtin || worker.seats.empty() || pool == nullptr) return;
+  uint64_t requests = 0;
+  for (const uint32_t seat : worker.seats) {
+    requests += hands.statistics().counters(worker.pool, seat).get(stats::Count::Requests);
+  }
+  if (const char* why = find_hang(id, worker, now, pool->hang_timeout); why != nullptr) {
     post(fleet::WorkerHung{id, why});
   } else if (pool->max_requests > 0 && !known->worn &&
-             counters.get(stats::Count::Requests) >= share_of(pool->max_requests, id)) {
+             requests >= share_of(pool->max_requests, id)) {
     post(fleet::WorkerWorn{id, "max_requests"});
   }
 }
 
-bool Monitor::State::has_queue(const Hands::Running& worker) const {
-  return std::any_of(worker.listeners.begin(), worker.listeners.end(), [&](const auto& name) {
-    const int socket = hands.listeners().find_socket(name, worker.slot);
-    return socket >= 0 && sys::accept_queue(socket).length > 0;
-  });
+// One thread that stands still is enough: what it has accepted waits, and what is steered to it.
+const char* Monitor::State::find_hang(fleet::WorkerId id, const Hands::Running& worker, Instant now,
+                                      Duration limit) {
+  std::vector<HangWatch>& threads = watches[id];
+  threads.resize(worker.seats.size());
+  const char* why = nullptr;
+  for (size_t thread = 0; thread < threads.size(); ++thread) {
+    const stats::Counters& counters =
+        hands.statistics().counters(worker.pool, worker.seats[thread]);
+    const uint64_t accepted = counters.get(stats::Count::ConnectionsAccepted) +
+                              counters.get(stats::Count::ConnectionsRefused) +
+                              counters.get(stats::Count::AcceptErrors);
+    const char* fault = threads[thread].look({.beats = counters.get(stats::Count::LoopIterations),
+                                              .accepted = accepted,
+                                              .has_queue = has_queue(worker, thread)},
+                                             now, limit);
+    if (fault != nullptr) why = fault;
+  }
+  return why;
+}
+
+bool Monitor::State::has_queue(const Hands::Running& worker, size_t thread) const {
+  for (const auto& [name, numbers] : worker.sockets) {
+    for (size_t lane = thread; lane < numbers.size(); lane += worker.seats.size()) {
+      const int socket = hands.listeners().find_socket(name, numbers[lane]);
+      if (socket >= 0 && sys::accept_queue(socket).length > 0) return true;
+    }
+  }
+  return false;
 }
 
 Monitor::Progress Monitor::State::progress() const {

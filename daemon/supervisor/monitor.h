@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <vector>
 
 #include "daemon/fleet/fleet.h"
 #include "daemon/supervisor/hands.h"
@@ -33,12 +34,14 @@ class Monitor {
     const fleet::Fleet& fleet;
     std::function<void(fleet::Event)> post;
     std::function<void(const Progress&)> looked;
-    std::map<fleet::WorkerId, HangWatch> watches;
+    std::map<fleet::WorkerId, std::vector<HangWatch>> watches;  // one a thread
     Watch timer;
 
     void look();
     void look_at(fleet::WorkerId id, const Hands::Running& worker, Instant now);
-    bool has_queue(const Hands::Running& worker) const;
+    const char* find_hang(fleet::WorkerId id, const Hands::Running& worker, Instant now,
+                          Duration limit);
+    bool has_queue(const Hands::Running& worker, size_t thread) const;
     Progress progress() const;
   };
   // The timer's callback points to it, so it stays where it is.

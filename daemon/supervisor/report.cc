@@ -105,6 +105,9 @@ bus::Dictionary describe_worker(const Supervisor& supervisor, const fleet::Worke
   entry.set("generation", uint64_t{worker.generation});
   entry.set("pid", int64_t{process != nullptr ? process->pid() : 0});
   entry.set("state", std::string(fleet::phase_name(worker.phase)));
+  const auto running = supervisor.hands().running().find(worker.id);
+  const bool runs = running != supervisor.hands().running().end();
+  entry.set("threads", uint64_t{runs ? running->second.threads : 1});
   entry.set("uptime_seconds", seconds_of(now - worker.spawned_at));
   entry.set("restarts", slot.restarts);
   entry.set("status", process != nullptr ? process->status() : std::string());
@@ -198,6 +201,7 @@ std::vector<bus::Dictionary> report_pools(const Supervisor& supervisor) {
     entry.set("backoff", census.backoff);
     entry.set("generation", uint64_t{pool.generation});
     entry.set("slots", uint64_t{pool.slots.size()});
+    entry.set("threads", uint64_t{threads_of(*config)});
     entry.set("starts", pool.starts);
     entry.set("listeners", config->listeners);
     entry.set("command", config->command);
@@ -241,16 +245,20 @@ std::vector<bus::Dictionary> report_workers(const Supervisor& supervisor, const 
 std::vector<bus::Dictionary> report_listeners(const Supervisor& supervisor) {
   std::vector<bus::Dictionary> listeners;
   for (const auto& [name, group] : supervisor.hands().listeners().groups()) {
-    for (uint32_t slot = 0; slot < group.sockets.size(); ++slot) {
-      const sys::AcceptQueue queue = sys::accept_queue(group.sockets[slot].get());
+    for (uint32_t number = 0; number < group.sockets.size(); ++number) {
+      const sys::AcceptQueue queue = sys::accept_queue(group.sockets[number].get());
       const auto& served = group.served;
+      const bool has_owner = number < group.owners.size();
+      const SocketOwner owner =
+          has_owner ? group.owners[number] : SocketOwner{.slot = number, .lane = 0};
       bus::Dictionary entry;
       entry.set("name", name);
       entry.set("address", plain_text(group.address.text(), PATH_MAX));
-      entry.set("slot", uint64_t{slot});
-      entry.set("adopted", group.adopted.contains(slot));
+      entry.set("slot", uint64_t{owner.slot});
+      entry.set("thread", uint64_t{owner.lane});
+      entry.set("adopted", group.adopted.contains(number));
       entry.set("served",
-                group.is_unix() || std::find(served.begin(), served.end(), slot) != served.end());
+                group.is_unix() || std::find(served.begin(), served.end(), number) != served.end());
       entry.set("parked", group.is_parked);
       if (const Balance* balance = supervisor.hands().listeners().balance(name)) {
         entry.set("balance", balance->wanted());

@@ -226,15 +226,16 @@ Result<void> Supervisor::prepare(const Generation& generation, const fleet::Spec
   return {};
 }
 
-// One socket a slot and listener; for each worker a notify socket, a control socket, two pidfds and
-// a pipe, twice while a reload has both generations alive; and some of our own.
+// One socket a thread and listener; for each worker a notify socket, a control socket, two pidfds
+// and a pipe, twice while a reload has both generations alive; and some of our own.
 Result<void> Supervisor::check_capacity(const config::Config& config, const fleet::Spec& spec) {
   constexpr uint64_t kOwn = 64;
   constexpr uint64_t kPerWorker = 10;
   uint64_t needed = kOwn;
   for (const fleet::PoolSpec& pool : spec.pools) {
-    const uint64_t listeners = config.find_pool(pool.name)->listeners.size();
-    needed += pool.workers * (listeners + kPerWorker);
+    const config::Pool& configured = *config.find_pool(pool.name);
+    const uint64_t sockets = configured.listeners.size() * threads_of(configured);
+    needed += pool.workers * (sockets + kPerWorker);
   }
   const auto limit = TRY(sys::raise_descriptor_limit());
   if (needed <= limit.hard) return {};

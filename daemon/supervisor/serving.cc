@@ -21,7 +21,7 @@ void Hands::carry_out(const fleet::Serve& action) {
   for (const fleet::Served& one : action.slots) {
     const auto worker = running_.find(one.worker);
     if (worker == running_.end()) continue;
-    served.push_back({one.slot, one.worker, worker->second.listeners});
+    served.push_back({one.worker, worker->second.served()});
   }
   std::vector<fleet::WorkerId> takers;
   for (const ServedSlot& one : served) takers.push_back(one.worker);
@@ -36,7 +36,9 @@ void Hands::steer() {
   std::map<std::string, std::set<uint32_t>> members;
   for (const auto& [pool, slots] : served_) {
     for (const ServedSlot& one : slots) {
-      for (const std::string& name : one.listeners) members[name].insert(one.slot);
+      for (const auto& [name, numbers] : one.sockets) {
+        members[name].insert(numbers.begin(), numbers.end());
+      }
     }
   }
   for (const auto& [name, group] : listeners_.groups()) {
@@ -91,16 +93,18 @@ std::vector<uint16_t> Hands::ports_of(const Running& worker) const {
 // The queues of its slot, but for those into which connections still come.
 void Hands::watch_queues(fleet::WorkerId id, QuietWatch& watch) const {
   const Running& worker = running_.at(id);
-  for (const std::string& name : worker.listeners) {
+  for (const auto& [name, numbers] : worker.sockets) {
     const auto found = listeners_.groups().find(name);
     if (found == listeners_.groups().end() || found->second.is_unix()) continue;
     const Listeners::Group& group = found->second;
     const auto& served = group.served;
-    const bool gets_more =
-        group.is_parked ? group.adopted.contains(worker.slot)
-                        : std::find(served.begin(), served.end(), worker.slot) != served.end();
-    const int socket = listeners_.find_socket(name, worker.slot);
-    if (!gets_more && socket >= 0) watch.add_queue(socket);
+    for (const uint32_t number : numbers) {
+      const bool gets_more = group.is_parked
+                                 ? group.adopted.contains(number)
+                                 : std::find(served.begin(), served.end(), number) != served.end();
+      const int socket = listeners_.find_socket(name, number);
+      if (!gets_more && socket >= 0) watch.add_queue(socket);
+    }
   }
 }
 
@@ -115,32 +119,33 @@ void Hands::on_quiet(uint64_t number) {
 // --- slots of siblings
 
 void Hands::carry_out(const fleet::Lend& action) {
-  const auto worker = running_.find(action.to);
-  if (worker == running_.end()) return;
-  for (const std::string& name : worker->second.listeners) {
-    tell(action.to, contract::Verb::Take, name, action.slot);
-  }
+  tell_of_slot(action.to, contract::Verb::Take, action.slot);
 }
 
 void Hands::carry_out(const fleet::TakeBack& action) {
-  const auto worker = running_.find(action.from);
+  tell_of_slot(action.from, contract::Verb::Drop, action.slot);
+}
+
+void Hands::tell_of_slot(fleet::WorkerId to, contract::Verb verb, uint32_t slot) {
+  const auto worker = running_.find(to);
   if (worker == running_.end()) return;
   for (const std::string& name : worker->second.listeners) {
-    tell(action.from, contract::Verb::Drop, name, action.slot);
+    for (const uint32_t number : listeners_.numbers(name, slot)) tell(to, verb, name, number);
   }
 }
 
 void Hands::tell(fleet::WorkerId to, contract::Verb verb, const std::string& listener,
-                 uint32_t slot) {
+                 uint32_t number) {
   const auto group = listeners_.groups().find(listener);
-  const int socket = listeners_.find_socket(listener, slot);
+  const int socket = listeners_.find_socket(listener, number);
   if (socket < 0 || group->second.is_unix()) return;  // that one all of them share
   const WorkerProcess& worker = *running_.at(to).process;
-  const auto told = worker.tell({verb, listener, slot}, verb == contract::Verb::Drop ? -1 : socket);
+  const auto told =
+      worker.tell({verb, listener, number}, verb == contract::Verb::Drop ? -1 : socket);
   if (told.ok()) return;
   // What waits there waits on, for the slot's own worker.
   log::warn("take-over-failed",
-            {{"listener", listener}, {"slot", slot}, {"error", told.error().what}});
+            {{"listener", listener}, {"slot", number}, {"error", told.error().what}});
 }
 
 // --- sockets that nobody attends to
@@ -169,9 +174,11 @@ void Hands::sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers) {
   }
   for (const auto& [id, worker] : workers) {
     if (worker.phase == fleet::Phase::Draining) continue;  // it has let go of its listeners
-    for (const std::string& name : worker.listeners) {
-      used.insert(name);
-      attended.insert({name, worker.slot});
+    used.insert(worker.listeners.begin(), worker.listeners.end());
+    const auto running = running_.find(id);
+    if (running == running_.end()) continue;
+    for (const auto& [name, numbers] : running->second.sockets) {
+      for (const uint32_t number : numbers) attended.insert({name, number});
     }
   }
   const auto helper = find_helper("");
@@ -205,16 +212,16 @@ void Hands::sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers) {
 
 void Hands::sweep_group(const std::string& name, const Listeners::Group& group,
                         const std::set<std::pair<std::string, uint32_t>>& attended) {
-  for (uint32_t slot = 0; slot < group.sockets.size(); ++slot) {
+  for (uint32_t number = 0; number < group.sockets.size(); ++number) {
     // What comes to a unit's socket that nobody claims any more waits for a configuration that
     // does.
-    if (attended.contains({name, slot}) || (group.is_parked && group.adopted.contains(slot))) {
+    if (attended.contains({name, number}) || (group.is_parked && group.adopted.contains(number))) {
       continue;
     }
-    if (sys::accept_queue(group.sockets[slot].get()).length == 0) continue;
+    if (sys::accept_queue(group.sockets[number].get()).length == 0) continue;
     const auto helper = find_helper(name);
     if (!helper) return;
-    tell(*helper, contract::Verb::Empty, name, slot);
+    tell(*helper, contract::Verb::Empty, name, number);
   }
 }
 

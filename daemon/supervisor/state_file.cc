@@ -150,9 +150,46 @@ Json json_of(const fleet::Survivor& worker, const SavedState::Place& place) {
             {"spawned_at", nanoseconds(worker.spawned_at)},
             {"ready_at", nanoseconds(worker.ready_at)},
             {"pid", static_cast<uint64_t>(place.pid)},
-            {"seat", place.seat},
+            {"seat", place.seats.empty() ? 0 : place.seats.front()},
             {"is_builtin", place.is_builtin}};
+  if (place.seats.size() > 1) json["seats"] = place.seats;
   if (worker.deadline) json["deadline"] = nanoseconds(*worker.deadline);
+  return json;
+}
+
+// The seats of a worker's threads; `seat` is all that there is of one with one thread.
+std::vector<uint32_t> seats_from(const Json& json) {
+  constexpr size_t kMost = 64;
+  std::vector<uint32_t> seats;
+  for (const Json& seat : member(json, "seats")) {
+    if (seats.size() == kMost || !seat.is_number_unsigned()) break;
+    seats.push_back(static_cast<uint32_t>(std::min<uint64_t>(seat.get<uint64_t>(), UINT32_MAX)));
+  }
+  if (seats.empty()) seats.push_back(number32(json, "seat"));
+  return seats;
+}
+
+SocketOwners owners_from(const Json& json) {
+  SocketOwners all;
+  for (const auto& [name, list] : json.items()) {
+    if (!list.is_array()) continue;
+    std::vector<SocketOwner>& owners = all[name];
+    for (const Json& owner : list) {
+      if (!owner.is_object() || owners.size() == kMostSlots) break;
+      owners.push_back({.slot = number32(owner, "slot"), .lane = number32(owner, "lane")});
+    }
+  }
+  return all;
+}
+
+Json json_of(const SocketOwners& all) {
+  Json json = Json::object();
+  for (const auto& [name, owners] : all) {
+    Json& list = json[name] = Json::array();
+    for (const SocketOwner& owner : owners) {
+      list.push_back({{"slot", owner.slot}, {"lane", owner.lane}});
+    }
+  }
   return json;
 }
 
@@ -184,6 +221,7 @@ std::string text_of(const SavedState& state) {
                   {"next_event", state.next_event},
                   {"events", state.events},
                   {"pools", std::move(pools)},
+                  {"sockets", json_of(state.sockets.value_or(SocketOwners()))},
                   {"workers", std::move(workers)}};
   // What a program wrote to its status may hold any bytes.
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -208,6 +246,8 @@ SavedState state_from(const Json& json) {
   for (const auto& [name, count] : member(json, "events").items()) {
     if (count.is_number_unsigned()) state.events[name] = count.get<uint64_t>();
   }
+  state.sockets.reset();
+  if (json.contains("sockets")) state.sockets = owners_from(member(json, "sockets"));
   state.past.is_stale = flag(json, "is_stale");
   state.past.next_id = std::clamp<uint64_t>(number(json, "next_worker"), 1, kLastId);
   for (const auto& [name, pool] : member(json, "pools").items()) {
@@ -218,7 +258,7 @@ SavedState state_from(const Json& json) {
     if (!worker || state.places.contains(worker->id)) continue;
     state.past.next_id = std::max(state.past.next_id, worker->id + 1);
     state.places[worker->id] = {.pid = static_cast<int32_t>(number32(entry, "pid")),
-                                .seat = number32(entry, "seat"),
+                                .seats = seats_from(entry),
                                 .is_builtin = flag(entry, "is_builtin")};
     state.past.workers.push_back(std::move(*worker));
   }

@@ -14,6 +14,7 @@
 #include "daemon/base/result.h"
 #include "daemon/fleet/past.h"
 #include "daemon/supervisor/event_ring.h"
+#include "daemon/supervisor/socket_owner.h"
 
 namespace sockherd::supervisor {
 
@@ -21,7 +22,7 @@ struct SavedState {
   // Where a worker is.
   struct Place {
     int32_t pid = 0;
-    uint32_t seat = 0;
+    std::vector<uint32_t> seats = {};  // one a thread
     bool is_builtin = false;
   };
   struct Reloads {
@@ -46,6 +47,8 @@ struct SavedState {
   EventRing::Counts events;
   fleet::Past past;
   std::map<fleet::WorkerId, Place> places;
+  // Of the listeners' groups; nothing where a version wrote it that had one thread a worker.
+  std::optional<SocketOwners> sockets = SocketOwners();
 };
 
 class StateFile {

@@ -80,11 +80,11 @@ void Supervisor::save_state() {
                    .save_failures = saved_totals_.save_failures,
                    .next_event = saved_totals_.next_event,
                    .events = history_.counts(),
-                   .past = fleet_.past()};
+                   .past = fleet_.past(),
+                   .sockets = hands_.listeners().owners()};
   for (const auto& [id, worker] : hands_.running()) {
-    state.places[id] = {.pid = worker.process->pid(),
-                        .seat = worker.seat.value_or(0),
-                        .is_builtin = worker.is_builtin};
+    state.places[id] = {
+        .pid = worker.process->pid(), .seats = worker.seats, .is_builtin = worker.is_builtin};
   }
   const auto saved = state_file_.save(state);
   save_failures_ += saved.ok() ? 0 : 1;

@@ -122,7 +122,8 @@ StartResult<void> Supervisor::start(Inheritance inheritance, Generation first,
   auto control = ControlServer::create(loop_, runtime_directory_ + "/control", *this);
   if (!control) return start_error(control.error());
   control_ = std::move(control).value();
-  if (auto adopted = hands_.listeners().adopt(inheritance, first.config); !adopted) {
+  const SocketOwners* owners = state.sockets ? &*state.sockets : nullptr;
+  if (auto adopted = hands_.listeners().adopt(inheritance, first.config, owners); !adopted) {
     const int code = adopted.error().code;
     const bool is_fault = code == 0 || code == EINVAL || code == ENOTSOCK;
     return is_fault ? StartError{ExitStatus::Configuration, adopted.error().what}

@@ -4,7 +4,8 @@ import socket
 import unittest
 
 from tests.support.case import ManagedCase
-from tests.support.daemon import basic_config, equal_listeners, reserved_port, tcp_listener
+from tests.support.daemon import (THREADS, basic_config, equal_listeners, reserved_port,
+                                  tcp_listener)
 from tests.support.http import HalfRequest, Wire, request
 from tests.support.wait import until
 
@@ -77,7 +78,8 @@ class Names(StoreCase):
     def test_every_socket_is_in_the_store(self):
         """The adopted ones too, so that not even a restart of their unit can close them."""
         daemon = self.ready(basic_config(workers=3))
-        self.wait_slots(daemon, *(f"sockherd.slot.{slot}.web" for slot in range(3)))
+        sockets = 3 * THREADS
+        self.wait_slots(daemon, *(f"sockherd.slot.{number}.web" for number in range(sockets)))
         self.assertIn(inode(daemon.sockets["web"][0].fileno()), self.slots(daemon).values())
         self.assertEqual(daemon.notify.faults, [])
         self.assertEqual(daemon.notify.refused, [])

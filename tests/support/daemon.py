@@ -40,8 +40,15 @@ routes = [{{ path = "/", module = "demo" }}]
 """
 
 
-def basic_config(workers=2, pool="", more=""):
+# Of each worker of basic_config(). The suites hold for any number: some run with 2 as well (see
+# integration/CMakeLists.txt).
+THREADS = int(os.environ.get("SOCKHERD_TEST_THREADS", "1"))
+
+
+def basic_config(workers=2, pool="", more="", threads=THREADS):
     """The configuration most tests start from; the admin server comes by activation."""
+    if threads != 1:
+        pool = f"threads = {threads}\n{pool}"
     return BASIC.format(workers=workers, pool=pool, more=more)
 
 

@@ -29,9 +29,12 @@ class ConnectionRelayTest : public LoopTest {
     auto pair = sys::create_packet_pair();
     ASSERT_TRUE(pair.ok());
     ends_[id] = std::move(pair->theirs);
+    std::map<std::string, std::vector<uint32_t>> sockets;
+    for (const std::string& name : listeners) sockets[name] = {slot};
     relay_.add(id, {.pool = "web",
                     .slot = slot,
                     .listeners = std::move(listeners),
+                    .sockets = std::move(sockets),
                     .control = pair->ours.get(),
                     .listen_again = [this] { ++resumed_; }});
     ours_[id] = std::move(pair->ours);

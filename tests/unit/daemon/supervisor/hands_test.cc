@@ -355,9 +355,8 @@ class SuccessorTest : public HandsTest {
                                     .phase = fleet::Phase::Ready,
                                     .owns_slot = true,
                                     .listeners = worker.listeners});
-      state.places[id] = {.pid = worker.process->pid(),
-                          .seat = worker.seat.value_or(0),
-                          .is_builtin = worker.is_builtin};
+      state.places[id] = {
+          .pid = worker.process->pid(), .seats = worker.seats, .is_builtin = worker.is_builtin};
     }
     return state;
   }
@@ -463,11 +462,11 @@ TEST_F(SuccessorTest, AWorkerThatNobodyWroteDownFinishes) {
 TEST_F(SuccessorTest, ASeatThatIsNoneIsNotCountedIn) {
   spawn(kStaying, 1);
   SavedState state = saved(1);
-  state.places[1].seat = 4'000'000'000;
+  state.places[1].seats = {4'000'000'000};
   succeed(kStaying);
   hands().adopt(from_, state);
   ASSERT_NE(hands().process(1), nullptr);
-  EXPECT_FALSE(hands().running().at(1).seat);
+  EXPECT_TRUE(hands().running().at(1).seats.empty());
   hands().carry_out(fleet::Kill{1});
   run_until([this] { return !events_.empty(); });
 }

@@ -59,8 +59,8 @@ SavedState full_state() {
                          .generation = 7,
                          .phase = fleet::Phase::Ready,
                          .owns_slot = true}};
-  state.places[41] = {.pid = 4194304, .seat = 5, .is_builtin = true};
-  state.places[99] = {.pid = 2, .seat = 0, .is_builtin = false};
+  state.places[41] = {.pid = 4194304, .seats = {5}, .is_builtin = true};
+  state.places[99] = {.pid = 2, .seats = {0}, .is_builtin = false};
   return state;
 }
 
