@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 
+from tests.bench.peers.sockherd import engine_line
 from tests.support.daemon import address_of, tcp_listener
 from tests.support.http import Wire
 from tests.support.spawn_worker import spawn_worker
@@ -73,7 +74,6 @@ def arguments():
     parser.add_argument("--worker", type=pathlib.Path, required=True, help="an optimised sockherd-worker")
     parser.add_argument("--out", type=pathlib.Path, help="where the figures are written as well")
     parser.add_argument("--keep", type=pathlib.Path, help="for what callgrind_annotate reads")
-    parser.add_argument("--engine", default="", help="a line of the pool's options")
     return parser.parse_args()
 
 
@@ -142,7 +142,7 @@ def main():
     lines, beyond = ["Instructions in user space for each request:"], []
     with tempfile.TemporaryDirectory(prefix="sh-count-", dir="/tmp") as directory:
         (pathlib.Path(directory) / "10k.bin").write_bytes(os.urandom(TEN_KIB))
-        config = CONFIG.format(files=directory, engine=options.engine)
+        config = CONFIG.format(files=directory, engine=engine_line("epoll"))
         for case in CASES:
             figure = per_request(options.worker, config, case, options.keep)
             lines.append(f"  {case.title:<28} {figure:7,.0f}")

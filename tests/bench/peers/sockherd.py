@@ -22,6 +22,11 @@ def options():
         return set(re.findall(r"^#?\s*(\w+) = ", file.read_text(), re.MULTILINE))
 
 
+def engine_line(engine):
+    """What chooses it, in the configuration of a pool."""
+    return f'engine = "{engine}"' if "engine" in options() else ""
+
+
 class Sockherd(Peer):
     """On epoll. All its processes count: the supervisor and the admin server too."""
 
@@ -40,7 +45,6 @@ class Sockherd(Peer):
     def start(self):
         workers = max(1, self.workers // self.threads)
         threads = f"threads = {self.threads}" if self.threads > 1 else ""
-        engine = f'engine = "{self.engine}"' if "engine" in options() else ""
         self.daemon = Daemon(f"""
 [listener.web]
 {self.listener}
@@ -48,7 +52,7 @@ class Sockherd(Peer):
 listeners = ["web"]
 workers = {workers}
 {threads}
-{engine}
+{engine_line(self.engine)}
 routes = [{{ path = "/", module = "demo" }}, {{ path = "/file/", files = "{self.files}" }}]
 """)
         self.daemon.start()
