@@ -122,8 +122,8 @@ def markdown(results):
 
 def about(results):
     """What was measured where."""
-    versions = ", ".join(version for name, version in results["versions"].items()
-                         if not name.startswith("ceiling"))
+    versions = ", ".join(dict.fromkeys(version for name, version in results["versions"].items()
+                                       if not name.startswith("ceiling")))
     return (f"{versions}; two processes each (h2o, HAProxy: threads). {results['machine']}; medians of "
             f"{results['rounds']} interleaved rounds of {results['seconds']} s, each run between two of "
             f"the ceiling; load average {results['load_average'][0]:.1f} before, "

@@ -76,6 +76,11 @@ class SockherdOnIoUring(Sockherd):
     name = "sockherd-io_uring"
     engine = "io_uring"
 
+    def check(self):
+        super().check()
+        if not any("anon_inode:[io_uring]" in processes.kinds(pid) for pid in self.pids()):
+            raise NotHere("the workers have no io_uring")
+
 
 class SockherdThreads(Sockherd):
     """One worker with two threads instead of two workers."""
