@@ -18,7 +18,7 @@ constexpr size_t kMaxExtensionTotal = 4096;  // a body; else one-byte chunks are
 enum class BodyReader::State : uint8_t {
   Content,         // of the length, or of the current chunk
   ChunkSize,       // the hexadecimal digits
-  ChunkExtension,  // behind ";"
+  ChunkExtension,  // behind the digits
   ChunkSizeLf,     // the LF of the size line
   ChunkCr,         // CR behind the content of a chunk
   ChunkLf,         //
@@ -124,8 +124,8 @@ bool BodyReader::take_framing(char byte) {
   return refuse(400, "bad chunked body");
 }
 
-// chunk-size = 1*HEXDIG. No blanks around it: RFC 9112 section 7.1.1 wants a recipient to drop them
-// before an extension, but nobody sends them who means well, and parsers disagree on them.
+// chunk-size = 1*HEXDIG, and an extension or the line end. A blank is only good where an extension
+// follows: RFC 9112 section 7.1.1 has no blanks before the line end.
 bool BodyReader::take_size_byte(char byte) {
   const int digit = hex_value(byte);
   if (digit >= 0) {
@@ -134,20 +134,20 @@ bool BodyReader::take_size_byte(char byte) {
     return true;
   }
   if (line_bytes_ == 0) return refuse(400, "no chunk size");
-  if (byte != '\r' && byte != ';') return refuse(400, "bad chunk size");
+  if (byte != '\r' && byte != ';' && !is_blank(byte)) return refuse(400, "bad chunk size");
   line_bytes_ = 0;
-  state_ = byte == ';' ? State::ChunkExtension : State::ChunkSizeLf;
+  state_ = byte == '\r' ? State::ChunkSizeLf : State::ChunkExtension;
+  extension_.begin(byte);
   return true;
 }
 
-// RFC 9112 section 7.1.1: extensions that are not known MUST be ignored, and their length SHOULD be
-// limited. We know none, so any field bytes will do; a quoted CR or LF does not exist.
+// RFC 9112 section 7.1.1: the length of extensions SHOULD be limited.
 bool BodyReader::take_extension_byte(char byte) {
   if (byte == '\r') {
     state_ = State::ChunkSizeLf;
-    return true;
+    return extension_.is_whole() || refuse(400, "bad chunk extension");
   }
-  if (!is_in(kFieldByte, byte)) return refuse(400, "bad byte in a chunk extension");
+  if (!extension_.take(byte)) return refuse(400, "bad chunk extension");
   ++extension_bytes_;
   if (++line_bytes_ > kMaxExtensionBytes || extension_bytes_ > kMaxExtensionTotal) {
     return refuse(400, "chunk extensions too long");

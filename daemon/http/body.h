@@ -2,15 +2,15 @@
 //
 // Both kinds go through one reader, so that a connection has one way to read or to skip a body.
 // Strict: chunk sizes are hexadecimal digits without sign, at most 16 of them; extensions are
-// skipped up to a bound; trailers are checked by the rules of fields, bounded, and handed to who
-// wants them (trailers.h). Nothing here merges them into the head.
-// Zero-copy and pure.
+// checked, bounded and dropped; trailers are checked by the rules of fields, bounded, and handed to
+// who wants them (trailers.h). Nothing here merges them into the head. Zero-copy and pure.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "daemon/http/chunk_extension.h"
 #include "daemon/http/request.h"
 
 namespace sockherd::http {
@@ -58,6 +58,7 @@ class BodyReader {
   bool refuse(int status, const char* reason);  // always false
 
   State state_;
+  ChunkExtension extension_;
   BodyKind kind_ = BodyKind::None;
   int status_ = 0;
   const char* reason_ = "";

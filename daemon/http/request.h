@@ -56,11 +56,12 @@ struct RequestHead {
   std::string_view method_text;
   std::string_view target;  // as sent
   TargetForm form = TargetForm::Origin;
-  std::string_view
-      path;  // of origin and absolute form, still encoded, begins with "/"; "*" for asterisk
+  // Of origin and absolute form, still encoded, begins with "/"; "*" (static) for the server as a
+  // whole, also where OPTIONS has an absolute form without a path.
+  std::string_view path;
   std::string_view query;  // without "?"
-  std::string_view
-      host;  // of the absolute form, else of the Host field; "" in HTTP/1.0 without one
+  // Of an absolute target, else of the Host field; "" in HTTP/1.0 without one.
+  std::string_view host;
   uint8_t minor_version = 1;  // HTTP/1.0 or HTTP/1.1; higher minors are served as 1.1
   BodyKind body = BodyKind::None;
   uint64_t content_length = 0;  // BodyKind::Length only

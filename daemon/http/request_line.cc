@@ -14,6 +14,8 @@ namespace {
 // 501.
 constexpr size_t kMaxMethodBytes = 64;
 
+constexpr std::string_view kAsterisk = "*";
+
 // RFC 9110 section 9.1: case-sensitive.
 Method method_of(std::string_view text) {
   switch (text.size()) {
@@ -116,10 +118,16 @@ bool split_absolute(RequestHead& head) {
   head.host = rest.substr(0, authority_size);
   if (!parse_authority(head.host)) return false;
   split_query(rest.substr(authority_size), head);
-  // An empty path means "/" (RFC 9110 section 4.2.3); a view must point into the bytes, and the
-  // last slash of "://" is one.
-  if (head.path.empty()) head.path = target.substr(colon + 2, 1);
   head.form = TargetForm::Absolute;
+  if (!head.path.empty()) return true;
+  // An empty path means "/", but "*" to OPTIONS (RFC 9110 section 4.2.3, RFC 9112 section 3.2.4).
+  // A view must point into the bytes, and the last slash of "://" is one.
+  if (head.method == Method::Options && authority_size == rest.size()) {
+    head.form = TargetForm::Asterisk;
+    head.path = kAsterisk;
+  } else {
+    head.path = target.substr(colon + 2, 1);
+  }
   return true;
 }
 
@@ -135,10 +143,10 @@ Outcome judge_target(Cursor& cursor, RequestHead& head) {
     split_query(head.target, head);
     return Outcome::Done;
   }
-  if (head.target == "*") {  // section 3.2.4
+  if (head.target == kAsterisk) {  // section 3.2.4
     if (head.method != Method::Options) return cursor.bad_request("\"*\" without OPTIONS");
     head.form = TargetForm::Asterisk;
-    head.path = head.target;
+    head.path = kAsterisk;
     return Outcome::Done;
   }
   return split_absolute(head) ? Outcome::Done : cursor.bad_request("bad request target");

@@ -21,9 +21,25 @@ void Steering::note_connection(std::string_view options) {
   }
 }
 
+// RFC 9110 section 10.1.1: a list of expectations, of which there is one.
+void Steering::note_expectations(std::string_view list) {
+  for (size_t comma = 0; comma != std::string_view::npos;) {
+    comma = list.find(',');
+    const std::string_view expectation = trim_blanks(list.substr(0, comma));
+    const bool known = equals_ignore_case(expectation, "100-continue");
+    if (!expectation.empty()) (known ? expect_continue_ : expect_other_) = true;
+    if (comma != std::string_view::npos) list.remove_prefix(comma + 1);
+  }
+}
+
 // RFC 9112 section 6.3. Both framings at once "ought to be handled as an error": one hop believes
 // the one, the next hop the other.
 Outcome Steering::judge_framing(Cursor& cursor, RequestHead& head) const {
+  // RFC 9110 section 9.3.6: CONNECT has no content; what follows it belongs to the tunnel, or to a
+  // body, depending on whom one asks.
+  if (head.method == Method::Connect && (length_.count > 0 || coding_.count > 0)) {
+    return cursor.bad_request("CONNECT with content");
+  }
   if (length_.count > 0 && coding_.count > 0) {
     return cursor.bad_request("Content-Length and Transfer-Encoding");
   }
@@ -45,8 +61,10 @@ Outcome Steering::judge_length(Cursor& cursor, RequestHead& head) const {
   return Outcome::Done;
 }
 
-// RFC 9112 section 6.1: a coding that is not understood is 501; chunked twice, chunked before
-// another coding (section 6.3: the length is then unknown), and any coding in HTTP/1.0 are 400.
+// RFC 9112 section 6.3: where chunked is not the last coding, nobody knows the length, which MUST
+// be 400; section 6.1: so it is with chunked twice or with parameters (7.1), and with any coding in
+// HTTP/1.0. Chunked behind a coding that we do not understand is 501. Empty elements, which lists
+// may have elsewhere, are 400: a parser that sees none there reads another framing.
 Outcome Steering::judge_coding(Cursor& cursor, RequestHead& head) const {
   if (head.minor_version == 0) return cursor.bad_request("Transfer-Encoding in HTTP/1.0");
   if (coding_.count > 1) return cursor.bad_request("repeated Transfer-Encoding");
@@ -55,18 +73,19 @@ Outcome Steering::judge_coding(Cursor& cursor, RequestHead& head) const {
     return Outcome::Done;
   }
   std::string_view list = coding_.value;
+  bool chunked = false;
   for (size_t comma = 0; comma != std::string_view::npos;) {
     comma = list.find(',');
     const std::string_view coding = trim_blanks(list.substr(0, comma));
-    const bool last = comma == std::string_view::npos;
     const std::string_view name = trim_blanks(coding.substr(0, coding.find(';')));
-    const bool chunked = equals_ignore_case(name, "chunked");
-    const bool plain_and_last = last && name.size() == coding.size();
-    if (!is_all(kTokenByte, name) || (chunked && !plain_and_last)) {
+    if (chunked || !is_all(kTokenByte, name)) return cursor.bad_request("bad Transfer-Encoding");
+    chunked = equals_ignore_case(name, "chunked");
+    if (chunked && name.size() != coding.size()) {
       return cursor.bad_request("bad Transfer-Encoding");
     }
-    if (!last) list.remove_prefix(comma + 1);
+    if (comma != std::string_view::npos) list.remove_prefix(comma + 1);
   }
+  if (!chunked) return cursor.bad_request("last transfer coding is not chunked");
   return cursor.refuse(501, "transfer coding other than chunked");
 }
 
@@ -77,7 +96,7 @@ Outcome Steering::judge_host(Cursor& cursor, RequestHead& head) const {
   if (host_.count > 1) return cursor.bad_request("repeated Host");
   if (host_.count == 0 && head.minor_version > 0) return cursor.bad_request("no Host");
   if (!host_.value.empty() && !parse_authority(host_.value)) return cursor.bad_request("bad Host");
-  if (head.form != TargetForm::Absolute) head.host = host_.value;
+  if (head.host.empty()) head.host = host_.value;
   return Outcome::Done;
 }
 
@@ -85,15 +104,16 @@ Outcome Steering::judge(Cursor& cursor, RequestHead& head) const {
   Outcome outcome = judge_framing(cursor, head);
   if (outcome == Outcome::Done) outcome = judge_host(cursor, head);
   if (outcome != Outcome::Done) return outcome;
-  // RFC 9110 section 10.1.1: 417 for what we do not know.
+  // RFC 9110 section 10.1.1: 417 for what we do not know (MAY).
   if (expect_other_) return cursor.refuse(417, "expectation other than 100-continue");
   // The same section and 7.8: Expect and Upgrade of an HTTP/1.0 request MUST be ignored. Without
   // content there is nothing to continue with.
   const bool current = head.minor_version > 0;
   head.expect_continue = expect_continue_ && current && head.body != BodyKind::None;
   head.upgrade = upgrade_field_ && upgrade_option_ && current;
-  // RFC 9112 section 9.3: close wins; HTTP/1.0 must ask for persistence.
-  head.keep_alive = !close_ && (current || keep_alive_);
+  // RFC 9112 section 9.3: close wins; HTTP/1.0 must ask for persistence. After a CONNECT that was
+  // refused come bytes that were meant for the tunnel, from a client that did not wait.
+  head.keep_alive = !close_ && (current || keep_alive_) && head.method != Method::Connect;
   return Outcome::Done;
 }
 

@@ -32,6 +32,7 @@ class Steering {
 
  private:
   void note_connection(std::string_view options);
+  void note_expectations(std::string_view list);
   Outcome judge_framing(Cursor& cursor, RequestHead& head) const;
   Outcome judge_length(Cursor& cursor, RequestHead& head) const;
   Outcome judge_coding(Cursor& cursor, RequestHead& head) const;
@@ -56,10 +57,7 @@ inline void Steering::note(const Field& field) {
       if (is("host")) host_.add(field.value);
       break;
     case 6:
-      if (is("expect")) {
-        const bool known = equals_ignore_case(field.value, "100-continue");
-        (known ? expect_continue_ : expect_other_) = true;
-      }
+      if (is("expect")) note_expectations(field.value);
       break;
     case 7:
       if (is("upgrade")) upgrade_field_ = true;

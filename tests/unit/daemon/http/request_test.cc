@@ -217,6 +217,9 @@ TEST(Request, SplitsTheTargetIntoItsParts) {
       {"GET http://a.b?q/@", TargetForm::Absolute, "/", "q/@", "a.b"},
       {"CONNECT a:1", TargetForm::Authority, "", "", "field"},
       {"OPTIONS *", TargetForm::Asterisk, "*", "", "field"},
+      {"OPTIONS http://a.b:1", TargetForm::Asterisk, "*", "", "a.b:1"},
+      {"OPTIONS http://a.b/", TargetForm::Absolute, "/", "", "a.b"},
+      {"OPTIONS http://a.b?q", TargetForm::Absolute, "/", "q", "a.b"},
   };
   for (const auto& row : cases) {
     const auto parsed = parse(row.line + " HTTP/1.1\r\nHost: field\r\n\r\n");
@@ -394,11 +397,11 @@ TEST(Request, JudgesFraming) {
       {{"Transfer-Encoding: chunked x"}, "400 bad Transfer-Encoding"},
       {{"Transfer-Encoding:"}, "400 bad Transfer-Encoding"},
       {{"Transfer-Encoding: \x80"}, "400 bad Transfer-Encoding"},
-      {{"Transfer-Encoding: gzip"}, "501 transfer coding other than chunked"},
+      {{"Transfer-Encoding: gzip"}, "400 last transfer coding is not chunked"},
       {{"Transfer-Encoding: gzip, chunked"}, "501 transfer coding other than chunked"},
       {{"Transfer-Encoding: a;b=c, chunked"}, "501 transfer coding other than chunked"},
-      {{"Transfer-Encoding: xchunked"}, "501 transfer coding other than chunked"},
-      {{"Transfer-Encoding: identity"}, "501 transfer coding other than chunked"},
+      {{"Transfer-Encoding: xchunked"}, "400 last transfer coding is not chunked"},
+      {{"Transfer-Encoding: identity"}, "400 last transfer coding is not chunked"},
       {{"Transfer-Encoding : chunked"}, "400 blank before the colon of a field"},
       {{"Transfer-Encoding: \x0b"
         "chunked"},
@@ -459,6 +462,13 @@ TEST(Request, DecidesWhetherTheConnectionIsKept) {
   }
 }
 
+TEST(Request, LeavesNoDoubtBehindConnect) {
+  const std::string connect = "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n";
+  EXPECT_FALSE(parse(connect + "Connection: keep-alive\r\n\r\n")->head.keep_alive);
+  EXPECT_EQ(verdict(connect + "Content-Length: 0\r\n\r\n"), "400 CONNECT with content");
+  EXPECT_EQ(verdict(connect + "Transfer-Encoding: chunked\r\n\r\n"), "400 CONNECT with content");
+}
+
 TEST(Request, ServesHigherMinorVersionsAsHttp11) {
   EXPECT_EQ(parse("GET / HTTP/1.0\r\n\r\n")->head.minor_version, 0);
   EXPECT_EQ(parse("GET / HTTP/1.1\r\nHost: a\r\n\r\n")->head.minor_version, 1);
@@ -477,8 +487,12 @@ TEST(Request, JudgesExpectations) {
   const std::string length = "Content-Length: 1\r\n";
   EXPECT_TRUE(parse_fields(length + "Expect: 100-continue\r\n")->head.expect_continue);
   EXPECT_TRUE(parse_fields(length + "expect: 100-Continue\r\n")->head.expect_continue);
+  EXPECT_TRUE(
+      parse_fields(length + "Expect: ,100-continue , 100-CONTINUE\r\n")->head.expect_continue);
+  EXPECT_FALSE(parse_fields(length + "Expect:\r\n")->head.expect_continue);
   EXPECT_FALSE(parse_fields("Expect: 100-continue\r\n")->head.expect_continue);
-  for (const std::string other : {"", "200-ok", "100-continue, x", "100-continue;q=1"}) {
+  for (const std::string other :
+       {"200-ok", "100-continue, x", "100-continue;q=1", "100-continue=1"}) {
     EXPECT_EQ(parse_fields("Expect: " + other + "\r\n")->result.status, 417) << other;
   }
   const auto old = parse("POST / HTTP/1.0\r\nExpect: 100-continue\r\n" + length + "\r\n");
@@ -588,6 +602,9 @@ const std::vector<std::string>& heads_for_splitting() {
       "GET / HTTP/1.1\r\nAccept: a\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+      "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n",
+      "CONNECT a:1 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n",
       "GET /0123456789012345678901234567890123456789 HTTP/1.1\r\nHost: a\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a\r\n1:\r\n2:\r\n3:\r\n4:\r\n5:\r\n6:\r\n7:\r\n\r\n",
