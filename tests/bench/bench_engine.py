@@ -3,6 +3,7 @@
 
     python3 -m tests.bench.bench_engine --out DIRECTORY [--rounds 3] [--seconds 4] [--quick]
         [--peers sockherd,nginx] [--cases plain64,short,memory] [--draw]
+        [--with 'max_requests = 1000'] [--before OTHER/build/release/bin]
 
 All have two processes (h2o, HAProxy: threads) and share the machine with wrk, on loopback. Rounds are
 interleaved, and each run stands between two runs of the ceiling (tests/bench/ceiling), which counts the
@@ -11,6 +12,9 @@ two, and the figure is the median of the ratios. CPU is user and system time of 
 server, its supervisor and admin process included, over the requests that were answered: the figure to
 trust where generator and server share the cores. The case "memory":
 what 10,000 keep-alive connections add to one worker, and PSS of all processes after load.
+
+What a change of ours is worth: --with adds a peer that has further lines in its pool, --before one that is
+another build, as of the commit before.
 
 Who cannot do a case is left out of it: node, Crystal, Puma and HAProxy serve no files here. h2o and
 lighttpd have nothing but files, so theirs are files in all cases. A peer that is not installed, or an
@@ -31,6 +35,7 @@ import sys
 from tests.bench.engine import memory, picture, report, rounds
 from tests.bench.engine.cases import CASES
 from tests.bench.peers import PEERS, PROCESSES, NotHere
+from tests.bench.peers.sockherd import variant
 
 BUSY = 1.0  # load average from which on others are at work here
 MEMORY = "memory"
@@ -46,15 +51,29 @@ def arguments():
     parser.add_argument("--peers", default=",".join(PEERS), help="comma-separated; default: all")
     parser.add_argument("--cases", default=",".join((*CASES, MEMORY)), help="comma-separated; default: all")
     parser.add_argument("--quick", action="store_true", help="one round of two seconds")
+    parser.add_argument("--with", dest="lines", action="append", default=[], metavar="LINE",
+                        help="one more sockherd, with this in its pool; may be repeated")
+    parser.add_argument("--before", type=pathlib.Path, metavar="DIRECTORY",
+                        help="one more sockherd, of the build in that directory")
     parser.add_argument("--draw", action="store_true", help="only tables and pictures, from the JSON")
     options = parser.parse_args()
     options.peers, options.cases = options.peers.split(","), options.cases.split(",")
     for known, given in ((PEERS, options.peers), ((*CASES, MEMORY), options.cases)):
         if unknown := set(given) - set(known):
             parser.error(f"not known: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    options.peers += added(options)
     if options.quick:
         options.rounds, options.seconds = 1, 2
     return options
+
+
+def added(options):
+    """The names of the peers that were made up on the command line."""
+    kinds = [variant(f"sockherd {line}", pool=line) for line in options.lines]
+    if options.before:
+        kinds.append(variant("sockherd before", programs=options.before.resolve()))
+    PEERS.update((kind.name, kind) for kind in kinds)
+    return [kind.name for kind in kinds]
 
 
 def load(options, results):

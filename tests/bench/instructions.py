@@ -2,7 +2,8 @@
 """Instructions that the worker executes in user space for one request: a number that does not depend on
 how busy the machine is.
 
-    python3 -m tests.bench.instructions --worker build/release/bin/sockherd-worker [--out FILE] [--keep DIRECTORY]
+    python3 -m tests.bench.instructions --worker build/release/bin/sockherd-worker [--out FILE]
+        [--keep DIRECTORY]
 
 The worker runs under callgrind and answers so many requests on one keep-alive connection, one at a time
 (or sixteen in one write); then another one answers more of them, and the difference, for each request, is

@@ -1,4 +1,4 @@
-"""sockherd itself: the build that SOCKHERD_BIN_DIR points to."""
+"""sockherd itself: the build that SOCKHERD_BIN_DIR points to, or another."""
 import functools
 import pathlib
 import re
@@ -8,23 +8,22 @@ import tempfile
 from tests.bench.peers.peer import NotHere, Peer, first_line
 from tests.support import processes
 from tests.support.daemon import Daemon
-from tests.support.paths import program
-
+from tests.support.paths import bin_dir
 
 
 @functools.cache
-def options():
-    """The names of all options that this build knows: those in the configuration it writes."""
+def options(programs):
+    """The names of all options that a build knows: those in the configuration it writes."""
     with tempfile.TemporaryDirectory() as directory:
         file = pathlib.Path(directory) / "sockherd.toml"
-        subprocess.run([program("sockherdctl"), "config", "init", str(file)], check=True,
+        subprocess.run([programs / "sockherdctl", "config", "init", str(file)], check=True,
                        stdout=subprocess.DEVNULL)
         return set(re.findall(r"^#?\s*(\w+) = ", file.read_text(), re.MULTILINE))
 
 
-def engine_line(engine):
+def engine_line(engine, programs=None):
     """What chooses it, in the configuration of a pool."""
-    return f'engine = "{engine}"' if "engine" in options() else ""
+    return f'engine = "{engine}"' if "engine" in options(programs or bin_dir()) else ""
 
 
 class Sockherd(Peer):
@@ -32,13 +31,16 @@ class Sockherd(Peer):
 
     name = "sockherd"
     engine = "epoll"
-    listener = ""  # options of its listener
+    listener = pool = ""  # further options of its listener and its pool
+    programs = None       # the directory of another build
     daemon = None
 
     def __init__(self, *arguments, **settings):
-        if self.engine != "epoll" and "engine" not in options():
+        self.programs = self.programs or bin_dir()
+        known = options(self.programs)
+        if self.engine != "epoll" and "engine" not in known:
             raise NotHere("this build has no option engine")
-        if self.threads > 1 and "threads" not in options():
+        if self.threads > 1 and "threads" not in known:
             raise NotHere("this build has no option threads")
         super().__init__(*arguments, **settings)
 
@@ -52,9 +54,11 @@ class Sockherd(Peer):
 listeners = ["web"]
 workers = {workers}
 {threads}
-{engine_line(self.engine)}
+{engine_line(self.engine, self.programs)}
+{self.pool}
 routes = [{{ path = "/", module = "demo" }}, {{ path = "/file/", files = "{self.files}" }}]
 """)
+        self.daemon.program = str(self.programs / "sockherd")
         self.daemon.start()
         self.daemon.ready()
         self.address = self.daemon.address("web")
@@ -67,7 +71,12 @@ routes = [{{ path = "/", module = "demo" }}, {{ path = "/file/", files = "{self.
         return processes.session_of(self.daemon.pid)
 
     def version(self):
-        return first_line(program("sockherd"), "--version")
+        return first_line(str(self.programs / "sockherd"), "--version")
+
+
+def variant(name, **attributes):
+    """Another kind of peer that differs from sockherd in these."""
+    return type("Variant", (Sockherd,), {"name": name, "__doc__": name, **attributes})
 
 
 class SockherdOnIoUring(Sockherd):
