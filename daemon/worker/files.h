@@ -1,31 +1,32 @@
 // Files: serves the files of one directory: GET and HEAD, conditional requests and one range.
 //
-// Not served: what Directory does not open, names that begin with a dot (but "/.well-known/",
-// RFC 8615), and listings. A directory is its index file; without its last slash it redirects, so
-// that relative links work. What goes wrong with a file is a status, never a path of ours.
+// Not served: what Directory does not open, what Site hides, and listings. A directory is its index
+// file; without its last slash it redirects, so that relative links work. What goes wrong with a
+// file is a status, never a path of ours.
 #pragma once
 
-#include <string>
+#include <memory>
 #include <string_view>
 
-#include "daemon/worker/directory.h"
+#include "daemon/worker/file_cache.h"
 #include "daemon/worker/handler.h"
+#include "daemon/worker/site.h"
 
 namespace sockherd::worker {
 
 class Files final : public Handler {
  public:
-  // prefix: the path of its route. index: the file that stands for a directory.
-  Files(std::string_view prefix, Directory directory, std::string index);
+  // prefix: the path of its route. cache: shared with the other routes of this loop.
+  Files(std::string_view prefix, Site site, std::shared_ptr<FileCache> cache);
 
   std::unique_ptr<Job> handle(const Request& request, Exchange& exchange) override;
 
  private:
-  void serve_path(const Request& request, Exchange& exchange) const;
+  void serve_path(const Request& request, Exchange& exchange);
 
   size_t prefix_bytes_;  // without the last slash
-  Directory directory_;
-  std::string index_;
+  Site site_;
+  std::shared_ptr<FileCache> cache_;
 };
 
 }  // namespace sockherd::worker

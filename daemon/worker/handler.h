@@ -15,15 +15,16 @@
 #include <string_view>
 #include <variant>
 
-#include "daemon/base/unique_fd.h"
 #include "daemon/http/request.h"
 #include "daemon/worker/loop.h"
+#include "daemon/worker/open_file.h"
 
 namespace sockherd::worker {
 
-// A part of an open file. Whoever makes it has looked at the size.
+// A part of a file. Whoever makes it has looked at the size. The file is shared with the cache of
+// files (file_cache.h), and with every other answer that is being sent from it.
 struct FilePart {
-  UniqueFd fd;
+  std::shared_ptr<const OpenFile> file;
   uint64_t offset = 0;
   uint64_t length = 0;
 };

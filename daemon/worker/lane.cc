@@ -7,31 +7,12 @@
 #include "daemon/base/log.h"
 #include "daemon/sys/affinity.h"
 #include "daemon/worker/connection.h"
-#include "daemon/worker/demo.h"
-#include "daemon/worker/directory.h"
-#include "daemon/worker/files.h"
+#include "daemon/worker/routes.h"
 
 namespace sockherd::worker {
 namespace {
 
 constexpr int kExitFailure = 1;
-
-Result<Router> make_router(const config::Pool& pool, const Identity& identity) {
-  Router router;
-  for (const config::Route& route : pool.routes) {
-    if (route.module == "demo") {
-      router.add(route.path, std::make_unique<Demo>(route.path, identity));
-      continue;
-    }
-    Result<Directory> directory = Directory::open(route.files);
-    if (!directory.ok()) {
-      return Error{kExitConfiguration, "route " + route.path + ": " + directory.error().what};
-    }
-    router.add(route.path,
-               std::make_unique<Files>(route.path, std::move(directory).value(), route.index));
-  }
-  return router;
-}
 
 // One that cannot be pinned serves all the same.
 void pin(const Lane::Setup& setup) {

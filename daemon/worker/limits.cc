@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "daemon/worker/file_cache.h"
+
 namespace sockherd::worker {
 namespace {
 
-// Listeners, the loop, statistics, and files being sent.
-constexpr size_t kReservedDescriptors = 64;
+// Listeners, the loop, statistics, files being sent, and those that are kept open.
+constexpr size_t kReservedDescriptors = 64 + FileCache::kMaxDescriptors;
 
 }  // namespace
 

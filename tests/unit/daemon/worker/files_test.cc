@@ -28,9 +28,9 @@ class FilesTest : public ::testing::Test {
     root_.write(".git/config", "secret");
     root_.write(".well-known/acme-challenge/x", "token");
     root_.write("empty", "");
-    harness_.router().add(
-        "/files/", std::make_unique<Files>(
-                       "/files/", std::move(Directory::open(root_.path())).value(), "index.html"));
+    Site site(std::move(Directory::open(root_.path())).value(), {"index.html"});
+    auto cache = std::make_shared<FileCache>(FileCache::Settings{});
+    harness_.router().add("/files/", std::make_unique<Files>("/files/", std::move(site), cache));
   }
   std::string get(std::string_view name, std::string_view fields = "") {
     return harness_.get("/files/" + std::string(name), fields);
