@@ -2,6 +2,7 @@
 
 #include <array>
 #include <new>
+#include <thread>
 
 namespace sockherd::stats {
 namespace {
@@ -15,6 +16,7 @@ constexpr uint32_t kMaxSeats = 4096;
 // the supervisor holds the lock for less, so this is only reached when the supervisor was killed
 // in between; its successor's first change frees the lock.
 constexpr int kMaxTries = 100'000;
+constexpr int kTriesBeforeYield = 16;
 
 // Stores of the supervisor are releases and loads of readers acquires, so a reader that saw one of
 // the stores also sees the sequence that was set before it. Fences would say the same, but
@@ -60,6 +62,8 @@ auto read_consistently(const std::atomic<uint32_t>& sequence, Read read) {
     auto result = read();
     const uint32_t after = sequence.load(std::memory_order_relaxed);
     if ((before == after && before % 2 == 0) || tries == kMaxTries) return result;
+    // A writer that lost its CPU in between needs one to go on.
+    if (tries % kTriesBeforeYield == 0) std::this_thread::yield();
   }
 }
 
