@@ -29,10 +29,10 @@ constexpr Part kRejections[] = {{"bad_request", "", Count::BadRequests},
                                 {"head_too_large", "", Count::HeadTooLarge},
                                 {"target_too_long", "", Count::TargetTooLong},
                                 {"body_too_large", "", Count::BodyTooLarge}};
-constexpr Part kTimeouts[] = {{"header", "", Count::HeaderTimeouts},
-                              {"body", "", Count::BodyTimeouts},
-                              {"write", "", Count::WriteTimeouts},
-                              {"keepalive", "", Count::KeepaliveTimeouts}};
+constexpr Part kTimeouts[] = {
+    {"header", "", Count::HeaderTimeouts}, {"body", "", Count::BodyTimeouts},
+    {"write", "", Count::WriteTimeouts},   {"keepalive", "", Count::KeepaliveTimeouts},
+    {"body_rate", "", Count::SlowBodies},  {"read_rate", "", Count::SlowReads}};
 // The key says which process counted, the value of the second label.
 constexpr Part kLogs[] = {
     {"warning", "supervisor"}, {"error", "supervisor"}, {"warning", "admin"}, {"error", "admin"}};
@@ -153,6 +153,9 @@ constexpr std::array kTable = {
     Metric{"sockherd_http_timeouts_total", Type::Counter, "", "pool,phase",
            "Connections ended because a client was too slow, by what was waited for.",
            Source::PoolCountParts, "", Count::Requests, kTimeouts},
+    Metric{"sockherd_http_connections_exhausted_total", Type::Counter, "", "pool",
+           "Connections ended because they had made max_connection_requests requests.",
+           Source::PoolCount, "", Count::RequestsExhausted},
 
     Metric{"sockherd_log_messages_total", Type::Counter, "", "level,process",
            "Log lines written, by level.", Source::Log, "", Count::Requests, kLogs},

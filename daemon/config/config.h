@@ -40,13 +40,17 @@ struct Limits {
   int64_t max_header_size = 0;  // bytes of request line and header fields
   int64_t max_target_size = 0;  // bytes of the request target
   int64_t max_header_fields = 0;
-  int64_t max_body_size = 0;          // bytes
-  Milliseconds header_timeout{0};     // from the first byte of a request to the end of its head
-  Milliseconds body_timeout{0};       // without progress in a request body
-  Milliseconds write_timeout{0};      // without progress in a response
-  Milliseconds keepalive_timeout{0};  // idle between requests
-  Milliseconds drain_idle{0};         // idle for so long: a drain may close it
-  Milliseconds drain_spread{0};       // ... and closes them over this window
+  int64_t max_body_size = 0;            // bytes
+  Milliseconds header_timeout{0};       // from the first byte of a request to the end of its head
+  Milliseconds body_timeout{0};         // without progress in a request body
+  Milliseconds write_timeout{0};        // without progress in a response
+  Milliseconds keepalive_timeout{0};    // idle between requests
+  int64_t min_body_rate = 0;            // bytes a second of a request body; 0 = any
+  int64_t min_read_rate = 0;            // bytes a second that a client reads; 0 = any
+  Milliseconds rate_grace{0};           // before these two count
+  int64_t max_connection_requests = 0;  // 0 = any number
+  Milliseconds drain_idle{0};           // idle for so long: a drain may close it
+  Milliseconds drain_spread{0};         // ... and closes them over this window
 };
 
 // [pool.NAME]: interchangeable workers of one program, serving one or more listeners.

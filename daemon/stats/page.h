@@ -41,9 +41,12 @@ enum class Count : uint8_t {
   BodyTimeouts,       // 408 in the body
   WriteTimeouts,      // closed: the client does not read
   KeepaliveTimeouts,  // closed: idle
+  SlowBodies,         // 408: the body comes below min_body_rate
+  SlowReads,          // closed: the client reads below min_read_rate
+  RequestsExhausted,  // connections ended after max_connection_requests
   LoopIterations,     // heartbeat of the event loop
 };
-inline constexpr size_t kCounts = 23;
+inline constexpr size_t kCounts = 26;
 
 struct Counters {
   std::array<std::atomic<uint64_t>, kCounts> counts{};

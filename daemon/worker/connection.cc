@@ -201,7 +201,9 @@ bool Connection::note_request() {
   is_fresh_ = false;
   ++requests_;
   const uint32_t most = service_.limits.connection_requests;
-  return is_surplus_ || (most != 0 && requests_ >= most);
+  const bool is_exhausted = most != 0 && requests_ >= most;
+  if (is_exhausted) service_.counters.add(Count::RequestsExhausted);
+  return is_surplus_ || is_exhausted;
 }
 
 // --- Leaving

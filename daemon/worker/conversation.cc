@@ -312,8 +312,15 @@ void Conversation::on_timeout(Instant now) {
   if (in_body) connection_->socket().look();
   if (in_body && connection_->receive_more() && now < deadline()) return;
   if (connection_->is_closed()) return;
-  service_.counters.add(in_body ? Count::BodyTimeouts : Count::HeaderTimeouts);
-  refuse_request(408, in_body ? "the body took too long" : "the head took too long");
+  if (in_body) return on_body_timeout(now);
+  service_.counters.add(Count::HeaderTimeouts);
+  refuse_request(408, "the head took too long");
+}
+
+void Conversation::on_body_timeout(Instant now) {
+  const bool is_slow = body_pace_.was_behind(now, service_.limits.body_timeout);
+  service_.counters.add(is_slow ? Count::SlowBodies : Count::BodyTimeouts);
+  refuse_request(408, is_slow ? "the body came too slowly" : "the body took too long");
 }
 
 // What the socket has taken, and the client not yet, tells a slow client from one that stands
@@ -321,7 +328,8 @@ void Conversation::on_timeout(Instant now) {
 void Conversation::on_write_timeout(Instant now) {
   answers_.look(connection_->socket().fd(), now);
   if (now < deadline()) return;
-  service_.counters.add(Count::WriteTimeouts);
+  const bool is_slow = answers_.pace().was_behind(now, service_.limits.write_timeout);
+  service_.counters.add(is_slow ? Count::SlowReads : Count::WriteTimeouts);
   connection_->close();
 }
 

@@ -28,6 +28,10 @@ Limits Limits::create(const config::Limits& from, size_t descriptors) {
   limits.body_timeout = from.body_timeout;
   limits.write_timeout = from.write_timeout;
   limits.keepalive_timeout = from.keepalive_timeout;
+  const Duration grace = from.rate_grace;
+  limits.body_rate = {static_cast<uint64_t>(from.min_body_rate), grace};
+  limits.read_rate = {static_cast<uint64_t>(from.min_read_rate), grace};
+  limits.connection_requests = static_cast<uint32_t>(from.max_connection_requests);
   limits.drain_idle = from.drain_idle;
   limits.drain_spread = from.drain_spread;
   return limits;

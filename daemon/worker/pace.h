@@ -37,6 +37,9 @@ class Pace {
     return rate.bytes_per_second == 0 ? stalled : std::min(stalled, behind_at(rate));
   }
 
+  // Requires: it has been too slow at `now`. Whether that was the rate, and not a stall.
+  bool was_behind(Instant now, Duration stall) const { return now < moved_at_ + stall; }
+
  private:
   Instant behind_at(const MinimumRate& rate) const {
     constexpr double kNsPerSecond = 1e9;
