@@ -1,0 +1,246 @@
+// The parser against llhttp, on requests that have a few faults each.
+//
+// Arguments: how many requests, and a folder whose files are seeds. Fails on every difference that
+// is not in one of the two lists below; each entry is a decision of docs/http.md, or a hole of
+// llhttp that is known. An entry that nothing needs any more fails, too.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/http/body.h"
+#include "daemon/http/characters.h"
+#include "daemon/http/request.h"
+#include "tests/fuzz/llhttp_oracle.h"
+#include "tests/fuzz/request_mutator.h"
+
+namespace {
+
+namespace http = sockherd::http;
+
+struct Entry {
+  std::string_view reason;
+  std::string_view why;
+};
+
+// We refuse, by our reason; llhttp takes it, or waits for more of it.
+constexpr Entry kWeRefuse[] = {
+    {"\"*\" without OPTIONS", "llhttp does not judge the target; 9112 3.2.4"},
+    {"CONNECT needs host:port", "the same; 9112 3.2.3"},
+    {"bad request target", "the same; 9112 3.2"},
+    {"bad byte in the request target", "llhttp takes HTTP/0.9, without a version; 9112 2.3"},
+    {"empty request target", "llhttp takes several blanks between the words; 9112 3"},
+    {"bad HTTP version", "the same"},
+    {"bad method", "llhttp skips all line ends before the request, bare LF, too; 9112 2.2"},
+    {"bare CR", "llhttp skips a CR before the request; 9112 2.2"},
+    {"bare LF", "llhttp takes it for a line end; 9112 2.2"},
+    {"only HTTP/1.0 and HTTP/1.1 are spoken here", "llhttp knows 2.0 and 0.9; 9110 15.6.6"},
+    {"bad byte in a field name", "llhttp takes an empty name, and an LF as an empty line; 9112 5"},
+    {"line begins with a blank (obs-fold)", "llhttp unfolds; 9112 5.2"},
+    {"too many fields", "llhttp leaves limits to its caller"},
+    {"no Host", "llhttp does not look at Host; 9112 3.2"},
+    {"repeated Host", "the same"},
+    {"bad Host", "the same"},
+    {"expectation other than 100-continue", "llhttp does not look at Expect; 9110 10.1.1"},
+    {"CONNECT with content", "llhttp takes what follows for the tunnel; 9110 9.3.6"},
+    {"Content-Length and Transfer-Encoding",
+     "llhttp overlooks an empty Transfer-Encoding; 9112 6.1"},
+    {"Transfer-Encoding in HTTP/1.0", "llhttp takes it; 9112 6.1"},
+    {"repeated Transfer-Encoding", "llhttp takes the last; 9112 11.2"},
+    {"bad Transfer-Encoding", "llhttp looks at the end of the value only; 9112 7"},
+    {"transfer coding other than chunked", "llhttp leaves the coding to its caller; 9112 6.1"},
+    {"last transfer coding is not chunked", "llhttp takes it in an upgrade; 9112 6.3"},
+    {"bad chunk extension", "llhttp does not read their grammar; 9112 7.1.1"},
+    {"chunk size too long", "llhttp bounds the number, not its zeros; 9112 7.1"},
+    {"content too large", "llhttp leaves limits to its caller"},
+    {"bad trailer name", "llhttp takes bare LF for an empty line; 9112 2.2"},
+};
+
+// llhttp refuses, by its reason; we take it, or wait for more of it.
+constexpr Entry kItRefuses[] = {
+    {"Invalid method encountered", "llhttp has a list of methods; 9110 9.1"},
+    {"Expected space after method", "the same"},
+    {"Invalid HTTP version", "llhttp knows no minor versions above 1; 9110 2.5"},
+    {"Invalid character in chunk extensions name", "no bad whitespace there; 9112 7.1.1"},
+    {"Invalid character in Content-Length", "llhttp minds it in trailers, too; 9110 6.5.1"},
+    {"Content-Length overflow", "the same"},
+    {"Empty Content-Length", "the same"},
+    {"Duplicate Content-Length", "the same"},
+    {"Invalid character in chunk extensions", "no bad whitespace there; 9112 7.1.1"},
+    {"Invalid character in chunk extensions value", "the same"},
+    {"Invalid character in chunk size", "one extension with a value only; 9112 7.1.1"},
+    {"Request has invalid `Transfer-Encoding`", "a tab behind it is a blank; 9112 5"},
+};
+
+Message parse_by_us(std::string_view bytes) {
+  Message message;
+  const auto head = std::make_unique<http::RequestHead>();
+  size_t scanned = 0;
+  const http::ParseResult result = http::parse_request_head(bytes, {}, *head, scanned);
+  if (result.state == http::ParseState::Incomplete) return message;
+  if (result.state == http::ParseState::Refused) {
+    return {.verdict = Verdict::Refused, .reason = result.reason};
+  }
+  message.method = head->method_text;
+  message.target = head->target;
+  message.minor_version = head->minor_version;
+  message.keep_alive = head->keep_alive;
+  for (const http::Field& field : head->fields()) {
+    message.fields.emplace_back(field.name, field.value);
+  }
+  http::BodyReader reader(head->body, head->content_length, UINT64_MAX);
+  message.consumed = result.consumed;
+  while (!reader.is_complete()) {
+    const auto step = reader.read(bytes.substr(message.consumed));
+    message.consumed += step.consumed;
+    message.content += step.data;
+    if (step.state == http::ParseState::Refused) {
+      return {.verdict = Verdict::Refused, .reason = step.reason};
+    }
+    if (step.consumed == 0) return message;
+  }
+  message.verdict = Verdict::Taken;
+  return message;
+}
+
+// llhttp keeps a tab behind a value, and so does not know "close" or "chunked" before one. It is a
+// blank (9112 5).
+bool has_tab_behind_value(std::string_view bytes) {
+  return bytes.find("\t\r\n") != std::string_view::npos ||
+         bytes.find("\t,") != std::string_view::npos;
+}
+
+// llhttp takes Proxy-Connection, which no RFC has, for Connection, and lets keep-alive win in
+// HTTP/1.0 (9112 9.3: close does). After CONNECT we keep no connection (9110 9.3.6).
+bool may_differ_in_keep_alive(const Message& ours) {
+  return ours.method == "CONNECT" || ours.minor_version == 0 ||
+         std::any_of(ours.fields.begin(), ours.fields.end(), [](const auto& field) {
+           return http::equals_ignore_case(field.first, "proxy-connection");
+         });
+}
+
+// The first thing in which two parsers that take a request disagree; "" when there is none.
+std::string difference(const Message& ours, const Message& theirs) {
+  if (ours.method != theirs.method) return "method";
+  if (ours.target != theirs.target) return "target";
+  if (ours.fields.size() != theirs.fields.size()) return "number of fields";
+  for (size_t i = 0; i < ours.fields.size(); ++i) {
+    if (ours.fields[i].first != theirs.fields[i].first) return "name of a field";
+    // llhttp leaves blanks behind a value to its caller.
+    if (ours.fields[i].second != http::trim_blanks(theirs.fields[i].second)) {
+      return "value of a field";
+    }
+  }
+  if (ours.content != theirs.content) return "content";
+  if (ours.consumed != theirs.consumed) return "end of the message";
+  if (ours.keep_alive != theirs.keep_alive && !may_differ_in_keep_alive(ours)) return "keep-alive";
+  return "";
+}
+
+class Comparison {
+ public:
+  void compare(const std::string& bytes) {
+    Message ours = parse_by_us(bytes);
+    const Message theirs = parse_by_llhttp(bytes);
+    // We judge fields at the end of the head, when all are known; llhttp each at its own.
+    if (ours.verdict == Verdict::WantsMore && theirs.verdict == Verdict::Refused) {
+      ours = parse_by_us(bytes + "\r\n\r\n");
+      if (ours.verdict == Verdict::Taken) ours.verdict = Verdict::WantsMore;
+    }
+    ++count_;
+    taken_ += ours.verdict == Verdict::Taken ? 1 : 0;
+    if (ours.verdict == theirs.verdict) {
+      const std::string what =
+          ours.verdict == Verdict::Taken ? difference(ours, theirs) : std::string();
+      const bool known = what == "keep-alive" && has_tab_behind_value(bytes);
+      if (!what.empty() && !known) report("both take it, but differ: " + what, bytes);
+    } else if (ours.verdict == Verdict::Refused) {
+      expect(kWeRefuse, "we refuse: " + ours.reason, ours.reason, bytes);
+    } else if (theirs.verdict == Verdict::Refused) {
+      expect(kItRefuses, "llhttp refuses: " + theirs.reason, theirs.reason, bytes);
+    } else if (!has_tab_behind_value(bytes)) {
+      report(ours.verdict == Verdict::Taken ? "only llhttp wants more" : "only we want more",
+             bytes);
+    }
+  }
+
+  bool finish() {
+    for (const auto& list :
+         {std::span<const Entry>(kWeRefuse), std::span<const Entry>(kItRefuses)}) {
+      for (const Entry& entry : list) {
+        if (used_.contains(entry.reason)) continue;
+        std::printf("no request needs the entry: %s\n", std::string(entry.reason).c_str());
+        ++faults_;
+      }
+    }
+    std::printf("%zu requests, %zu taken, %zu differences that are not in the lists\n", count_,
+                taken_, faults_);
+    return faults_ == 0;
+  }
+
+ private:
+  void expect(std::span<const Entry> list, const std::string& what, std::string_view reason,
+              const std::string& bytes) {
+    for (const Entry& entry : list) {
+      if (entry.reason != reason) continue;
+      used_.insert(entry.reason);
+      return;
+    }
+    report(what, bytes);
+  }
+
+  void report(const std::string& what, const std::string& bytes) {
+    ++faults_;
+    if (++reported_[what] > 6) return;
+    std::printf("%s\n  ", what.c_str());
+    for (const char c : bytes) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (c == '\r' || c == '\n') {
+        std::printf(c == '\r' ? "\\r" : "\\n");
+      } else {
+        std::printf(byte < 0x20 || byte >= 0x7f ? "\\x%02x" : "%c", byte);
+      }
+    }
+    std::printf("\n");
+  }
+
+  size_t count_ = 0;
+  size_t taken_ = 0;
+  size_t faults_ = 0;
+  std::map<std::string, int> reported_;
+  std::set<std::string_view> used_;
+};
+
+std::vector<std::string> read_seeds(int folders, char** names) {
+  std::set<std::filesystem::path> files;  // in order
+  for (int i = 0; i < folders; ++i) {
+    for (const auto& entry : std::filesystem::directory_iterator(names[i])) files.insert(entry);
+  }
+  std::vector<std::string> seeds;
+  for (const auto& path : files) {
+    std::ifstream file(path, std::ios::binary);
+    seeds.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  }
+  return seeds;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 3) return 2;
+  const std::vector<std::string> seeds = read_seeds(argc - 2, argv + 2);
+  Comparison comparison;
+  for (const std::string& seed : seeds) comparison.compare(seed);
+  RequestMutator mutator(seeds, 0x5eed);
+  for (int count = std::atoi(argv[1]); count > 0; --count) comparison.compare(mutator.next());
+  return comparison.finish() ? 0 : 1;
+}

@@ -1,0 +1,8 @@
+// llhttp, the parser in node, as Debian's node-llhttp ships its source: for comparison only.
+#pragma once
+
+#include <string_view>
+
+#include "tests/fuzz/message.h"
+
+Message parse_by_llhttp(std::string_view bytes);
