@@ -69,6 +69,15 @@ std::optional<int> promtool(const std::string& text) {
   return WEXITSTATUS(::pclose(pipe));
 }
 
+// A worker with threads has a socket for each; a series twice would make the whole scrape invalid.
+TEST(Collector, AddsTheSocketsOfASlotUp) {
+  Snapshot snapshot = snapshot_of(1);
+  snapshot.listeners = {snapshot.listeners.front(), snapshot.listeners.front()};
+  const std::string text = text_of(snapshot);
+  EXPECT_THAT(text, HasSubstr("accept_queue_length{listener=\"web\",slot=\"0\"} 4\n")) << "2 each";
+  EXPECT_EQ(promtool(text).value_or(0), 0);
+}
+
 TEST(Collector, NamesEveryFamilyOnceInTheOrderOfTheTable) {
   const Snapshot snapshot = snapshot_of(2);
   const auto families = Collector(snapshot).Collect();

@@ -119,6 +119,15 @@ TEST(Faults, AHangIsNotShorterThanAHealthyWorkerMayBeBusy) {
   });
 }
 
+TEST(Faults, ThreadsHaveASocketEachAndAreOfTheEngine) {
+  expect_faults({
+      after(kPool, "threads = 0\n", "f:5:11", {"pool.web.threads", "1 to 64"}),
+      after(kPool, "workers = 100\nthreads = 11\nmax_workers = 100\n", "f:6:11",
+            {"pool.web.threads", "100 workers", "1024"}),
+      after(kPool, "pin = \"on\"\n", "f:5:7", {"pool.web.pin", "off, auto"}),
+  });
+}
+
 TEST(Faults, AReloadNeedsRoomForANewWorkerOrWithoutAnOldOne) {
   expect_faults({
       after(kPool, "max_surge = 0\n", "f:5:13",

@@ -96,5 +96,26 @@ TEST_F(LoadGeneration, TellsTheFleetWhatItMustKnow) {
   EXPECT_GT(spec.pools[0].start_timeout, Duration{0});
 }
 
+TEST_F(LoadGeneration, WorkersAndThreadsAreForTheSameCpus) {
+  const auto spec_with = [this](std::vector<config::Override> overrides) {
+    const LoadedGeneration loaded = load(kText, std::move(overrides));
+    EXPECT_TRUE(loaded.generation) << loaded.faults.front();
+    return std::pair(fleet_spec(*loaded.generation).pools.at(0),
+                     threads_of(loaded.generation->config.pools.at(0)));
+  };
+  const auto [plain, one] = spec_with({});
+  EXPECT_EQ(one, 1U);
+  EXPECT_EQ(plain.max_workers, 256U);
+  const auto [both, all] =
+      spec_with({{"--set", "pool.web.workers", "auto"}, {"--set", "pool.web.threads", "auto"}});
+  EXPECT_EQ(both.workers, 1U);
+  EXPECT_EQ(all, std::min(sys::usable_cpus(), 64U));
+  const auto [wide, many] =
+      spec_with({{"--set", "pool.web.workers", "auto"}, {"--set", "pool.web.threads", "64"}});
+  EXPECT_EQ(many, 64U);
+  EXPECT_EQ(wide.workers, (sys::usable_cpus() + 63) / 64);
+  EXPECT_EQ(wide.max_workers, 16U) << "1024 sockets";
+}
+
 }  // namespace
 }  // namespace sockherd::supervisor

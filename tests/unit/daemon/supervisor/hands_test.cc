@@ -1,6 +1,8 @@
 #include "daemon/supervisor/hands.h"
 
 #include <gmock/gmock.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include <csignal>
 #include <deque>
@@ -62,6 +64,16 @@ address = "127.0.0.1:1"
 [pool.web]
 listeners = ["web"]
 workers = 3
+routes = [{ path = "/", module = "demo" }]
+)";
+
+constexpr char kThreads[] = R"(
+[listener.web]
+address = "127.0.0.1:1"
+[pool.web]
+listeners = ["web"]
+workers = 2
+threads = 2
 routes = [{ path = "/", module = "demo" }]
 )";
 
@@ -284,6 +296,37 @@ TEST_F(HandsTest, ASlotIsLentOverTheControlSocket) {
   EXPECT_EQ(heard(1), contract::encode({contract::Verb::Drop, "web", 1}));
   hands().carry_out(fleet::Lend{"web", 1, 77});
   hands().carry_out(fleet::TakeBack{"web", 1, 77});
+}
+
+TEST_F(HandsTest, AWorkerWithThreadsHasASocketAndASeatForEach) {
+  spawn(kThreads, 2);
+  const Hands::Running& second = hands().running().at(2);
+  EXPECT_THAT(second.sockets.at("web"), ElementsAre(1, 3));
+  EXPECT_EQ(second.seats.size(), 2U);
+  EXPECT_EQ(hands().statistics().counters("web", second.seats[1]).get(stats::Count::Requests), 0U);
+  serve({1});
+  EXPECT_THAT(group().served, ElementsAre(1, 3));
+}
+
+TEST_F(HandsTest, AWorkerWithFewerThreadsHasAllSocketsOfItsSlot) {
+  spawn(kThreads, 2);
+  add(kBuiltin, 3);
+  prepare(3);
+  hands().carry_out(fleet::Spawn{7, "web", 1, 3});
+  living_.push_back(hands().process(7)->pid());
+  EXPECT_THAT(hands().running().at(7).sockets.at("web"), ElementsAre(1, 3));
+  hands().carry_out(fleet::Serve{"web", {{1, 7}}});
+  EXPECT_THAT(group().served, ElementsAre(1)) << "one for its one thread";
+}
+
+TEST_F(HandsTest, ASlotIsLentWithAllItsSockets) {
+  spawn(kThreads, 2);
+  const UniqueFd control(::fcntl(hands().process(1)->control_fd(), F_DUPFD_CLOEXEC, 3));
+  hands().carry_out(fleet::Lend{"web", 1, 1});
+  EXPECT_EQ(heard(0), contract::encode({contract::Verb::Take, "web", 1}));
+  int unread = 0;
+  ASSERT_EQ(::ioctl(control.get(), SIOCOUTQ, &unread), 0);
+  EXPECT_GT(unread, 0) << "the second one waits to be read";
 }
 
 TEST_F(HandsTest, WhatWaitsWhereNobodyAcceptsIsGivenToAWorker) {

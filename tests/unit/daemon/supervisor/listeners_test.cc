@@ -5,7 +5,9 @@
 
 #include <filesystem>
 
+#include "daemon/sys/affinity.h"
 #include "daemon/sys/listen_socket.h"
+#include "daemon/sys/thread.h"
 #include "tests/unit/daemon/supervisor/manager.h"
 #include "tests/unit/daemon/sys/group.h"
 #include "tests/unit/daemon/sys/peers.h"
@@ -52,8 +54,8 @@ class ListenersTest : public testing::Test {
     from.units.push_back({std::move(name), std::move(fd)});
     return listeners_.adopt(from, config_);
   }
-  void ensure(const config::Listener& wanted, uint32_t slots) {
-    const auto ensured = listeners_.ensure(wanted, slots);
+  void ensure(const config::Listener& wanted, uint32_t slots, uint32_t threads = 1) {
+    const auto ensured = listeners_.ensure(wanted, slots, threads);
     ASSERT_TRUE(ensured.ok()) << ensured.error().what;
   }
   void serve(const std::vector<uint32_t>& slots, const std::string& name = "web") {
@@ -468,6 +470,101 @@ TEST_F(ListenersTest, WhatWasKeptComesBackAsItWas) {
   }
   ASSERT_TRUE(successor.ensure(config_.listeners[0], 3).ok());
   EXPECT_THAT(shares_of(100), ElementsAre(Gt(0), 0, Gt(0))) << "steered as before";
+}
+
+// --- a socket for each thread
+
+TEST_F(ListenersTest, WithOneThreadNumbersAreSlots) {
+  ensure(config_.listeners[0], 3);
+  for (uint32_t slot = 0; slot < 3; ++slot) {
+    EXPECT_THAT(listeners_.numbers("web", slot), ElementsAre(slot));
+  }
+  EXPECT_THAT(listeners_.numbers("web", 3), IsEmpty());
+  EXPECT_THAT(listeners_.numbers("nobody", 0), IsEmpty());
+}
+
+TEST_F(ListenersTest, ASocketKeepsItsNumberAndItsOwnerWhenThreadsChange) {
+  ensure(config_.listeners[0], 2);
+  serve({0, 1});
+  ensure(config_.listeners[0], 2, 2);
+  EXPECT_THAT(listeners_.numbers("web", 0), ElementsAre(0, 2));
+  EXPECT_THAT(listeners_.numbers("web", 1), ElementsAre(1, 3));
+  EXPECT_THAT(shares_of(100), ElementsAre(Gt(0), Gt(0), 0, 0)) << "new ones are masked";
+  serve({0, 1, 2, 3});
+  EXPECT_THAT(shares_of(400), Each(Gt(0)));
+  ensure(config_.listeners[0], 3);
+  EXPECT_EQ(group().sockets.size(), 5U);
+  EXPECT_THAT(listeners_.numbers("web", 0), ElementsAre(0, 2)) << "its own, whoever serves it";
+  EXPECT_THAT(listeners_.numbers("web", 2), ElementsAre(4));
+  serve({0, 1, 4});
+  EXPECT_THAT(shares_of(300), ElementsAre(Gt(0), Gt(0), 0, 0, Gt(0)));
+}
+
+TEST_F(ListenersTest, TheSocketsOfAUnitAreForThreadsAsWell) {
+  UniqueFd first = activated(1);
+  UniqueFd second = activated(1, address_of(first).text());
+  ASSERT_TRUE(adopt("web", std::move(first)).ok());
+  ASSERT_TRUE(adopt("web", std::move(second)).ok());
+  ensure(config_.listeners[0], 1, 2);
+  EXPECT_EQ(group().sockets.size(), 2U) << "no clone";
+  EXPECT_THAT(listeners_.numbers("web", 0), ElementsAre(0, 1));
+}
+
+TEST_F(ListenersTest, AUnixSocketIsEverybodys) {
+  const std::string path = directory_.path("s");
+  ensure(listener("web", "unix:" + path), 2, 3);
+  EXPECT_EQ(group().sockets.size(), 1U);
+  EXPECT_THAT(listeners_.numbers("web", 1), ElementsAre(1));
+  EXPECT_EQ(listeners_.socket("web", 1), group().sockets[0].get());
+}
+
+TEST_F(ListenersTest, RefusesMoreSocketsThanAProgramCanNumber) {
+  ensure(config_.listeners[0], 16, 63);
+  EXPECT_FALSE(listeners_.ensure(config_.listeners[0], 17, 64).ok());
+}
+
+// By the CPU of the packet, the threads are counted as they are pinned: by slot, then by thread.
+TEST_F(ListenersTest, TheCpuCountsThroughThreadsInTheOrderOfSlots) {
+  config_.listeners[0].balance = "cpu";
+  ensure(config_.listeners[0], 2);
+  ensure(config_.listeners[0], 2, 2);
+  serve({0, 1, 2, 3});
+  const auto thread = sys::Thread::start("client", [this] {
+    const std::vector<uint32_t> cpus = sys::allowed_cpus();
+    for (const uint32_t cpu : {cpus.front(), cpus.back()}) {
+      ASSERT_TRUE(sys::pin_to(cpu).ok());
+      constexpr uint32_t kOrder[] = {0, 2, 1, 3};  // numbers, by slot and thread
+      std::vector<int> expected(4, 0);
+      expected[kOrder[cpu % 4]] = 20;
+      EXPECT_EQ(shares_of(20), expected) << "CPU " << cpu;
+    }
+  });
+  ASSERT_TRUE(thread.ok());
+}
+
+TEST_F(ListenersTest, OwnersComeBackAsTheyWereWrittenDown) {
+  FakeManager manager(directory_.path("n"));
+  ensure(config_.listeners[0], 2, 2);
+  ensure(config_.listeners[0], 3, 1);
+  config_.listeners[0].address = group().address.text();
+  SocketOwners owners = listeners_.owners();
+  for (const bool has_twice : {false, true}) {
+    if (has_twice) owners["web"][3] = owners["web"][0];  // from there on they mean nothing
+    FdStore store;
+    Listeners successor(store);
+    Inheritance from = manager.inheritance();
+    ASSERT_TRUE(successor.adopt(from, config_, &owners).ok());
+    EXPECT_THAT(successor.numbers("web", 0), ElementsAre(0, 2));
+    EXPECT_EQ(successor.numbers("web", 1).size(), has_twice ? 1U : 2U);
+    ASSERT_TRUE(successor.ensure(config_.listeners[0], 3, 2).ok());
+    EXPECT_EQ(successor.groups().at("web").sockets.size(), 6U) << "what was nobody's comes first";
+  }
+  const SocketOwners lost;
+  Listeners anew(store_);
+  Inheritance from = manager.inheritance();
+  ASSERT_TRUE(anew.adopt(from, config_, &lost).ok());
+  ASSERT_TRUE(anew.ensure(config_.listeners[0], 1, 5).ok());
+  EXPECT_THAT(anew.numbers("web", 0), ElementsAre(0, 1, 2, 3, 4)) << "none is made";
 }
 
 // --- parked

@@ -59,8 +59,11 @@ SavedState full_state() {
                          .generation = 7,
                          .phase = fleet::Phase::Ready,
                          .owns_slot = true}};
-  state.places[41] = {.pid = 4194304, .seats = {5}, .is_builtin = true};
+  state.places[41] = {.pid = 4194304, .seats = {5, 8}, .is_builtin = true};
   state.places[99] = {.pid = 2, .seats = {0}, .is_builtin = false};
+  state.sockets = {
+      {"web", {{.slot = 0, .lane = 0}, {.slot = 1, .lane = 0}, {.slot = 0, .lane = 1}}},
+      {"api", {}}};
   return state;
 }
 
@@ -105,10 +108,25 @@ TEST_F(StateFileTest, GivesBackAllThatItTook) {
   EXPECT_EQ(worker.deadline, Instant{Duration(1234567890125)});
   EXPECT_FALSE(loaded->past.workers[1].deadline);
   EXPECT_EQ(loaded->places.at(41).pid, 4194304);
+  EXPECT_THAT(loaded->places.at(41).seats, ElementsAre(5, 8));
+  EXPECT_EQ(loaded->sockets, saved.sockets);
   // And what is not named above.
   directory_.write("state", "");
   ASSERT_TRUE(file().save(*loaded).ok());
   EXPECT_EQ(text(), written);
+}
+
+// Written by a version whose workers had one thread: a socket's number was its slot.
+TEST_F(StateFileTest, TellsNoOwnersFromNothingWritten) {
+  auto before = load(R"({"format": 1, "workers": [
+      {"id": 1, "pool": "web", "slot": 0, "phase": 1, "seat": 3}]})");
+  ASSERT_TRUE(before.ok());
+  EXPECT_FALSE(before->sockets);
+  EXPECT_THAT(before->places.at(1).seats, ElementsAre(3));
+  auto nonsense = load(R"({"format": 1, "sockets": {"web": 3, "api": [{"slot": 1}, 5]}})");
+  ASSERT_TRUE(nonsense.ok() && nonsense->sockets);
+  EXPECT_EQ(*nonsense->sockets, (SocketOwners{{"api", {{.slot = 1, .lane = 0}}}}));
+  EXPECT_EQ(SavedState().sockets, SocketOwners()) << "where there is no file";
 }
 
 TEST_F(StateFileTest, WritesOnlyWhatDiffersAndNeverHalf) {
