@@ -168,6 +168,22 @@ std::string view_status(const bus::Dictionary& status, double unix_time, Palette
   return text;
 }
 
+namespace {
+
+// "built-in, 2 threads each"
+std::string built_in(const bus::Dictionary& pool) {
+  const uint64_t threads = pool.count("threads", 1);
+  return threads > 1 ? "built-in, " + std::to_string(threads) + " threads each" : "built-in";
+}
+
+// "3", or "3.1" for the second thread of its worker.
+std::string slot_and_thread(const bus::Dictionary& listener) {
+  const uint64_t thread = listener.count("thread");
+  return number(listener, "slot") + (thread > 0 ? "." + std::to_string(thread) : "");
+}
+
+}  // namespace
+
 std::string view_pools(const std::vector<bus::Dictionary>& pools, Palette palette) {
   std::vector<std::vector<Cell>> rows;
   for (const bus::Dictionary& pool : pools) {
@@ -180,7 +196,7 @@ std::string view_pools(const std::vector<bus::Dictionary>& pools, Palette palett
                     alert(pool, "draining", Colour::Yellow),
                     alert(pool, "backoff", Colour::Red),
                     joined(pool.list("listeners")),
-                    command.empty() ? "built-in" : joined(command, " ")});
+                    command.empty() ? built_in(pool) : joined(command, " ")});
   }
   return table(
       {"POOL", "WORKERS", "READY", "STARTING", "DRAINING", "BACKOFF", "LISTENERS", "PROGRAM"}, rows,
@@ -232,7 +248,7 @@ std::string view_listeners(const std::vector<bus::Dictionary>& listeners, Palett
     const bool is_parked = listener.boolean("parked");
     rows.push_back({printable(listener.text("name")),
                     text_or_dash(listener, "address"),
-                    number(listener, "slot"),
+                    slot_and_thread(listener),
                     listener.boolean("adopted") ? "systemd" : "sockherd",
                     {is_served   ? "yes"
                      : is_parked ? "parked"

@@ -86,6 +86,8 @@ constexpr std::array kTable = {
            Source::Pool, "desired"},
     Metric{"sockherd_workers_limit", Type::Gauge, "", "pool",
            "Most workers that a pool may be scaled to.", Source::Pool, "max"},
+    Metric{"sockherd_worker_threads", Type::Gauge, "", "pool", "Threads that each worker has.",
+           Source::Pool, "threads"},
     Metric{"sockherd_workers_adopted", Type::Gauge, "", "pool",
            "Workers that a supervisor before this one has started.", Source::Pool, "adopted"},
     Metric{"sockherd_workers_hung", Type::Gauge, "", "pool",

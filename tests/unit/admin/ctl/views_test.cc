@@ -115,6 +115,8 @@ TEST(Views, PoolsShowWhatIsMissing) {
             "POOL  WORKERS  READY  STARTING  DRAINING  BACKOFF  LISTENERS  PROGRAM\n"
             "web     4/256      3         0         0        1  web        built-in\n");
   EXPECT_THAT(view_pools({web}, Palette::Coloured), HasSubstr("\033[31m1\033[0m"));
+  web.set("threads", uint64_t{2});
+  EXPECT_THAT(view_pools({web}, Palette::Plain), HasSubstr("  built-in, 2 threads each\n"));
 }
 
 TEST(Views, WorkersTellWhenABackoffEnds) {
@@ -153,6 +155,9 @@ TEST(Views, ListenersShowAFullQueueInRed) {
             "LISTENER  ADDRESS  SLOT  FROM     SERVED  BALANCE   QUEUE\n"
             "web       [::]:80     0  systemd  yes     hash     80/100\n");
   EXPECT_THAT(view_listeners({listener}, Palette::Coloured), HasSubstr("\033[31m80/100"));
+  listener.set("slot", uint64_t{3});
+  listener.set("thread", uint64_t{1});
+  EXPECT_THAT(view_listeners({listener}, Palette::Plain), HasSubstr(" 3.1  systemd"));
 }
 
 TEST(Views, ListenersSayOnceWhyTheBalanceIsAnother) {
