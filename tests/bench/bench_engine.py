@@ -18,7 +18,8 @@ another build, as of the commit before.
 
 Who cannot do a case is left out of it: node, Crystal, Puma and HAProxy serve no files here. h2o and
 lighttpd have nothing but files, so theirs are files in all cases. A peer that is not installed, or an
-option that this build does not have, is left out and said so.
+option that this build does not have, is left out and said so. Errors are those of wrk: it also counts a
+connection that is closed without "Connection: close" in the answer, as Crystal does with short ones.
 
 The build is the one SOCKHERD_BIN_DIR points to; take a release build. Writes engine.json (all runs),
 engine.md and engine-*.svg, and prints the tables.
