@@ -95,7 +95,7 @@ Outcome Steering::judge_coding(Cursor& cursor, RequestHead& head) const {
 Outcome Steering::judge_host(Cursor& cursor, RequestHead& head) const {
   if (host_.count > 1) return cursor.bad_request("repeated Host");
   if (host_.count == 0 && head.minor_version > 0) return cursor.bad_request("no Host");
-  if (!host_.value.empty() && !parse_authority(host_.value)) return cursor.bad_request("bad Host");
+  if (!host_.value.empty() && !is_authority(host_.value)) return cursor.bad_request("bad Host");
   if (head.host.empty()) head.host = host_.value;
   return Outcome::Done;
 }

@@ -223,7 +223,9 @@ class Comparison {
 std::vector<std::string> read_seeds(int folders, char** names) {
   std::set<std::filesystem::path> files;  // in order
   for (int i = 0; i < folders; ++i) {
-    for (const auto& entry : std::filesystem::directory_iterator(names[i])) files.insert(entry);
+    for (const auto& entry : std::filesystem::directory_iterator(names[i])) {
+      if (entry.is_regular_file()) files.insert(entry);
+    }
   }
   std::vector<std::string> seeds;
   for (const auto& path : files) {

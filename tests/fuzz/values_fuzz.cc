@@ -48,6 +48,7 @@ void check_ranges(std::string_view value) {
 
 void check_authority(std::string_view value) {
   const auto authority = parse_authority(value);
+  SH_ASSERT(is_authority(value) == authority.has_value());
   if (!authority) return;
   SH_ASSERT(!authority->host.empty() && value.starts_with(authority->host));
   SH_ASSERT(authority->host.find_first_of("@/?# \t") == authority->host.npos);

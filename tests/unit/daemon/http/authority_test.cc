@@ -32,6 +32,7 @@ TEST(Authority, SplitsHostAndPort) {
     ASSERT_TRUE(authority) << row.text;
     EXPECT_EQ(authority->host, row.host);
     EXPECT_EQ(authority->port, row.port) << row.text;
+    EXPECT_TRUE(is_authority(row.text)) << row.text;
   }
 }
 
@@ -69,6 +70,7 @@ TEST(Authority, RefusesEverythingElse) {
                                       "[fe80::1%25e]",
                                       "[::1:80"}) {
     EXPECT_FALSE(parse_authority(text)) << text;
+    EXPECT_FALSE(is_authority(text)) << text;
   }
 }
 
