@@ -69,6 +69,8 @@ void block_signals() {
   for (const int number : {SIGTERM, SIGINT}) sigaddset(&signals, number);
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  // "Open the access log anew", where systemctl kill sends it to all processes of the unit.
+  std::signal(SIGUSR1, SIG_IGN);
 }
 
 int fail(std::string_view event, const Error& error, int status) {

@@ -121,7 +121,7 @@ std::vector<std::string> child_environment() {
 void block_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGTTIN, SIGTTOU, SIGCHLD}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGTTIN, SIGTTOU, SIGCHLD}) {
     sigaddset(&set, signal);
   }
   ::sigprocmask(SIG_BLOCK, &set, nullptr);

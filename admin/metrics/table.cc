@@ -33,6 +33,8 @@ constexpr Part kTimeouts[] = {
     {"header", "", Count::HeaderTimeouts}, {"body", "", Count::BodyTimeouts},
     {"write", "", Count::WriteTimeouts},   {"keepalive", "", Count::KeepaliveTimeouts},
     {"body_rate", "", Count::SlowBodies},  {"read_rate", "", Count::SlowReads}};
+constexpr Part kLogDrops[] = {{"full", "", Count::AccessLogDropped},
+                              {"write", "", Count::AccessLogWriteErrors}};
 // The key says which process counted, the value of the second label.
 constexpr Part kLogs[] = {
     {"warning", "supervisor"}, {"error", "supervisor"}, {"warning", "admin"}, {"error", "admin"}};
@@ -158,6 +160,12 @@ constexpr std::array kTable = {
     Metric{"sockherd_http_connections_exhausted_total", Type::Counter, "", "pool",
            "Connections ended because they had made max_connection_requests requests.",
            Source::PoolCount, "", Count::RequestsExhausted},
+
+    Metric{"sockherd_access_log_records_total", Type::Counter, "", "pool",
+           "Lines written to the access log.", Source::PoolCount, "", Count::AccessLogRecords},
+    Metric{"sockherd_access_log_dropped_total", Type::Counter, "", "pool,reason",
+           "Lines that the access log has lost: its buffer was full, or a write failed.",
+           Source::PoolCountParts, "", Count::Requests, kLogDrops},
 
     Metric{"sockherd_log_messages_total", Type::Counter, "", "level,process",
            "Log lines written, by level.", Source::Log, "", Count::Requests, kLogs},

@@ -6,7 +6,7 @@
 // Goes to standard error: with the journal's <N> priority prefix where standard error is the
 // journal (JOURNAL_STREAM, sd-daemon(3)), else plain with the level in words. Only supervisor,
 // worker, admin and the mains log, each failure once, where it is decided; everything below returns
-// a Result.
+// a Result. Any thread may write; level and observer are set before there is a second one.
 #pragma once
 
 #include <cstdint>

@@ -175,6 +175,21 @@ void check_numbers(const Pool& pool, Report& report) {
                                            "or \"0s\" to switch it off");
 }
 
+void check_access_log(const Pool& pool, Report& report) {
+  const std::string path = pool_path(pool) + ".access_log";
+  const std::string& log = pool.access_log;
+  if (log.empty() || report.has_fault(path)) return;
+  if (!pool.command.empty()) {
+    report.add(path,
+               "is written by the built-in engine, and this pool has a command; remove one of the "
+               "two");
+  } else if (log != "stdout" && log != "journal" && !log.starts_with('/')) {
+    report.add(path, quote(log) + did_you_mean(log, {"stdout", "journal"}) +
+                         " is no absolute path; write \"/var/log/sockherd/access.log\", "
+                         "\"stdout\" or \"journal\"");
+  }
+}
+
 }  // namespace
 
 void check(const Config& config, Report& report) {
@@ -186,6 +201,7 @@ void check(const Config& config, Report& report) {
     check_routes(pool, report);
     check_numbers(pool, report);
     check_threads(pool, report);
+    check_access_log(pool, report);
   }
   if (config.pools.empty()) {
     report.add("",

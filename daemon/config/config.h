@@ -70,18 +70,21 @@ struct Pool {
   Milliseconds drain_timeout{0};         // from SIGTERM to SIGKILL
   Milliseconds restart_delay{0};         // after the second crash in a row; doubles
   Milliseconds restart_delay_max{0};
-  Milliseconds stable_after{0};  // alive and ready for this long: the crash count starts anew
-  int64_t batch = 0;             // workers replaced together; 0 = all at a reload, 1 at a restart
-  int64_t max_surge = 0;         // new workers beside the old ones during a rollout
-  int64_t max_unavailable = 0;   // old workers that end before their successor starts
-  Milliseconds ready_for{0};     // a new worker counts once it has been ready for so long
-  int64_t max_failures = 0;      // of new workers, that end a reload
-  int64_t max_generations = 0;   // alive at a time
-  Milliseconds max_age{0};       // of a worker; 0 = no limit
-  int64_t max_requests = 0;      // of a worker of the built-in engine; 0 = no limit
-  Milliseconds file_cache{0};    // how old what is known of a file may be; 0 = nothing is kept
-  int64_t file_cache_size = 0;   // bytes per worker
-  Milliseconds hang_timeout{0};  // without progress, then SIGABRT; 0 = never. Built-in only
+  Milliseconds stable_after{0};   // alive and ready for this long: the crash count starts anew
+  int64_t batch = 0;              // workers replaced together; 0 = all at a reload, 1 at a restart
+  int64_t max_surge = 0;          // new workers beside the old ones during a rollout
+  int64_t max_unavailable = 0;    // old workers that end before their successor starts
+  Milliseconds ready_for{0};      // a new worker counts once it has been ready for so long
+  int64_t max_failures = 0;       // of new workers, that end a reload
+  int64_t max_generations = 0;    // alive at a time
+  Milliseconds max_age{0};        // of a worker; 0 = no limit
+  int64_t max_requests = 0;       // of a worker of the built-in engine; 0 = no limit
+  Milliseconds file_cache{0};     // how old what is known of a file may be; 0 = nothing is kept
+  int64_t file_cache_size = 0;    // bytes per worker
+  Milliseconds hang_timeout{0};   // without progress, then SIGABRT; 0 = never. Built-in only
+  std::string access_log;         // "" = off, "stdout", "journal", or a path. Built-in only
+  std::string access_log_format;  // combined, json
+  int64_t access_log_buffer = 0;  // bytes of records that a loop may be ahead of the disk
   Limits limits;
 };
 

@@ -42,6 +42,11 @@ enum class Verb : uint8_t {
   Adopt,
   // Supervisor to worker: nobody takes connections any more; end them yourself.
   Keep,
+
+  // Supervisor to worker, also to one that drains: open the access log anew, it has been renamed.
+  // A message and not SIGUSR1, which would end a worker that has not come to expect it yet.
+  // LISTENER and SLOT say nothing.
+  Reopen,
 };
 
 struct Message {

@@ -33,20 +33,23 @@ enum class Count : uint8_t {
   Responses5xx,
   BytesReceived,
   BytesSent,
-  BadRequests,        // 400: malformed head or framing
-  HeadTooLarge,       // 431
-  TargetTooLong,      // 414
-  BodyTooLarge,       // 413
-  HeaderTimeouts,     // 408 in the head
-  BodyTimeouts,       // 408 in the body
-  WriteTimeouts,      // closed: the client does not read
-  KeepaliveTimeouts,  // closed: idle
-  SlowBodies,         // 408: the body comes below min_body_rate
-  SlowReads,          // closed: the client reads below min_read_rate
-  RequestsExhausted,  // connections ended after max_connection_requests
-  LoopIterations,     // heartbeat of the event loop
+  BadRequests,           // 400: malformed head or framing
+  HeadTooLarge,          // 431
+  TargetTooLong,         // 414
+  BodyTooLarge,          // 413
+  HeaderTimeouts,        // 408 in the head
+  BodyTimeouts,          // 408 in the body
+  WriteTimeouts,         // closed: the client does not read
+  KeepaliveTimeouts,     // closed: idle
+  SlowBodies,            // 408: the body comes below min_body_rate
+  SlowReads,             // closed: the client reads below min_read_rate
+  RequestsExhausted,     // connections ended after max_connection_requests
+  LoopIterations,        // heartbeat of the event loop
+  AccessLogRecords,      // written; by the access log's own thread, which also has:
+  AccessLogWriteErrors,  // lost: the file or the reader did not take them
+  AccessLogDropped,      // lost: the ring was full
 };
-inline constexpr size_t kCounts = 26;
+inline constexpr size_t kCounts = 29;
 
 struct Counters {
   std::array<std::atomic<uint64_t>, kCounts> counts{};

@@ -316,6 +316,25 @@ void Hands::carry_out(const fleet::Kill& action) {
   if (const WorkerProcess* worker = process(action.id)) worker->send(SIGKILL);
 }
 
+// One that starts reads it when it has started.
+size_t Hands::reopen_logs() {
+  size_t told = 0;
+  for (const auto& [id, running] : running_) {
+    if (!running.is_builtin || running.listeners.empty()) continue;
+    const contract::Message message{.verb = contract::Verb::Reopen,
+                                    .listener = running.listeners.front(),
+                                    .slot = running.slot};
+    const auto sent = running.process->tell(message);
+    told += sent.ok() ? 1 : 0;
+    if (sent.ok()) continue;
+    log::warn("reopen-not-told", {{"pool", running.pool},
+                                  {"slot", running.slot},
+                                  {"pid", running.process->pid()},
+                                  {"error", sent.error().what}});
+  }
+  return told;
+}
+
 void Hands::on_notification(fleet::WorkerId id, const sys::Notification& said) {
   if (said.extend_timeout) post_(fleet::WorkerExtends{id, *said.extend_timeout});
   if (said.ready) post_(fleet::WorkerReady{id});

@@ -80,6 +80,10 @@ class Hands {
   // Closes these sockets once nobody can come to them any more and what waits there is accepted.
   void retire(std::vector<UniqueFd> sockets);
 
+  // Tells every worker of a built-in pool, draining ones too, to open its access log anew. Returns
+  // how many have been told.
+  size_t reopen_logs();
+
   // New workers wait until this is called: the caller writes down first that they are there.
   void release_new();
 

@@ -308,6 +308,7 @@ Result<void> Supervisor::watch_signals() {
   TRY(watch(SIGHUP, [this] {
     [[maybe_unused]] const auto refused = reload("SIGHUP", [](const bus::Outcome&) {});
   }));
+  TRY(watch(SIGUSR1, [this] { log::info("reopening-logs", {{"workers", hands_.reopen_logs()}}); }));
   TRY(watch(SIGTTIN, [this] { scale_by(1); }));
   TRY(watch(SIGTTOU, [this] { scale_by(-1); }));
   return {};

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "daemon/worker/access_log.h"
 #include "daemon/worker/connection.h"
 #include "daemon/worker/io.h"
 
@@ -30,14 +31,17 @@ UniqueFd open_spare() {
 
 // Best effort for a connection that there is no room for: reads what is there, so that closing does
 // not reset it before the client has read the answer.
-void refuse_and_close(UniqueFd fd) {
+void refuse_and_close(Service& service, UniqueFd fd) {
   constexpr std::string_view kAnswer =
       "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
       "Connection: close\r\n\r\n";
+  service.counters.add(Count::ConnectionsRefused);
   std::array<char, 4096> discarded;
-  receive(fd.get(), discarded);
+  const size_t came = receive(fd.get(), discarded).bytes;
   send(fd.get(), kAnswer);
   shut_down_sending(fd.get());
+  if (service.access_log == nullptr) return;
+  service.access_log->log_refused(fd.get(), {discarded.data(), came}, 503);
 }
 
 // The flag belongs to the open file, which others hold too and can change.
@@ -166,8 +170,7 @@ Acceptor::Outcome Acceptor::accept_with_spare() {
   UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (fd) {
     ++unpublished_;
-    service_.counters.add(Count::ConnectionsRefused);
-    refuse_and_close(std::move(fd));
+    refuse_and_close(service_, std::move(fd));
   }
   spare_ = open_spare();
   return spare_ ? Outcome::Accepted : pause();
@@ -180,8 +183,7 @@ void Acceptor::take(UniqueFd fd) {
   } else if (open < service_.limits.max_connections + kRefusedAtOnce) {
     Connection::refuse(service_, std::move(fd));
   } else {
-    service_.counters.add(Count::ConnectionsRefused);
-    refuse_and_close(std::move(fd));
+    refuse_and_close(service_, std::move(fd));
   }
 }
 

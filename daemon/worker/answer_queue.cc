@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/base/assert.h"
+#include "daemon/worker/access_log.h"
 
 namespace sockherd::worker {
 namespace {
@@ -71,7 +72,10 @@ bool AnswerQueue::put(Answer& answer, const Asked& asked) {
   }
   output_.bytes().commit(written.bytes);
   note(answer.status, asked);
-  return asked.is_head || !with_content || put_content(answer.content, asked);
+  const size_t content_at = output_.bytes().size();
+  const bool is_put = asked.is_head || !with_content || put_content(answer.content, asked);
+  if (log_ != nullptr) log_answer(answer.status, content_at);
+  return is_put;
 }
 
 bool AnswerQueue::put_content(Content& content, const Asked& asked) {
@@ -95,6 +99,10 @@ void AnswerQueue::put_error(int status, std::string_view reason,
   SH_ASSERT(bytes > 0);  // our own fields, and has_room()
   output_.bytes().commit(bytes);
   note(status, asked);
+  if (log_ == nullptr) return;
+  const std::string_view all = output_.bytes().bytes();
+  constexpr std::string_view kEndOfHead = "\r\n\r\n";
+  log_answer(status, all.find(kEndOfHead, all.size() - bytes) + kEndOfHead.size());
 }
 
 void AnswerQueue::put_continue() {
@@ -107,12 +115,23 @@ void AnswerQueue::note(int status, const Asked& asked) {
   if (count_++ == 0) oldest_began_ = asked.began;
 }
 
+AccessBatch& AnswerQueue::log_of(int fd) {
+  if (log_ == nullptr) log_ = service_.access_log->begin(fd);
+  return *log_;
+}
+
+void AnswerQueue::log_answer(int status, size_t content_at) {
+  const bool is_behind = output_.has_content();  // of what is in the buffer, or made later
+  log_->answered(status, content_at, is_behind ? AccessBatch::kNotKnown : output_.bytes().size());
+}
+
 FlushState AnswerQueue::flush(Socket& socket, Instant others_began) {
   const FlushOutcome outcome = output_.flush(socket);
   service_.counters.add(Count::BytesSent, outcome.bytes);
   if (outcome.bytes > 0) sent_at_ = service_.loop.now();
   state_ = outcome.state;
   if (state_ == FlushState::Done) observe_latency(others_began);
+  if (log_ != nullptr) log_->sent(outcome.bytes, state_ == FlushState::Done, sent_at_);
   if (state_ == FlushState::Blocked || is_timed_) time_client(socket.fd(), outcome.bytes);
   return state_;
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "daemon/http/response.h"
+#include "daemon/worker/access_batch.h"
 #include "daemon/worker/handler.h"
 #include "daemon/worker/output.h"
 #include "daemon/worker/pace.h"
@@ -30,7 +31,10 @@ class AnswerQueue {
   explicit AnswerQueue(Service& service);
 
   // The same for another connection. Requires: is_empty().
-  void begin(Instant now) { sent_at_ = now; }
+  void begin(Instant now) {
+    sent_at_ = now;
+    if (log_ != nullptr) log_.reset();
+  }
   void release_if_empty() { output_.release_if_empty(); }
 
   bool is_empty() const { return output_.is_empty(); }
@@ -50,6 +54,15 @@ class AnswerQueue {
   // Whether any answer of ours fits behind what is there.
   bool has_room() const;
 
+  // A request has come on the connection `fd`, or, with its bytes only, something that is none: for
+  // the access log, which wants to know before the answer is put.
+  void note_request(int fd, const http::RequestHead& head, Instant began) {
+    if (service_.access_log != nullptr) log_of(fd).open(head, began);
+  }
+  void note_request(int fd, std::string_view came, Instant began) {
+    if (service_.access_log != nullptr) log_of(fd).open(came, began);
+  }
+
   // Takes the content out of `answer`. Requires: has_room(). Returns false if it could not be put
   // as long as was said: then the connection is beyond repair.
   [[nodiscard]] bool put(Answer& answer, const Asked& asked);
@@ -63,6 +76,8 @@ class AnswerQueue {
  private:
   [[nodiscard]] bool put_content(Content& content, const Asked& asked);
   void note(int status, const Asked& asked);
+  AccessBatch& log_of(int fd);
+  void log_answer(int status, size_t content_at);
   void observe_latency(Instant others_began);
   void time_client(int fd, size_t sent);
 
@@ -76,6 +91,7 @@ class AnswerQueue {
   uint64_t sent_since_ = 0;   // since then
   uint64_t unread_then_ = 0;  // what the socket held then
   Pace pace_;
+  AccessBatchHandle log_;  // where there is one, and something in it
 };
 
 // Whether the client can learn only from the end of the connection where this answer ends.

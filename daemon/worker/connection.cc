@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "daemon/worker/access_log.h"
 #include "daemon/worker/giver.h"
 
 namespace sockherd::worker {
@@ -41,6 +42,7 @@ Connection::Connection(Service& service, UniqueFd fd, const Place* origin, Count
 
 Connection::~Connection() {
   end_conversation();
+  if (service_.access_log != nullptr) service_.access_log->forget(socket_.fd());
   service_.counters.add(has_left_ ? Count::ConnectionsGiven : Count::ConnectionsClosed);
 }
 

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "daemon/worker/access_log.h"
+
 namespace sockherd::worker {
 namespace {
 
@@ -99,6 +101,10 @@ void Control::hang_up() {
 
 void Control::handle(sys::Packet packet) {
   const auto message = contract::parse(packet.bytes);
+  if (message && message->verb == Verb::Reopen) {  // one log for all threads, also in a drain
+    if (service_.access_log != nullptr) service_.access_log->reopen();
+    return;
+  }
   // Closes a descriptor that came along.
   const bool is_draining = service_.phase == ServicePhase::Draining;
   if (is_draining && (!message || !is_about_connections(message->verb))) return;

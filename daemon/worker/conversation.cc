@@ -88,6 +88,7 @@ Conversation::Progress Conversation::begin_request() {
     return Progress::Stuck;
   }
   in_.consume(result.consumed);
+  answers_.note_request(connection_->socket().fd(), head, began_);
   service_.counters.add(Count::Requests);
   must_end_ |= connection_->note_request();
   keep_alive_ = head.keep_alive;
@@ -260,15 +261,21 @@ void Conversation::refuse_request(int status, std::string_view reason) {
   must_end_ = true;
   last_answer_ = true;
   job_.reset();
+  if (phase_ == Phase::Head) log_what_came();
   if (!was_answered) put_error(status, reason, {});
   answered_ = true;
 }
 
 void Conversation::refuse(int status, std::string_view reason,
                           std::span<const http::Field> fields) {
+  log_what_came();
   in_.clear();
   must_end_ = true;
   put_error(status, reason, fields);
+}
+
+void Conversation::log_what_came() {
+  answers_.note_request(connection_->socket().fd(), in_.bytes(), began_);
 }
 
 void Conversation::flush() {

@@ -110,6 +110,7 @@ class Conversation final : private Exchange {
   void put_error(int status, std::string_view reason, std::span<const http::Field> fields);
   void answer_is_put();
   void refuse_request(int status, std::string_view reason);
+  void log_what_came();
   void on_body_timeout(Instant now);
   void on_write_timeout(Instant now);
 

@@ -61,6 +61,7 @@ Result<void> Errands::obey(const Message& message, UniqueFd fd) {
     case Verb::Dropped:
     case Verb::Emptied:
     case Verb::Give:
+    case Verb::Reopen:  // the worker's (control.h)
       break;
   }
   return Error{EINVAL, "an answer where an order is expected"};

@@ -33,6 +33,10 @@ Lane::Lane(const Setup& setup, Launch::Part& part, std::unique_ptr<Loop> loop, R
       service_(*loop_, router_, statistics_.counters(), setup.limits),
       acceptors_(service_) {
   service_.loads = std::move(part.loads);
+  if (setup.access_log == nullptr) return;
+  access_log_ = std::make_unique<AccessLog>(*setup.access_log, setup.identity.thread, *loop_,
+                                            statistics_.counters());
+  service_.access_log = access_log_.get();
 }
 
 Result<std::unique_ptr<Lane>> Lane::create(const Setup& setup, Launch::Part part) {
@@ -53,6 +57,7 @@ void Lane::turn(Instant at_the_latest) {
   acceptors_.publish_loads();
   const bool has_beat = heartbeat_ > Duration::zero();
   loop_->turn(has_beat ? std::min(at_the_latest, loop_->now() + heartbeat_) : at_the_latest);
+  if (access_log_ != nullptr) access_log_->end_turn();
   service_.counters.add(stats::Count::LoopIterations);
 }
 

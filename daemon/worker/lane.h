@@ -11,6 +11,7 @@
 #include "daemon/base/result.h"
 #include "daemon/config/config.h"
 #include "daemon/worker/acceptors.h"
+#include "daemon/worker/access_log.h"
 #include "daemon/worker/identity.h"
 #include "daemon/worker/launch.h"
 #include "daemon/worker/limits.h"
@@ -26,7 +27,8 @@ class Lane {
     const config::Pool* pool;  // borrowed for the call
     Identity identity;
     Limits limits;
-    std::optional<uint32_t> cpu;  // to stay on
+    std::optional<uint32_t> cpu;         // to stay on
+    AccessWriter* access_log = nullptr;  // of the worker, outlives the lane; null: off
   };
 
   // Accepts from its sockets once it is turned.
@@ -57,6 +59,7 @@ class Lane {
   Duration heartbeat_;  // the longest that the loop sleeps; 0: as long as it likes
   std::unique_ptr<Loop> loop_;
   Router router_;
+  std::unique_ptr<AccessLog> access_log_;  // before service_, whose connections log to the end
   Service service_;
   Acceptors acceptors_;
 };

@@ -47,7 +47,8 @@ constexpr std::string_view kHelp =
     "  SOCKHERD_THREADS how many threads; by default the configuration says it\n"
     "  NOTIFY_SOCKET    where to say READY=1 and STOPPING=1\n"
     "\n"
-    "Signals: SIGTERM drains and ends; a second one, or SIGINT, ends at once.\n"
+    "Signals: SIGTERM drains and ends; a second one, or SIGINT, ends at once. SIGUSR1\n"
+    "opens the access log anew.\n"
     "Exit status: 0 drained, 1 failure, 2 usage or environment, 6 configuration.\n";
 
 Error usage(std::string_view what) {
@@ -107,8 +108,16 @@ UniqueFd take(std::vector<sys::PassedFd>& passed, std::string_view name) {
   return {};
 }
 
-Result<config::Pool> load_pool(int fd, const std::vector<config::Override>& overrides,
-                               const std::string& name) {
+// "sockherd.toml:7:14: pool.web.access_log = \"/var/log/x\"".
+std::string describe_setting(const config::Loaded& loaded, const std::string& path) {
+  for (const config::Setting& setting : loaded.settings) {
+    if (setting.path == path) return setting.origin + ": " + path + " = " + setting.value;
+  }
+  return path;
+}
+
+Result<void> load_pool(int fd, const std::vector<config::Override>& overrides, Launch& launch) {
+  const std::string& name = launch.identity.pool;
   Result<std::string> text = sys::read_memory_file(fd);
   if (!text.ok()) return Error{kExitUsage, "read sockherd.config: " + text.error().what};
   config::Loaded loaded = config::load(*text, "sockherd.toml", overrides);
@@ -127,7 +136,9 @@ Result<config::Pool> load_pool(int fd, const std::vector<config::Override>& over
   if (pool->routes.empty()) {
     return Error{kExitConfiguration, "pool." + name + " has no routes for the built-in engine"};
   }
-  return *pool;
+  launch.pool = *pool;
+  launch.access_log_option = describe_setting(loaded, "pool." + name + ".access_log");
+  return {};
 }
 
 // Sets identity.threads: the supervisor has resolved what "auto" is.
@@ -170,7 +181,8 @@ Result<CounterPage> open_page(int fd, uint32_t seat) {
 }
 
 // A page for each thread; one of its own for each where there is no segment.
-Result<void> open_statistics(UniqueFd fd, std::vector<Launch::Part>& parts) {
+Result<void> open_statistics(UniqueFd fd, Launch& launch) {
+  std::vector<Launch::Part>& parts = launch.parts;
   if (!fd) return {};
   const std::vector<uint32_t> seats = TRY(seats_from_environment());
   if (seats.size() != parts.size()) {
@@ -179,6 +191,9 @@ Result<void> open_statistics(UniqueFd fd, std::vector<Launch::Part>& parts) {
   }
   for (size_t i = 0; i < parts.size(); ++i) {
     parts[i].statistics = TRY(open_page(fd.get(), seats[i]));
+  }
+  if (!launch.pool.access_log.empty()) {
+    launch.access_log_statistics = TRY(open_page(fd.get(), seats[0]));
   }
   return {};
 }
@@ -244,10 +259,10 @@ Result<Launch> open_launch(std::span<char* const> arguments) {
   launch.identity = TRY(identity_from_environment());
   const UniqueFd configuration = take(passed, contract::kConfigFd);
   if (!configuration) return usage("no descriptor named sockherd.config was passed");
-  launch.pool = TRY(load_pool(configuration.get(), overrides, launch.identity.pool));
+  TRY(load_pool(configuration.get(), overrides, launch));
   TRY(count_threads(launch.pool, launch.identity));
   launch.parts.resize(launch.identity.threads);
-  TRY(open_statistics(take(passed, contract::kStatsFd), launch.parts));
+  TRY(open_statistics(take(passed, contract::kStatsFd), launch));
   TRY(open_loads(passed, launch.parts));
   launch.control = take(passed, contract::kControlFd);
   if (passed.empty()) return usage("no listening socket was passed");

@@ -51,8 +51,10 @@ struct Launch {
 
   Identity identity;
   config::Pool pool;
-  std::vector<Part> parts;  // one a thread, at least one
-  UniqueFd control;         // the control socket; empty without a supervisor that has one
+  std::vector<Part> parts;            // one a thread, at least one
+  UniqueFd control;                   // the control socket; empty without a supervisor that has one
+  std::string access_log_option;      // for messages: where it stands, and what it says
+  CounterPage access_log_statistics;  // of the first thread, for the writer, which outlives it
 };
 
 // Why the process ends before it has begun: what to print, and the exit status. Status 0 is

@@ -26,6 +26,7 @@
 
 namespace sockherd::worker {
 
+class AccessLog;
 class Connection;
 class Giver;
 
@@ -75,6 +76,7 @@ struct Service {
   ConnectionSet connections;
   std::map<std::string, sys::LoadTable> loads;  // of listeners whose balance asks for it
   Giver* giver = nullptr;                       // as long as a drain may give connections away
+  AccessLog* access_log = nullptr;              // where there is one
 
  private:
   // Of now(). The wall clock is read once a second.

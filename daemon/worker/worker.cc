@@ -27,6 +27,7 @@ Result<UniqueFd> open_signals() {
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGUSR1);       // also without a log: systemctl kill sends it to all
   std::signal(SIGPIPE, SIG_IGN);  // sendfile(2) has no MSG_NOSIGNAL
   // Sent to a stopped process whose process group is orphaned (setpgid(2)), as ours is when the
   // supervisor goes; we shall outlive it.
@@ -48,7 +49,7 @@ size_t raise_descriptor_limit() {
 }
 
 // What each thread is made of.
-std::vector<Crew::Member> members_of(Launch& launch) {
+std::vector<Crew::Member> members_of(Launch& launch, AccessWriter* access_log) {
   const auto threads = static_cast<uint32_t>(launch.parts.size());
   const std::vector<uint32_t> cpus =
       launch.pool.pin == "auto" ? sys::allowed_cpus() : std::vector<uint32_t>{};
@@ -59,7 +60,7 @@ std::vector<Crew::Member> members_of(Launch& launch) {
   for (uint32_t thread = 0; thread < threads; ++thread) {
     Identity identity = launch.identity;
     identity.thread = thread;
-    Lane::Setup setup{&launch.pool, std::move(identity), limits, std::nullopt};
+    Lane::Setup setup{&launch.pool, std::move(identity), limits, std::nullopt, access_log};
     if (!cpus.empty()) setup.cpu = sys::cpu_of(cpus, launch.identity.slot, thread, threads);
     members.push_back({std::move(setup), std::move(launch.parts[thread])});
   }
@@ -75,6 +76,15 @@ std::map<Place, size_t> lanes_of(const Launch& launch) {
   return lanes;
 }
 
+// Before the threads that serve, whose CPUs it shall not share (pin).
+Result<AccessWriterHandle> start_access_log(Launch& launch) {
+  Result<AccessWriterHandle> started =
+      AccessLog::start_writer(launch.pool, launch.identity.slot, launch.parts.size(),
+                              launch.access_log_statistics.counters());
+  if (started.ok()) return started;
+  return Error{kExitConfiguration, launch.access_log_option + ": " + started.error().what};
+}
+
 void tell_manager(const std::string& state) {
   const Result<void> told = sys::notify(state);
   if (!told.ok()) log::warn("notify-failed", {{"error", told.error().what}});
@@ -82,8 +92,11 @@ void tell_manager(const std::string& state) {
 
 }  // namespace
 
-Worker::Worker(Duration drain_timeout, std::unique_ptr<Lane> lane, UniqueFd signals)
-    : drain_timeout_(drain_timeout), lane_(std::move(lane)), signals_(std::move(signals)) {}
+Worker::Worker(Launch& launch, AccessWriterHandle access_writer, UniqueFd signals)
+    : drain_timeout_(launch.pool.drain_timeout),
+      access_log_statistics_(std::move(launch.access_log_statistics)),
+      access_writer_(std::move(access_writer)),
+      signals_(std::move(signals)) {}
 
 Worker::~Worker() = default;
 
@@ -91,11 +104,11 @@ Result<std::unique_ptr<Worker>> Worker::create(Launch launch) {
   Result<UniqueFd> signals = open_signals();
   if (!signals.ok()) return Error{kExitFailure, signals.error().what};
   std::map<Place, size_t> lanes = lanes_of(launch);
-  std::vector<Crew::Member> members = members_of(launch);
-  auto lane = TRY(Lane::create(members[0].setup, std::move(members[0].part)));
-  members.erase(members.begin());
   std::unique_ptr<Worker> worker(
-      new Worker(launch.pool.drain_timeout, std::move(lane), std::move(signals).value()));
+      new Worker(launch, TRY(start_access_log(launch)), std::move(signals).value()));
+  std::vector<Crew::Member> members = members_of(launch, worker->access_writer_.get());
+  worker->lane_ = TRY(Lane::create(members[0].setup, std::move(members[0].part)));
+  members.erase(members.begin());
   Loop& loop = worker->lane_->loop();
   Result<Watch> watch = loop.watch(worker->signals_.get(), event::kReadable, *worker);
   if (!watch.ok()) return Error{kExitFailure, watch.error().what};
@@ -137,11 +150,17 @@ bool Worker::is_done() const {
 void Worker::on_ready(Events /*events*/) {
   signalfd_siginfo signal{};
   while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
-    if (signal.ssi_signo == SIGINT || std::exchange(is_told_to_end_, true)) {
-      ends_now_ = true;
-    } else {
-      on_terminate();
-    }
+    on_signal(signal.ssi_signo);
+  }
+}
+
+void Worker::on_signal(uint32_t number) {
+  if (number == SIGUSR1) {
+    if (access_writer_ != nullptr) access_writer_->reopen();
+  } else if (number == SIGINT || std::exchange(is_told_to_end_, true)) {
+    ends_now_ = true;
+  } else {
+    on_terminate();
   }
 }
 

@@ -7,7 +7,7 @@
 // in its queues, lets go of all its listeners, gives its idle connections to other workers where
 // the supervisor takes them, answers what is in flight and what its clients have sent already, and
 // ends when no connection is left or drain_timeout is over. A second SIGTERM, or SIGINT, ends it at
-// once.
+// once. SIGUSR1 opens the access log anew.
 //
 // While it is healthy, each of its loops turns at least every quarter of hang_timeout: by that the
 // supervisor tells an idle worker from one that hangs.
@@ -18,6 +18,7 @@
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/worker/access_writer.h"
 #include "daemon/worker/control.h"
 #include "daemon/worker/crew.h"
 #include "daemon/worker/lane.h"
@@ -28,7 +29,7 @@ namespace sockherd::worker {
 
 class Worker final : private Watcher {
  public:
-  // Blocks SIGTERM and SIGINT for this process, and ignores SIGPIPE.
+  // Blocks SIGTERM, SIGINT and SIGUSR1 for this process, and ignores SIGPIPE.
   // Errors: a descriptor that is no listening socket, a directory that cannot be opened; their code
   // is the exit status.
   static Result<std::unique_ptr<Worker>> create(Launch launch);
@@ -39,8 +40,9 @@ class Worker final : private Watcher {
   void run();
 
  private:
-  Worker(Duration drain_timeout, std::unique_ptr<Lane> lane, UniqueFd signals);
+  Worker(Launch& launch, AccessWriterHandle access_writer, UniqueFd signals);
   void on_ready(Events events) override;
+  void on_signal(uint32_t number);
   void on_terminate();
   void on_hang_up();
   void start_drain();
@@ -49,7 +51,9 @@ class Worker final : private Watcher {
   Instant next_turn_at() const;
 
   Duration drain_timeout_;
-  std::unique_ptr<Lane> lane_;  // of the main thread
+  CounterPage access_log_statistics_;  // the writer's
+  AccessWriterHandle access_writer_;   // null: off. Writes to the end what the lanes have logged
+  std::unique_ptr<Lane> lane_;         // of the main thread
   UniqueFd signals_;
   Watch signal_watch_;
   std::unique_ptr<Control> control_;

@@ -128,6 +128,19 @@ TEST(Faults, ThreadsHaveASocketEachAndAreOfTheEngine) {
   });
 }
 
+TEST(Faults, AnAccessLogGoesToAPathOrANameThatIsKnown) {
+  expect_faults({
+      after(kPool, "access_log = \"stdut\"\n", "f:5:14",
+            {"pool.web.access_log", "did you mean \"stdout\"", "journal"}),
+      after(kPool, "access_log = \"log/access.log\"\n", "f:5:14",
+            {"pool.web.access_log", "no absolute path", "/var/log/sockherd"}),
+      after(kPool, "access_log_format = \"jsn\"\n", "f:5:21",
+            {"pool.web.access_log_format", "did you mean \"json\"", "combined, json"}),
+      after(kPool, "access_log_buffer = \"1KiB\"\n", "f:5:21",
+            {"pool.web.access_log_buffer", "64KiB to 256MiB"}),
+  });
+}
+
 TEST(Faults, AReloadNeedsRoomForANewWorkerOrWithoutAnOldOne) {
   expect_faults({
       after(kPool, "max_surge = 0\n", "f:5:13",

@@ -205,7 +205,7 @@ TEST(Segment, AttachRefusesAnotherLayoutVersion) {
   memory.bytes()[8] = std::byte{0x7f};  // the version stands behind the eight bytes of the magic
   const Result<Segment> reader = Segment::attach(memory.bytes());
   ASSERT_FALSE(reader.ok());
-  EXPECT_EQ(reader.error().what, "statistics: layout version 127, this program knows 3");
+  EXPECT_NE(reader.error().what.find("layout version 127, this program knows "), std::string::npos);
 }
 
 TEST(Segment, AttachRefusesMemoryShorterThanTheHeaderSays) {
