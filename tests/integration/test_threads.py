@@ -5,11 +5,14 @@ import signal
 import socket
 import unittest
 
+from tests.support import daemon as daemons
 from tests.support import processes
 from tests.support.case import ManagedCase
-from tests.support.daemon import basic_config, equal_listeners, tcp_listener, unix_listener
+from tests.support.daemon import basic_config, equal_listeners, unix_listener
 from tests.support.http import Wire
 from tests.support.metrics import scrape
+from tests.support.paths import program
+from tests.support.spawn_worker import spawn_worker, tcp_listener
 from tests.support.threads import FrozenThread, allowed_cpus, lanes
 from tests.support.wait import until
 
@@ -125,7 +128,7 @@ class Change(ThreadCase):
 
     def test_who_hesitates_at_a_surplus_socket_is_answered(self):
         """TCP_DEFER_ACCEPT: the handshake is half done when the socket loses its thread."""
-        listener = tcp_listener()
+        listener = daemons.tcp_listener()
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)
         daemon = self.ready(config(1, 4), sockets={"web": [listener]})
         load = self.load(daemon, slow=40, latency_ms=100, think_ms=50)
@@ -287,6 +290,56 @@ class Counts(ThreadCase):
         self.assertEqual(statuses.count(503), 60 - statuses.count(200))
         self.assertLessEqual(statuses.count(200), 20)
         self.assertGreater(statuses.count(200), 9)
+
+
+class Alone(unittest.TestCase):
+    """sockherd-worker as the supervisor starts it, and as it must not."""
+
+    def start(self, names, **environment):
+        """A worker with a socket of its own under each name; (pid, its addresses)."""
+        first = tcp_listener(0)
+        sockets = [first] + [tcp_listener(first.getsockname()[1]) for _ in names[1:]]
+        for one in sockets:
+            self.addCleanup(one.close)
+        pid = spawn_worker(program("sockherd-worker"), list(zip(names, sockets)),
+                           environment=environment.items())
+        return pid, [one.getsockname() for one in sockets]
+
+    def exit_status(self, pid):
+        """Waits for its end."""
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def test_it_serves_with_as_many_threads_as_it_is_told(self):
+        """Lane 2 of two threads is the first one's; all sockets are accepted from."""
+        names = ["web", "sockherd.lane.1.5.web", "sockherd.lane.2.9.web"]
+        pid, addresses = self.start(names, SOCKHERD_THREADS="2")
+        address = "{}:{}".format(*addresses[0])
+        seen = set()
+        for _ in range(60):
+            with Wire(address) as wire:
+                seen.add(wire.ask(KEEP).json()["thread"])
+        self.assertEqual(seen, {0, 1})
+        os.kill(pid, signal.SIGTERM)
+        self.assertEqual(self.exit_status(pid), 0)
+
+    def test_a_thread_without_a_socket_shares_one(self):
+        """Where nobody has made one for it."""
+        pid, addresses = self.start(["web"], SOCKHERD_THREADS="3")
+        with Wire("{}:{}".format(*addresses[0])) as wire:
+            self.assertEqual(wire.ask(KEEP).status, 200)
+        until(lambda: len(lanes(pid)) == 3, "three threads")
+        os.kill(pid, signal.SIGTERM)
+        self.assertEqual(self.exit_status(pid), 0)
+
+    def test_nonsense_is_refused(self):
+        """Before anything is accepted."""
+        for names, environment in ((["web"], {"SOCKHERD_THREADS": "0"}),
+                                   (["web"], {"SOCKHERD_THREADS": "65"}),
+                                   (["web"], {"SOCKHERD_THREADS": "two"}),
+                                   (["sockherd.lane.1.web"], {"SOCKHERD_THREADS": "2"})):
+            with self.subTest(names=names, environment=environment):
+                pid, _ = self.start(names, **environment)
+                self.assertEqual(self.exit_status(pid), 2)
 
 
 if __name__ == "__main__":
