@@ -48,6 +48,12 @@ Method method_of(std::string_view text) {
 // are not).
 Outcome read_method(Cursor& cursor, RequestHead& head) {
   const char* start = cursor.at;
+  if (cursor.end - start >= 4 && std::memcmp(start, "GET ", 4) == 0) [[likely]] {
+    head.method = Method::Get;
+    head.method_text = view(start, start + 3);
+    cursor.at += 4;
+    return Outcome::Done;
+  }
   cursor.at = skip(kTokenByte, start, cursor.end);
   head.method_text = view(start, cursor.at);
   if (head.method_text.size() > kMaxMethodBytes) return cursor.refuse(501, "method too long");

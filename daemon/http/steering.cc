@@ -92,10 +92,22 @@ Outcome Steering::judge_coding(Cursor& cursor, RequestHead& head) const {
 // RFC 9112 section 3.2: in HTTP/1.1 exactly one Host field, and a valid one, also beside an
 // absolute-form target, whose host then wins (section 3.2.2). An empty value is valid: health
 // checks send it.
+bool Steering::is_valid_host(RequestHead& head) const {
+  const std::string_view host = host_.value;
+  if (host.empty() || host == std::string_view(head.known_host.data(), head.known_host_size)) {
+    return true;
+  }
+  if (!is_authority(host)) return false;
+  if (host.size() <= head.known_host.size()) {
+    head.known_host_size = host.copy(head.known_host.data(), host.size());
+  }
+  return true;
+}
+
 Outcome Steering::judge_host(Cursor& cursor, RequestHead& head) const {
   if (host_.count > 1) return cursor.bad_request("repeated Host");
   if (host_.count == 0 && head.minor_version > 0) return cursor.bad_request("no Host");
-  if (!host_.value.empty() && !is_authority(host_.value)) return cursor.bad_request("bad Host");
+  if (!is_valid_host(head)) return cursor.bad_request("bad Host");
   if (head.host.empty()) head.host = host_.value;
   return Outcome::Done;
 }

@@ -37,6 +37,7 @@ class Steering {
   Outcome judge_length(Cursor& cursor, RequestHead& head) const;
   Outcome judge_coding(Cursor& cursor, RequestHead& head) const;
   Outcome judge_host(Cursor& cursor, RequestHead& head) const;
+  bool is_valid_host(RequestHead& head) const;
 
   Single host_;
   Single length_;

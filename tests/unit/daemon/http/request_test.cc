@@ -654,5 +654,24 @@ TEST(RequestSplit, NeverCompletesOnAPrefixOfAGoodHead) {
   }
 }
 
+// A head remembers the last valid Host; that must not make another one valid.
+TEST(Request, JudgesEveryHostWhateverCameBefore) {
+  RequestHead head;
+  const auto parse = [&head](const std::string& host) {
+    size_t scanned = 0;
+    return parse_request_head("GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n", {}, head, scanned)
+        .state;
+  };
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(parse("example.org:80"), ParseState::Complete);
+    EXPECT_EQ(parse("example.org:80"), ParseState::Complete);
+    EXPECT_EQ(parse("example.org:8a"), ParseState::Refused);
+    EXPECT_EQ(parse("user@example.org"), ParseState::Refused);
+    EXPECT_EQ(parse(std::string(100, 'a')), ParseState::Complete);  // longer than is remembered
+    EXPECT_EQ(parse(std::string(100, 'a') + "@"), ParseState::Refused);
+    EXPECT_EQ(parse(""), ParseState::Complete);
+  }
+}
+
 }  // namespace
 }  // namespace sockherd::http
