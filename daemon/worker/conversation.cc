@@ -74,9 +74,9 @@ bool Conversation::has_room_for_answer() {
 Conversation::Progress Conversation::begin_request() {
   if (in_.is_empty() || last_answer_ || answers_.is_blocked() || !has_room_for_answer())
     return Progress::Stuck;
-  http::RequestHead& head = service_.head;
-  const http::ParseResult result =
-      http::parse_request_head(in_.bytes(), service_.limits.head, head, scanned_);
+  const http::HeadMemo::Parsed parsed = service_.heads.parse(in_.bytes(), scanned_);
+  const http::ParseResult& result = parsed.result;
+  const http::RequestHead& head = *parsed.head;
   if (result.state == http::ParseState::Incomplete) {
     in_.compact();
     return Progress::Stuck;

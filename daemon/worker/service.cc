@@ -31,6 +31,7 @@ Service::Service(Loop& on, const Router& routes, stats::Counters& counts, const 
       counters(counts),
       limits(bounds),
       buffers(bounds.block_bytes()),
+      heads(bounds.head),
       path(bounds.head.max_target_bytes),
       next_second_(on.now()) {}
 

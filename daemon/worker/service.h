@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "daemon/http/date.h"
+#include "daemon/http/head_memo.h"
 #include "daemon/http/request.h"
 #include "daemon/http/response.h"
 #include "daemon/stats/page.h"
@@ -71,7 +72,7 @@ struct Service {
   ServicePhase phase = ServicePhase::Serving;
   BufferPool buffers;
   ConversationPool conversations;
-  http::RequestHead head;  // of the request being handled: 4 KiB that no connection has to hold
+  http::HeadMemo heads;    // with the head being handled: 4 KiB that no connection has to hold
   std::vector<char> path;  // of that request, decoded
   ConnectionSet connections;
   std::map<std::string, sys::LoadTable> loads;  // of listeners whose balance asks for it
