@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <type_traits>
 
 namespace sockherd::http {
 
@@ -101,6 +102,27 @@ constexpr bool token_equals(std::string_view token, std::string_view lower_case)
     if ((token[i] | 0x20) != lower_case[i]) return false;
   }
   return true;
+}
+
+// token_equals() where the sizes are known to be equal: eight or four bytes at once, the last ones
+// overlapping.
+template <size_t N>
+inline bool token_is(std::string_view token, const char (&lower_case)[N]) {
+  constexpr size_t kSize = N - 1;
+  using Word = std::conditional_t<(kSize >= 8), uint64_t, uint32_t>;
+  static_assert(kSize >= 4);
+  constexpr auto kBits = static_cast<Word>(0x2020202020202020U);
+  const auto differs = [&](size_t at) {
+    Word word = 0;
+    Word wanted = 0;
+    std::memcpy(&word, token.data() + at, sizeof word);
+    std::memcpy(&wanted, lower_case + at, sizeof wanted);
+    return (word | kBits) != wanted;
+  };
+  for (size_t at = 0; at + sizeof(Word) < kSize; at += sizeof(Word)) {
+    if (differs(at)) return false;
+  }
+  return !differs(kSize - sizeof(Word));
 }
 
 // The first byte from `at` on that is not of the class, or `end`. Four bytes a step: three in

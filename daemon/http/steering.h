@@ -52,7 +52,7 @@ class Steering {
 
 // By length first: of usual heads, few fields get as far as a comparison.
 inline void Steering::note(const Field& field) {
-  const auto is = [&field](std::string_view name) { return token_equals(field.name, name); };
+  const auto is = [&field](const auto& name) { return token_is(field.name, name); };
   switch (field.name.size()) {
     case 4:
       if (is("host")) host_.add(field.value);

@@ -49,5 +49,25 @@ TEST(Characters, SkipFieldBytesLikeTheTable) {
   }
 }
 
+TEST(Characters, KnowANameAtOnceInAnyCase) {
+  EXPECT_TRUE(token_is("hOsT", "host"));
+  EXPECT_TRUE(token_is("Connection", "connection"));
+  EXPECT_TRUE(token_is("CONTENT-length", "content-length"));
+  EXPECT_TRUE(token_is("Transfer-Encoding", "transfer-encoding"));
+  const auto differs_at_every_place = [](const auto& name) {
+    const std::string good = name;
+    for (size_t at = 0; at < good.size(); ++at) {
+      std::string bad = good;
+      bad[at] = 'x';
+      EXPECT_FALSE(token_is(bad, name)) << bad;
+    }
+  };
+  differs_at_every_place("host");
+  differs_at_every_place("upgrade");
+  differs_at_every_place("connection");
+  differs_at_every_place("content-length");
+  differs_at_every_place("transfer-encoding");
+}
+
 }  // namespace
 }  // namespace sockherd::http
