@@ -85,6 +85,7 @@ struct Pool {
   std::string access_log;         // "" = off, "stdout", "journal", or a path. Built-in only
   std::string access_log_format;  // combined, json
   int64_t access_log_buffer = 0;  // bytes of records that a loop may be ahead of the disk
+  std::string engine;             // auto, epoll, io_uring: the loop of a built-in worker
   Limits limits;
 };
 

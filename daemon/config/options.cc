@@ -239,6 +239,15 @@ constexpr Option kOptions[] = {
              "is taken over; 0s switches it off.",
      .field = at<&Pool::hang_timeout>},
     {.section = Section::Pool,
+     .name = "engine",
+     .type = Type::Choice,
+     .fallback = "\"auto\"",
+     .choices = "auto, epoll, io_uring",
+     .help =
+         "What the loop of a built-in worker stands on: epoll, io_uring where the kernel allows "
+         "it (Linux 6.1), or what was measured to be faster.",
+     .field = at<&Pool::engine>},
+    {.section = Section::Pool,
      .name = "batch",
      .type = Type::Integer,
      .fallback = "0",

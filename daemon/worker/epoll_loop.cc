@@ -67,7 +67,7 @@ bool EpollLoop::release_socket(uint32_t index, int fd) {
   return true;
 }
 
-void EpollLoop::end_socket(uint32_t /*index*/, int /*fd*/) {}  // closing it takes it out
+void EpollLoop::end_socket(uint32_t /*index*/, UniqueFd /*fd*/) {}  // closing takes it out
 
 void EpollLoop::look(uint32_t /*index*/, int /*fd*/) {}  // receive() asks the kernel
 

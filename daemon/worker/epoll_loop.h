@@ -31,7 +31,7 @@ class EpollLoop final : public Loop {
   void end_watch(uint32_t index, int fd) override;
   bool begin_socket(uint32_t index, int fd) override;
   bool release_socket(uint32_t index, int fd) override;
-  void end_socket(uint32_t index, int fd) override;
+  void end_socket(uint32_t index, UniqueFd fd) override;
   void look(uint32_t index, int fd) override;
   IoOutcome receive(uint32_t index, int fd, std::span<char> room) override;
   IoOutcome send(uint32_t index, int fd, std::string_view bytes, Follows follows) override;

@@ -7,6 +7,7 @@
 #include "daemon/base/log.h"
 #include "daemon/sys/affinity.h"
 #include "daemon/worker/connection.h"
+#include "daemon/worker/engine.h"
 #include "daemon/worker/routes.h"
 
 namespace sockherd::worker {
@@ -21,6 +22,18 @@ void pin(const Lane::Setup& setup) {
   if (pinned.ok() || setup.identity.thread != 0) return;
   log::warn("not-pinned",
             {{"slot", setup.identity.slot}, {"cpu", *setup.cpu}, {"error", pinned.error().what}});
+}
+
+Result<std::unique_ptr<Loop>> open_loop(const Lane::Setup& setup) {
+  Result<LoopChoice> choice = choose_loop(setup.pool->engine);
+  if (!choice.ok()) return Error{kExitFailure, choice.error().what};
+  if (!choice->refusal.empty() && setup.identity.thread == 0) {
+    log::warn("io-uring-refused", {{"slot", setup.identity.slot},
+                                   {"error", choice->refusal},
+                                   {"remedy", choice->remedy},
+                                   {"used", name_of(choice->loop->engine())}});
+  }
+  return std::move(choice->loop);
 }
 
 }  // namespace
@@ -42,9 +55,8 @@ Lane::Lane(const Setup& setup, Launch::Part& part, std::unique_ptr<Loop> loop, R
 Result<std::unique_ptr<Lane>> Lane::create(const Setup& setup, Launch::Part part) {
   pin(setup);  // first, so that what it touches is near its CPU
   Router router = TRY(make_router(*setup.pool, setup.identity));
-  Result<std::unique_ptr<Loop>> loop = Loop::create();
-  if (!loop.ok()) return Error{kExitFailure, loop.error().what};
-  std::unique_ptr<Lane> lane(new Lane(setup, part, std::move(loop).value(), std::move(router)));
+  auto loop = TRY(open_loop(setup));
+  std::unique_ptr<Lane> lane(new Lane(setup, part, std::move(loop), std::move(router)));
   for (Launch::Listener& listener : part.listeners) {
     const std::string name = listener.place.listener;
     const auto added = lane->acceptors_.add(std::move(listener.place), std::move(listener.fd));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/worker/epoll_loop.h"
+#include "daemon/worker/uring_loop.h"
 
 namespace sockherd::worker {
 
@@ -39,6 +40,8 @@ Loop::Loop() : now_(monotonic_now()), timers_(now_) {}
 
 Result<std::unique_ptr<Loop>> Loop::create(Engine engine) {
   switch (engine) {
+    case Engine::IoUring:
+      return UringLoop::create();
     case Engine::Epoll:
       break;
   }
@@ -84,9 +87,8 @@ Duration Loop::longest_wait(Instant at_the_latest) {
 }
 
 void Loop::dispatch(uint64_t tag, Events events) {
-  const Waiting& waiting = waiting_[static_cast<uint32_t>(tag)];
-  if (waiting.watcher == nullptr || waiting.generation != static_cast<uint32_t>(tag >> 32)) return;
-  waiting.watcher->on_ready(events);
+  Watcher* watcher = waiting_[static_cast<uint32_t>(tag)].watcher;
+  if (watcher != nullptr && is_current(tag)) watcher->on_ready(events);
 }
 
 void Loop::turn(Instant at_the_latest) {

@@ -2,7 +2,8 @@
 //
 // One thread, one loop; everything in it is called from turn(). What waits is a Watch (any
 // descriptor) or a Socket (socket.h: a connection, with its reads and writes). How the kernel is
-// asked is the engine's: epoll_loop.h. Here is what engines share: who waits, deadlines, the clock.
+// asked is the engine's: epoll_loop.h, uring_loop.h. Here is what engines share: who waits,
+// deadlines, the clock.
 //
 // An event carries the generation of who waits for it, so an event of something that was closed
 // earlier in the same batch finds nobody home. The clock is read once after each wake-up (now()),
@@ -19,6 +20,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/result.h"
+#include "daemon/base/unique_fd.h"
 #include "daemon/worker/io.h"
 #include "daemon/worker/timer_wheel.h"
 
@@ -82,7 +84,7 @@ class Watch {
   int fd_ = -1;
 };
 
-enum class Engine : uint8_t { Epoll };
+enum class Engine : uint8_t { Epoll, IoUring };
 
 class Loop {
  public:
@@ -113,6 +115,11 @@ class Loop {
     return uint64_t{waiting_[index].generation} << 32 | index;
   }
   uint32_t& state_of(uint32_t index) { return waiting_[index].state; }
+
+  // Whether it is still the same.
+  bool is_current(uint64_t tag) const {
+    return waiting_[static_cast<uint32_t>(tag)].generation == static_cast<uint32_t>(tag >> 32);
+  }
 
   // Calls who waits there, if it is still the same.
   void dispatch(uint64_t tag, Events events);
@@ -148,7 +155,7 @@ class Loop {
   // See Socket. A socket that is not watched yet has a place as well.
   virtual bool begin_socket(uint32_t index, int fd) = 0;
   virtual bool release_socket(uint32_t index, int fd) = 0;
-  virtual void end_socket(uint32_t index, int fd) = 0;  // closed right after, copies of it are not
+  virtual void end_socket(uint32_t index, UniqueFd fd) = 0;  // closes it
   virtual void look(uint32_t index, int fd) = 0;
   virtual IoOutcome receive(uint32_t index, int fd, std::span<char> room) = 0;
   virtual IoOutcome send(uint32_t index, int fd, std::string_view bytes, Follows follows) = 0;

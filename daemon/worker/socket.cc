@@ -10,7 +10,7 @@ Socket::Socket(Loop& loop, UniqueFd fd)
     : loop_(loop), fd_(std::move(fd)), index_(loop.take_place(nullptr)) {}
 
 Socket::~Socket() {
-  loop_.end_socket(index_, fd_.get());
+  loop_.end_socket(index_, std::move(fd_));
   loop_.leave_place(index_);
 }
 

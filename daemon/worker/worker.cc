@@ -13,6 +13,7 @@
 #include "daemon/base/log.h"
 #include "daemon/sys/affinity.h"
 #include "daemon/sys/notify.h"
+#include "daemon/worker/engine.h"
 
 namespace sockherd::worker {
 namespace {
@@ -129,7 +130,7 @@ Result<std::unique_ptr<Worker>> Worker::create(Launch launch) {
 
 void Worker::run() {
   if (crew_ != nullptr) crew_->start();
-  tell_manager("READY=1\nSTATUS=serving");
+  tell_manager("READY=1\nSTATUS=serving on " + std::string(name_of(lane_->loop().engine())));
   while (!is_done()) lane_->turn(next_turn_at());
 }
 

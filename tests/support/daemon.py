@@ -27,6 +27,9 @@ from tests.support.wait import until
 ACTIVATE = str(pathlib.Path(__file__).with_name("activate.py"))
 STUB_WORKER = str(pathlib.Path(__file__).with_name("stub_worker.py"))
 
+# Set for a whole suite that is to run on another engine than most (tests/integration/CMakeLists.txt).
+ENGINE = "SOCKHERD_POOL__WEB__ENGINE"
+
 # One pool of the built-in engine on a listener "web".
 BASIC = """\
 [listener.web]
@@ -149,6 +152,8 @@ class Daemon:
             "RUNTIME_DIRECTORY": str(self.runtime)}
         if watchdog_usec:
             self.environment["WATCHDOG_USEC"] = str(watchdog_usec)
+        if ENGINE in os.environ and "[pool.web]" in config:
+            self.environment[ENGINE] = os.environ[ENGINE]
         self.environment.update(environment or {})
         self.process = None
 

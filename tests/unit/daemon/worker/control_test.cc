@@ -263,13 +263,18 @@ TEST_F(MovingTest, GivesWhatIsIdleAndKeepsWhatIsNot) {
   order(Verb::Move, none_);
   harness_.run();
   EXPECT_EQ(given().size(), 0u) << "it serves";
-  idle[0].send(kPlain);  // unread when the drain begins: for the next worker
+  idle[0].send(kPlain);  // unread when the drain begins
   harness_.drain();
-  EXPECT_EQ(given().size(), 4u);
-  EXPECT_EQ(count(stats::Count::ConnectionsGiven), 4u);
-  EXPECT_EQ(count(stats::Count::ConnectionsClosed), 0u);
+  if (harness_.loop().engine() == Engine::Epoll) {
+    EXPECT_EQ(given().size(), 4u);
+    EXPECT_EQ(idle[0].read(), "") << "for the next worker";
+  } else {  // the kernel may have handed it to us already
+    EXPECT_EQ(given().size(), 3u);
+    EXPECT_THAT(idle[0].read(), ::testing::HasSubstr("\r\nConnection: close\r\n"));
+    idle[0].close();
+    harness_.run();
+  }
   EXPECT_EQ(harness_.open_connections(), 1u);
-  EXPECT_FALSE(idle[0].is_ended());
   half[0].send("st: h\r\n\r\n");
   harness_.run();
   EXPECT_THAT(half[0].read(), ::testing::HasSubstr("\r\nConnection: close\r\n"));

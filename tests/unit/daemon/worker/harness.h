@@ -20,6 +20,7 @@
 #include "daemon/worker/loop.h"
 #include "daemon/worker/router.h"
 #include "daemon/worker/service.h"
+#include "tests/unit/daemon/worker/engines.h"
 
 namespace sockherd::worker {
 
@@ -65,7 +66,7 @@ class Client {
 class Harness {
  public:
   explicit Harness(const Limits& limits = {})
-      : loop_(std::move(Loop::create()).value()),
+      : loop_(loop_for_tests()),
         page_(std::make_unique<stats::Page>()),
         service_(std::make_unique<Service>(*loop_, router_, page_->counters, limits)) {
     router_.add("/", std::make_unique<Demo>("/", Identity{"web", 3, 7, 4242}));

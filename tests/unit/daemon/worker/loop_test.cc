@@ -29,16 +29,16 @@ struct Pair {
   UniqueFd far;
 };
 
-class LoopTest : public ::testing::TestWithParam<Engine> {
+class LoopTest : public ::testing::TestWithParam<LoopKind> {
  protected:
   Watch watch(Pair& pair, Ear& ear, Events events = event::kReadable) {
     return std::move(loop_->watch(pair.near.get(), events, ear)).value();
   }
   void turn() { loop_->turn(loop_->now()); }
-  std::unique_ptr<Loop> loop_ = std::move(Loop::create(GetParam())).value();
+  std::unique_ptr<Loop> loop_ = std::move(GetParam().create()).value();
 };
 
-INSTANTIATE_TEST_SUITE_P(On, LoopTest, kEveryEngine, engine_name);
+INSTANTIATE_TEST_SUITE_P(On, LoopTest, ::testing::ValuesIn(every_loop()), name_of_loop);
 
 TEST_P(LoopTest, CallsWhoIsConcerned) {
   Pair pair;

@@ -254,6 +254,7 @@ TEST_F(Streaming, ReadsNoMoreOfABodyThanIsTaken) {
     unsent.erase(0, client.send_some(unsent));
     harness.run();
   }
+  for (int i = 0; i < 100; ++i) harness.run();  // what the sockets hold
   EXPECT_THAT(client.read(), EndsWith("\r\n\r\n" + std::to_string(kSize)));
 }
 

@@ -1,0 +1,509 @@
+#include "daemon/worker/uring_loop.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "daemon/base/assert.h"
+
+namespace sockherd::worker {
+namespace {
+
+// The state of a socket: flags, and above them the place of its activity + 1. That of a watch is
+// its events.
+constexpr uint32_t kIsWatched = 1;
+constexpr uint32_t kReceives = 2;      // a receive is under way
+constexpr uint32_t kStops = 4;         // it has been told to end
+constexpr uint32_t kWaitsForRoom = 8;  // a poll is under way, or begins when it is watched
+constexpr uint32_t kEnded = 16;        // the peer sends no more
+constexpr uint32_t kFailed = 32;
+constexpr uint32_t kWaitsForHangUp = 64;  // a poll is under way
+constexpr unsigned kFlagBits = 8;
+
+// The entries of the kernel: generation << 32 | operation << 28 | index.
+constexpr unsigned kIndexBits = 28;
+constexpr uint64_t kOperationMask = uint64_t{15} << kIndexBits;
+
+// iovec has no const: sendmsg does not write through it.
+std::array<iovec, 2> parts_of(std::string_view first, std::string_view second) {
+  return {iovec{const_cast<char*>(first.data()), first.size()},
+          iovec{const_cast<char*>(second.data()), second.size()}};
+}
+
+bool is_local(int fd) {
+  int domain = AF_UNSPEC;
+  socklen_t size = sizeof domain;
+  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+}
+
+}  // namespace
+
+UringLoop::~UringLoop() = default;
+
+Result<std::unique_ptr<Loop>> UringLoop::create(const UringSizes& sizes) {
+  return std::unique_ptr<Loop>(new UringLoop(TRY(Uring::create(sizes))));
+}
+
+// --- What is asked
+
+uint64_t UringLoop::name_of(uint32_t index, Operation operation) const {
+  return tag_of(index) | uint64_t{static_cast<uint32_t>(operation)} << kIndexBits;
+}
+
+void UringLoop::remember(uint32_t index, int fd) {
+  SH_ASSERT(index >> kIndexBits == 0);
+  if (index >= fds_.size()) fds_.resize(index + 1, -1);
+  fds_[index] = fd;
+}
+
+// One event, after which it is polled anew: so what is the case still is told again, as with
+// level-triggered epoll. Edge-triggered, it goes on by itself.
+void UringLoop::poll(uint32_t index) {
+  const Events events = state_of(index);
+  io_uring_sqe& entry = ring_->add();
+  io_uring_prep_poll_add(&entry, fds_[index], events);
+  if ((events & event::kEdge) != 0) entry.len = IORING_POLL_ADD_MULTI;
+  io_uring_sqe_set_data64(&entry, name_of(index, Operation::Poll));
+}
+
+// Nothing is told of it, but by the end of what is cancelled.
+void UringLoop::cancel(uint32_t index, Operation operation) {
+  io_uring_sqe& entry = ring_->add();
+  io_uring_prep_cancel64(&entry, name_of(index, operation), 0);
+  entry.flags |= IOSQE_CQE_SKIP_SUCCESS;
+  io_uring_sqe_set_data64(&entry, name_of(index, Operation::Ignored));
+}
+
+Result<void> UringLoop::begin_watch(uint32_t index, int fd, Events events) {
+  // What cannot be polled is told by the completion only, and nobody would hear of it.
+  if (::fcntl(fd, F_GETFD) < 0) return errno_error("fcntl");
+  remember(index, fd);
+  state_of(index) = events;
+  poll(index);
+  return {};
+}
+
+void UringLoop::change_watch(uint32_t index, int /*fd*/, Events events) {
+  cancel(index, Operation::Poll);
+  state_of(index) = events;
+  poll(index);
+}
+
+void UringLoop::end_watch(uint32_t index, int /*fd*/) {
+  cancel(index, Operation::Poll);
+}
+
+bool UringLoop::begin_socket(uint32_t index, int fd) {
+  remember(index, fd);
+  uint32_t& state = state_of(index);
+  state |= kIsWatched;
+  // Most have nothing to say yet: the kernel need not try.
+  begin_receiving(index, IORING_RECVSEND_POLL_FIRST);
+  if ((std::exchange(state, state & ~kWaitsForRoom) & kWaitsForRoom) != 0) wait_for_room(index);
+  // On AF_UNIX a multishot receive does not see an end that came with the bytes before it (Linux
+  // 6.17 and later, which ask the socket how much is left).
+  if (is_local(fd)) wait_for_hang_up(index);
+  return true;
+}
+
+void UringLoop::begin_receiving(uint32_t index, unsigned flags) {
+  state_of(index) |= kReceives;
+  io_uring_sqe& entry = ring_->add();
+  io_uring_prep_recv_multishot(&entry, fds_[index], nullptr, 0, 0);
+  entry.ioprio = static_cast<uint16_t>(entry.ioprio | flags);
+  entry.flags |= IOSQE_BUFFER_SELECT;
+  entry.buf_group = Uring::kGroup;
+  io_uring_sqe_set_data64(&entry, name_of(index, Operation::Receive));
+}
+
+// Where all that was received has been read.
+void UringLoop::resume_receiving(uint32_t index) {
+  if ((state_of(index) & (kIsWatched | kReceives | kEnded | kFailed)) != kIsWatched) return;
+  const Activity* activity = activity_of(index);
+  if (activity == nullptr || !activity->has_bytes()) begin_receiving(index, 0);
+}
+
+void UringLoop::wait_for_room(uint32_t index) {
+  uint32_t& state = state_of(index);
+  if ((std::exchange(state, state | kWaitsForRoom) & kWaitsForRoom) != 0) return;
+  if ((state & kIsWatched) == 0) return;
+  io_uring_sqe& entry = ring_->add();
+  io_uring_prep_poll_add(&entry, fds_[index], event::kWritable);
+  io_uring_sqe_set_data64(&entry, name_of(index, Operation::Room));
+}
+
+// Told by a receive, but by none where none is under way.
+void UringLoop::wait_for_hang_up(uint32_t index) {
+  uint32_t& state = state_of(index);
+  if ((std::exchange(state, state | kWaitsForHangUp) & kWaitsForHangUp) != 0) return;
+  io_uring_sqe& entry = ring_->add();
+  io_uring_prep_poll_multishot(&entry, fds_[index], event::kPeerClosed);
+  io_uring_sqe_set_data64(&entry, name_of(index, Operation::HangUp));
+}
+
+// --- The end of a socket
+
+// All of it is over when this returns: a copy of the descriptor can be read elsewhere.
+bool UringLoop::release_socket(uint32_t index, int /*fd*/) {
+  uint32_t& state = state_of(index);
+  if ((state & kReceives) != 0) cancel(index, Operation::Receive);
+  while ((state & kReceives) != 0) {
+    ring_->enter(std::chrono::seconds(1));
+    take_in();
+  }
+  Activity* activity = activity_of(index);
+  const bool is_sending = activity != nullptr && activity->sending != Sending::Nothing;
+  const bool has_bytes = activity != nullptr && activity->has_bytes();
+  state &= ~kStops;
+  if (is_sending || has_bytes || (state & (kEnded | kFailed)) != 0) {
+    resume_receiving(index);
+    return false;
+  }
+  if ((state & kWaitsForRoom) != 0) cancel(index, Operation::Room);
+  if ((state & kWaitsForHangUp) != 0) cancel(index, Operation::HangUp);
+  end_activity(index);
+  state = 0;
+  return true;
+}
+
+// The bytes that are being sent are the caller's, and gone after this.
+void UringLoop::end_socket(uint32_t index, UniqueFd fd) {
+  uint32_t& state = state_of(index);
+  if ((state & kIsWatched) == 0) return;  // no one but us: closed here
+  Activity* activity = activity_of(index);
+  if (activity != nullptr && activity->sending == Sending::UnderWay) {
+    cancel(index, Operation::Send);
+    while (activity->sending == Sending::UnderWay) {
+      ring_->enter(std::chrono::seconds(1));
+      take_in();
+    }
+  }
+  if ((state & kReceives) != 0) cancel(index, Operation::Receive);
+  if ((state & kWaitsForRoom) != 0) cancel(index, Operation::Room);
+  if ((state & kWaitsForHangUp) != 0) cancel(index, Operation::HangUp);
+  end_activity(index);
+  io_uring_sqe& entry = ring_->add();
+  io_uring_prep_close(&entry, fd.release());
+  entry.flags |= IOSQE_CQE_SKIP_SUCCESS;
+  io_uring_sqe_set_data64(&entry, name_of(index, Operation::Ignored));
+}
+
+// --- What completes
+
+void UringLoop::await(Duration longest) {
+  if (!ready_.empty() || !without_receive_.empty()) longest = Duration::zero();
+  if (longest > Duration::zero() || ring_->has_work()) ring_->enter(longest);
+  take_in();
+}
+
+void UringLoop::look(uint32_t index, int /*fd*/) {
+  if ((state_of(index) & kIsWatched) == 0 || !ring_->has_work()) return;
+  ring_->enter(Duration::zero());
+  take_in();
+}
+
+void UringLoop::take_in() {
+  ring_->take([this](const io_uring_cqe& cqe) { on_completion(cqe); });
+}
+
+void UringLoop::on_completion(const io_uring_cqe& cqe) {
+  const uint64_t tag = cqe.user_data & ~kOperationMask;
+  const auto index = static_cast<uint32_t>(tag);
+  const auto operation = static_cast<Operation>((cqe.user_data & kOperationMask) >> kIndexBits);
+  if (!is_current(tag)) {
+    if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) {
+      ring_->give_back(static_cast<uint16_t>(cqe.flags >> IORING_CQE_BUFFER_SHIFT));
+    }
+    return;
+  }
+  switch (operation) {
+    case Operation::Ignored:
+      return;
+    case Operation::Poll:
+      if (cqe.res == -ECANCELED) return;
+      ready_.push_back({tag, cqe.res <= 0 ? event::kBroken : static_cast<Events>(cqe.res)});
+      return;
+    case Operation::Receive:
+      return on_received(index, cqe);
+    case Operation::Send:
+      return on_sent(index, cqe.res);
+    case Operation::Room:
+      state_of(index) &= ~kWaitsForRoom;
+      return tell(index, event::kWritable);
+    case Operation::HangUp:
+      return on_hang_up(index, cqe);
+  }
+}
+
+void UringLoop::on_received(uint32_t index, const io_uring_cqe& cqe) {
+  uint32_t& state = state_of(index);
+  const bool has_buffer = (cqe.flags & IORING_CQE_F_BUFFER) != 0;
+  const auto buffer = static_cast<uint16_t>(cqe.flags >> IORING_CQE_BUFFER_SHIFT);
+  if ((cqe.flags & IORING_CQE_F_MORE) == 0) {
+    state &= ~(kReceives | kStops);
+    without_receive_.push_back(tag_of(index));  // unless it is over, or nobody reads what is there
+  }
+  if (cqe.res > 0) {
+    SH_ASSERT(has_buffer);
+    need_activity(index).pieces.push_back({buffer, 0, static_cast<uint32_t>(cqe.res)});
+    return tell(index, event::kReadable);
+  }
+  if (has_buffer) ring_->give_back(buffer);
+  switch (-cqe.res) {
+    case 0:
+      state |= kEnded;
+      return tell(index, event::kReadable | event::kPeerClosed);
+    case ENOBUFS:
+    case ECANCELED:
+    case EAGAIN:
+    case EINTR:
+      return;
+    default:
+      state |= kFailed;
+      return tell(index, event::kBroken);
+  }
+}
+
+void UringLoop::on_sent(uint32_t index, int result) {
+  Activity& activity = need_activity(index);
+  activity.sending = Sending::Completed;
+  activity.sent = result;
+  tell(index, event::kWritable);
+}
+
+void UringLoop::on_hang_up(uint32_t index, const io_uring_cqe& cqe) {
+  uint32_t& state = state_of(index);
+  if ((cqe.flags & IORING_CQE_F_MORE) == 0) state &= ~kWaitsForHangUp;
+  if (cqe.res < 0) return;
+  if ((static_cast<Events>(cqe.res) & event::kBroken) != 0) {
+    state |= kFailed;
+    return tell(index, event::kBroken);
+  }
+  // Begins anew, and sees the end.
+  if ((state & (kReceives | kStops | kEnded)) != kReceives) return;
+  state |= kStops;
+  cancel(index, Operation::Receive);
+}
+
+void UringLoop::tell(uint32_t index, Events events) {
+  Activity& activity = need_activity(index);
+  if (activity.events == 0) ready_.push_back({tag_of(index), 0});
+  activity.events |= events;
+}
+
+void UringLoop::dispatch_all() {
+  is_dispatching_ = true;
+  for (size_t i = 0; i < ready_.size(); ++i) {  // look() may add some
+    const Ready ready = ready_[i];
+    if (!is_current(ready.tag)) continue;
+    if (ready.events == 0) {
+      dispatch_socket(ready.tag);
+    } else {
+      dispatch_watch(ready);
+    }
+  }
+  ready_.clear();
+  is_dispatching_ = false;
+  for (const uint64_t tag : without_receive_) {
+    if (is_current(tag)) resume_receiving(static_cast<uint32_t>(tag));
+  }
+  without_receive_.clear();
+}
+
+void UringLoop::dispatch_watch(const Ready& ready) {
+  dispatch(ready.tag, ready.events);
+  if (!is_current(ready.tag)) return;
+  const auto index = static_cast<uint32_t>(ready.tag);
+  if ((state_of(index) & event::kEdge) == 0) poll(index);
+}
+
+void UringLoop::dispatch_socket(uint64_t tag) {
+  const auto index = static_cast<uint32_t>(tag);
+  Activity* activity = activity_of(index);
+  if (activity == nullptr || activity->events == 0) return;  // it was released
+  dispatch(tag, std::exchange(activity->events, 0));
+  if (!is_current(tag)) return;
+  activity = activity_of(index);
+  if (activity != nullptr && !activity->pieces.empty()) put_aside(index);
+  if (activity != nullptr && activity->is_over()) end_activity(index);
+  const uint32_t state = state_of(index);
+  if ((state & (kEnded | kStops)) != 0 && (state & kFailed) == 0) wait_for_hang_up(index);
+}
+
+// --- Activities
+
+UringLoop::Activity* UringLoop::activity_of(uint32_t index) {
+  const uint32_t place = state_of(index) >> kFlagBits;
+  return place == 0 ? nullptr : &activities_[place - 1];
+}
+
+UringLoop::Activity& UringLoop::need_activity(uint32_t index) {
+  if (Activity* activity = activity_of(index)) return *activity;
+  auto place = static_cast<uint32_t>(activities_.size());
+  if (free_activities_.empty()) {
+    activities_.emplace_back();
+  } else {
+    place = free_activities_.back();
+    free_activities_.pop_back();
+  }
+  state_of(index) |= (place + 1) << kFlagBits;
+  return activities_[place];
+}
+
+void UringLoop::end_activity(uint32_t index) {
+  Activity* activity = activity_of(index);
+  if (activity == nullptr) return;
+  for (const Piece& piece : activity->pieces) ring_->give_back(piece.buffer);
+  activity->pieces.clear();
+  if (activity->aside.capacity() > 0) activity->aside = std::string();
+  activity->aside_begin = 0;
+  activity->events = 0;
+  activity->sending = Sending::Nothing;
+  uint32_t& state = state_of(index);
+  free_activities_.push_back((state >> kFlagBits) - 1);
+  state &= (uint32_t{1} << kFlagBits) - 1;
+}
+
+// The watcher has enough for now.
+void UringLoop::put_aside(uint32_t index) {
+  Activity& activity = *activity_of(index);
+  activity.aside.erase(0, activity.aside_begin);
+  activity.aside_begin = 0;
+  for (const Piece& piece : activity.pieces) {
+    activity.aside += ring_->bytes(piece.buffer, piece.end).substr(piece.begin);
+    ring_->give_back(piece.buffer);
+  }
+  activity.pieces.clear();
+  uint32_t& state = state_of(index);
+  if ((state & (kReceives | kStops)) != kReceives) return;
+  state |= kStops;
+  cancel(index, Operation::Receive);
+}
+
+// --- Receive
+
+IoOutcome UringLoop::receive(uint32_t index, int fd, std::span<char> room) {
+  const uint32_t state = state_of(index);
+  if ((state & kIsWatched) == 0) return worker::receive(fd, room);
+  if (Activity* activity = activity_of(index); activity != nullptr && activity->has_bytes()) {
+    const size_t taken = take_bytes(*activity, room);
+    resume_receiving(index);
+    return {IoState::Done, taken};
+  }
+  if ((state & kFailed) != 0) return {IoState::Failed, 0};
+  return {(state & kEnded) != 0 ? IoState::Ended : IoState::Blocked, 0};
+}
+
+size_t UringLoop::take_bytes(Activity& activity, std::span<char> room) {
+  size_t taken = 0;
+  const auto take = [&taken, room](std::string_view bytes) {
+    const size_t count = std::min(bytes.size(), room.size() - taken);
+    std::memcpy(room.data() + taken, bytes.data(), count);
+    taken += count;
+    return count;
+  };
+  activity.aside_begin += take(std::string_view(activity.aside).substr(activity.aside_begin));
+  size_t read = 0;
+  for (Piece& piece : activity.pieces) {
+    piece.begin +=
+        static_cast<uint32_t>(take(ring_->bytes(piece.buffer, piece.end).substr(piece.begin)));
+    if (piece.begin < piece.end) break;
+    ring_->give_back(piece.buffer);
+    ++read;
+  }
+  activity.pieces.erase(activity.pieces.begin(),
+                        activity.pieces.begin() + static_cast<ptrdiff_t>(read));
+  return taken;
+}
+
+// --- Send
+
+IoOutcome UringLoop::all_or_blocked(uint32_t index, IoOutcome outcome, size_t wanted) {
+  if (outcome.state == IoState::Done && outcome.bytes < wanted) outcome.state = IoState::Blocked;
+  if (outcome.state == IoState::Blocked) wait_for_room(index);
+  return outcome;
+}
+
+// Done: all of what was sent has left. Blocked: `bytes` of it have.
+IoOutcome UringLoop::take_sent(uint32_t index, size_t wanted) {
+  Activity* activity = activity_of(index);
+  if (activity == nullptr || activity->sending == Sending::Nothing) return {IoState::Blocked, 0};
+  activity->sending = Sending::Nothing;
+  const int sent = activity->sent;
+  if (activity->is_over()) end_activity(index);
+  if (sent < 0) return {sent == -EAGAIN || sent == -EINTR ? IoState::Blocked : IoState::Failed, 0};
+  const auto bytes = static_cast<size_t>(sent);
+  return {bytes < wanted ? IoState::Blocked : IoState::Done, bytes};
+}
+
+bool UringLoop::is_sending(uint32_t index) {
+  const Activity* activity = activity_of(index);
+  return activity != nullptr && activity->sending == Sending::UnderWay;
+}
+
+void UringLoop::begin_send(uint32_t index, std::string_view first, std::string_view second) {
+  Activity& activity = need_activity(index);
+  activity.sending = Sending::UnderWay;
+  io_uring_sqe& entry = ring_->add();
+  if (second.empty()) {
+    io_uring_prep_send(&entry, fds_[index], first.data(), first.size(), MSG_NOSIGNAL);
+  } else {
+    activity.parts = parts_of(first, second);
+    activity.message = {};
+    activity.message.msg_iov = activity.parts.data();
+    activity.message.msg_iovlen = activity.parts.size();
+    io_uring_prep_sendmsg(&entry, fds_[index], &activity.message, MSG_NOSIGNAL);
+  }
+  io_uring_sqe_set_data64(&entry, name_of(index, Operation::Send));
+}
+
+IoOutcome UringLoop::send(uint32_t index, int fd, std::string_view bytes, Follows follows) {
+  if ((state_of(index) & kIsWatched) == 0) {
+    return all_or_blocked(index, worker::send(fd, bytes, follows), bytes.size());
+  }
+  if (is_sending(index)) return {IoState::Blocked, 0};
+  const IoOutcome before = take_sent(index, bytes.size());
+  if (before.state != IoState::Blocked) return before;
+  bytes.remove_prefix(before.bytes);
+  // What follows is a file, which leaves by a system call.
+  if (follows == Follows::More || !is_dispatching_) {
+    IoOutcome now = all_or_blocked(index, worker::send(fd, bytes, follows), bytes.size());
+    now.bytes += before.bytes;
+    return now;
+  }
+  begin_send(index, bytes, {});
+  return before;
+}
+
+IoOutcome UringLoop::send_two(uint32_t index, int fd, std::string_view first,
+                              std::string_view second) {
+  const size_t wanted = first.size() + second.size();
+  if ((state_of(index) & kIsWatched) == 0) {
+    return all_or_blocked(index, worker::send_two(fd, first, second), wanted);
+  }
+  if (is_sending(index)) return {IoState::Blocked, 0};
+  const IoOutcome before = take_sent(index, wanted);
+  if (before.state != IoState::Blocked) return before;
+  const size_t of_first = std::min(before.bytes, first.size());
+  first.remove_prefix(of_first);
+  second.remove_prefix(before.bytes - of_first);
+  if (!is_dispatching_) {
+    IoOutcome now =
+        all_or_blocked(index, worker::send_two(fd, first, second), first.size() + second.size());
+    now.bytes += before.bytes;
+    return now;
+  }
+  if (first.empty()) std::swap(first, second);
+  begin_send(index, first, second);
+  return before;
+}
+
+IoOutcome UringLoop::send_file(uint32_t index, int fd, int file, uint64_t offset, uint64_t count) {
+  if (is_sending(index)) return {IoState::Blocked, 0};
+  return all_or_blocked(index, worker::send_file(fd, file, offset, count), 0);
+}
+
+}  // namespace sockherd::worker
