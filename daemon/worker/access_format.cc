@@ -50,6 +50,15 @@ constexpr std::array<bool, 256> kPlain = [] {
   return plain;
 }();
 
+// Takes off `text` what stays as it is, which is nearly always all of it.
+char* put_plain(char* into, std::string_view& text) {
+  size_t plain = 0;
+  while (plain < text.size() && kPlain[static_cast<unsigned char>(text[plain])]) ++plain;
+  into = put(into, text.substr(0, plain));
+  text.remove_prefix(plain);
+  return into;
+}
+
 // Of the character that `text` begins with, if it is UTF-8 (RFC 3629: no surrogates, nothing
 // longer than it need be); 0 if it is none. For bytes above 0x7f.
 size_t utf8_bytes(std::string_view text) {
@@ -203,20 +212,21 @@ char* write_address(const ClientAddress& client, char* into) {
 }
 
 char* write_combined_text(std::string_view text, char* into) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    into = kPlain[byte] ? put(into, c) : put_hex(put(into, "\\x"), byte, kUpperDigits);
+  for (;;) {
+    into = put_plain(into, text);
+    if (text.empty()) return into;
+    into = put_hex(put(into, "\\x"), static_cast<unsigned char>(text[0]), kUpperDigits);
+    text.remove_prefix(1);
   }
-  return into;
 }
 
 char* write_json_text(std::string_view text, char* into) {
-  while (!text.empty()) {
+  for (;;) {
+    into = put_plain(into, text);
+    if (text.empty()) return into;
     const auto byte = static_cast<unsigned char>(text[0]);
     size_t taken = 1;
-    if (kPlain[byte]) {
-      into = put(into, text[0]);
-    } else if (const size_t bytes = byte < 0x80 ? 0 : utf8_bytes(text); bytes == 0) {
+    if (const size_t bytes = byte < 0x80 ? 0 : utf8_bytes(text); bytes == 0) {
       into = put_json_escape(into, byte);
     } else {
       const std::string_view character = text.substr(0, bytes);
@@ -227,7 +237,6 @@ char* write_json_text(std::string_view text, char* into) {
     }
     text.remove_prefix(taken);
   }
-  return into;
 }
 
 }  // namespace sockherd::worker
