@@ -43,6 +43,8 @@ routes = [{{ path = "/", module = "demo" }}]
 """
 
 
+SANITIZER_REPORT = "Sanitizer: "  # "WARNING: ThreadSanitizer: data race", ...
+
 # Of each worker of basic_config(). The suites hold for any number: some run with 2 as well (see
 # integration/CMakeLists.txt).
 THREADS = int(os.environ.get("SOCKHERD_TEST_THREADS", "1"))
@@ -150,6 +152,8 @@ class Daemon:
         self.environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NOTIFY_SOCKET": self.notify.path,
             "RUNTIME_DIRECTORY": str(self.runtime)}
+        self.environment.update(
+            {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")})
         if watchdog_usec:
             self.environment["WATCHDOG_USEC"] = str(watchdog_usec)
         if ENGINE in os.environ and "[pool.web]" in config:
@@ -204,7 +208,10 @@ class Daemon:
         for listener in (one for many in self.sockets.values() for one in many):
             listener.close()
         self.notify.close()
+        log = self.log() if self.log_file.exists() else ""
         shutil.rmtree(self.directory, ignore_errors=True)
+        if SANITIZER_REPORT in log:  # a build with one of them: its programs may go on after it
+            raise AssertionError(log)
 
     def start_status(self):
         """Waits for the outcome of a start: None if it is ready, else the exit status."""
