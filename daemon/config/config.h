@@ -86,6 +86,7 @@ struct Pool {
   std::string access_log_format;  // combined, json
   int64_t access_log_buffer = 0;  // bytes of records that a loop may be ahead of the disk
   std::string engine;             // auto, epoll, io_uring: the loop of a built-in worker
+  int64_t spin = 0;  // microseconds that the loop of a built-in worker looks before it sleeps
   Limits limits;
 };
 

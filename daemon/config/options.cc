@@ -248,6 +248,17 @@ constexpr Option kOptions[] = {
          "it (Linux 6.1), or what was measured to be faster.",
      .field = at<&Pool::engine>},
     {.section = Section::Pool,
+     .name = "spin",
+     .type = Type::Integer,
+     .fallback = "0",
+     .min = 0,
+     .max = 1000,
+     .unit = "microseconds",
+     .help =
+         "How long the loop of a built-in worker looks for new work before it sleeps, while the "
+         "waits of late were shorter than that; 0 stands for never.",
+     .field = at<&Pool::spin>},
+    {.section = Section::Pool,
      .name = "batch",
      .type = Type::Integer,
      .fallback = "0",

@@ -27,12 +27,13 @@ bool EpollLoop::control(int operation, uint32_t index, int fd, Events events) {
   return ::epoll_ctl(epoll_.get(), operation, fd, &event) == 0;
 }
 
-void EpollLoop::await(Duration longest) {
+bool EpollLoop::await(Duration longest) {
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(longest).count();
   // Fails with EINTR only (a debugger, SIGSTOP): then nothing has come.
   const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
                                  static_cast<int>(ms));
   count_ = static_cast<size_t>(std::max(count, 0));
+  return count_ > 0;
 }
 
 void EpollLoop::dispatch_all() {

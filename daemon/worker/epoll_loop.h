@@ -24,7 +24,7 @@ class EpollLoop final : public Loop {
  private:
   explicit EpollLoop(UniqueFd epoll) : epoll_(std::move(epoll)) {}
 
-  void await(Duration longest) override;
+  bool await(Duration longest) override;
   void dispatch_all() override;
   Result<void> begin_watch(uint32_t index, int fd, Events events) override;
   void change_watch(uint32_t index, int fd, Events events) override;

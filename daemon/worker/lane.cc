@@ -57,6 +57,9 @@ Result<std::unique_ptr<Lane>> Lane::create(const Setup& setup, Launch::Part part
   Router router = TRY(make_router(*setup.pool, setup.identity));
   auto loop = TRY(open_loop(setup));
   std::unique_ptr<Lane> lane(new Lane(setup, part, std::move(loop), std::move(router)));
+  if (setup.cpu || sys::allowed_cpus().size() > 1) {  // else it would keep the client from sending
+    lane->loop_->look_before_sleep(std::chrono::microseconds(setup.pool->spin));
+  }
   for (Launch::Listener& listener : part.listeners) {
     const std::string name = listener.place.listener;
     const auto added = lane->acceptors_.add(std::move(listener.place), std::move(listener.fd));

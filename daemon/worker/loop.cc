@@ -86,14 +86,35 @@ Duration Loop::longest_wait(Instant at_the_latest) {
   return std::clamp<Duration>(until - now_, Duration::zero(), kLongest);
 }
 
+// What follows has the time at which it ended.
+void Loop::wait(Duration longest) {
+  if (!spin_.is_on() || longest == Duration::zero()) {
+    await(longest);
+    read_clock();
+    return;
+  }
+  const Instant began = read_clock();
+  const Duration looks = std::min(spin_.begin(began), longest);
+  bool has_come = false;
+  while (!has_come && now_ - began < looks) {
+    has_come = await(Duration::zero());
+    read_clock();
+  }
+  const Duration looked = now_ - began;
+  if (!has_come) {
+    has_come = await(std::max(longest - looked, Duration::zero()));
+    read_clock();
+  }
+  spin_.end(now_, looked, has_come ? Spin::Outcome::Something : Spin::Outcome::Nothing);
+}
+
 void Loop::dispatch(uint64_t tag, Events events) {
   Watcher* watcher = waiting_[static_cast<uint32_t>(tag)].watcher;
   if (watcher != nullptr && is_current(tag)) watcher->on_ready(events);
 }
 
 void Loop::turn(Instant at_the_latest) {
-  await(longest_wait(at_the_latest));
-  read_clock();
+  wait(longest_wait(at_the_latest));
   now_again_.swap(again_);
   dispatch_all();
   for (const Ready& ready : now_again_) dispatch(ready.tag, ready.events);

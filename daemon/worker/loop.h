@@ -22,6 +22,7 @@
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/worker/io.h"
+#include "daemon/worker/spin.h"
 #include "daemon/worker/timer_wheel.h"
 
 namespace sockherd::worker {
@@ -101,6 +102,9 @@ class Loop {
   // Waits until something is to be done, at most until `at_the_latest`, and does it.
   void turn(Instant at_the_latest);
 
+  // How long it looks before it sleeps, while traffic is such that this is worth it. 0: never.
+  void look_before_sleep(Duration longest) { spin_ = Spin(longest); }
+
   // The time at which this turn woke up, or of the last read_clock().
   Instant now() const { return now_; }
   Instant read_clock() { return now_ = monotonic_now(); }
@@ -143,8 +147,9 @@ class Loop {
 
   // --- What an engine does. `index` is the place of who waits, `fd` its descriptor.
 
-  // Sleeps until something has come, at most `longest`, and takes it in.
-  virtual void await(Duration longest) = 0;
+  // Sleeps until something has come, at most `longest`, and takes it in. Returns whether anything
+  // has.
+  virtual bool await(Duration longest) = 0;
   // Calls dispatch() for everything that has come.
   virtual void dispatch_all() = 0;
 
@@ -167,9 +172,11 @@ class Loop {
   uint32_t take_place(Watcher* watcher);
   void leave_place(uint32_t index);
   Duration longest_wait(Instant at_the_latest);
+  void wait(Duration longest);
 
   Instant now_;
   TimerWheel timers_;
+  Spin spin_{Duration::zero()};
   std::vector<Waiting> waiting_;
   std::vector<uint32_t> free_;  // places in waiting_
   std::vector<Ready> again_;    // for the next turn

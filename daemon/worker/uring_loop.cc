@@ -193,10 +193,11 @@ void UringLoop::end_socket(uint32_t index, UniqueFd fd) {
 
 // --- What completes
 
-void UringLoop::await(Duration longest) {
+bool UringLoop::await(Duration longest) {
   if (!ready_.empty() || !without_receive_.empty()) longest = Duration::zero();
   if (longest > Duration::zero() || ring_->has_work()) ring_->enter(longest);
   take_in();
+  return !ready_.empty() || !without_receive_.empty();
 }
 
 void UringLoop::look(uint32_t index, int /*fd*/) {

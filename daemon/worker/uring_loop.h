@@ -67,7 +67,7 @@ class UringLoop final : public Loop {
   explicit UringLoop(std::unique_ptr<Uring> ring) : ring_(std::move(ring)) {}
   void remember(uint32_t index, int fd);
 
-  void await(Duration longest) override;
+  bool await(Duration longest) override;
   void dispatch_all() override;
   Result<void> begin_watch(uint32_t index, int fd, Events events) override;
   void change_watch(uint32_t index, int fd, Events events) override;
