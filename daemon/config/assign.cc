@@ -150,6 +150,7 @@ struct Assignment {
   }
 
   void store_list(std::vector<std::string>& into) const {
+    if (option.type == Type::FileNames && node.kind == Kind::Text) return store_name(into);
     if (node.kind != Kind::List) return mismatched();
     std::vector<std::string> list;
     for (size_t i = 0; i < node.items.size(); ++i) {
@@ -163,11 +164,21 @@ struct Assignment {
     into = std::move(list);
   }
 
+  // One name without the brackets of a list.
+  void store_name(std::vector<std::string>& into) const {
+    const std::string wrong = item_fault(node);
+    if (!wrong.empty()) return fault(wrong);
+    into = {node.text};
+  }
+
   std::string item_fault(const Node& item) const {
     if (item.kind != Kind::Text) return "expected a string, found " + describe(item);
     if (option.type == Type::Environment) return variable_fault(item.text);
+    if (option.type == Type::FileNames && item.text.find('/') != std::string::npos)
+      return "is a file name within the directory; remove the \"/\"";
     // Only a program's further arguments may be empty.
-    const bool may_be_empty = option.name == "command" && &item != &node.items.front();
+    const bool may_be_empty =
+        option.name == "command" && node.kind == Kind::List && &item != &node.items.front();
     return item.text.empty() && may_be_empty ? "" : text_fault(item.text);
   }
 

@@ -108,8 +108,6 @@ void check_route(const Route& route, const std::string& path, Report& report) {
                                    : "must begin with \"/\": write " + quote("/" + route.path));
   if (route.path.find_first_of("?#") != std::string::npos)
     report.add(path + ".path", "a path has no \"?\" or \"#\"; routes look at the path only");
-  if (route.index.find('/') != std::string::npos)
-    report.add(path + ".index", "is a file name within the directory; remove the \"/\"");
   const int targets = !route.files.empty() + !route.module.empty();
   if (report.has_fault(path + ".files") || report.has_fault(path + ".module")) return;
   if (targets == 0)

@@ -29,9 +29,11 @@ struct Listener {
 // is set. The longest matching path wins; "/static/" matches whole segments only.
 struct Route {
   std::string path;
-  std::string files;   // directory to serve, absolute
-  std::string index;   // file served for a directory, "index.html"
-  std::string module;  // built-in module; today "demo"
+  std::string files;               // directory to serve, absolute
+  std::vector<std::string> index;  // files that stand for a directory, the first that is there
+  bool precompressed = false;      // look for NAME.br and NAME.gz
+  bool gzip = false;               // compress what clients accept so
+  std::string module;              // built-in module; today "demo"
 };
 
 // What a built-in worker allows a client, all on by default, all counted.

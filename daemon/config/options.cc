@@ -526,10 +526,24 @@ constexpr Option kOptions[] = {
      .field = at<&Route::files>},
     {.section = Section::Route,
      .name = "index",
-     .type = Type::Text,
-     .fallback = "\"index.html\"",
-     .help = "The file that is served for a directory.",
+     .type = Type::FileNames,
+     .fallback = "[\"index.html\"]",
+     .help = "The file that is served for a directory; of several, the first that is there.",
      .field = at<&Route::index>},
+    {.section = Section::Route,
+     .name = "precompressed",
+     .type = Type::Boolean,
+     .fallback = "true",
+     .help =
+         "Whether a.js.br or a.js.gz is sent for a.js where it is beside it, not older, and the "
+         "client accepts it.",
+     .field = at<&Route::precompressed>},
+    {.section = Section::Route,
+     .name = "gzip",
+     .type = Type::Boolean,
+     .fallback = "false",
+     .help = "Whether text and the like is compressed for clients that accept it.",
+     .field = at<&Route::gzip>},
     {.section = Section::Route,
      .name = "module",
      .type = Type::Choice,
@@ -632,6 +646,8 @@ std::string_view expectation(Type type) {
       return "a list of addresses, such as [\"127.0.0.1:9753\"]";
     case Type::TextList:
       return "a list of strings, such as [\"web\"]";
+    case Type::FileNames:
+      return "a file name such as \"index.html\", or a list of them";
     case Type::Environment:
       return "a list of strings \"NAME=value\"";
     case Type::Routes:
@@ -665,6 +681,7 @@ std::string_view type_name(Type type) {
     case Type::AddressList:
       return "list of addresses";
     case Type::TextList:
+    case Type::FileNames:
     case Type::Environment:
       return "list of strings";
     case Type::Routes:

@@ -38,6 +38,7 @@ enum class Type : uint8_t {
   Address,     // see address.h
   AddressList,
   TextList,
+  FileNames,    // list of texts without "/", or one of them
   Environment,  // list of "NAME=value"
   Routes,       // list of tables of Section::Route
 };

@@ -22,9 +22,11 @@ class Hexadecimal {
 
 }  // namespace
 
-EntityTag::EntityTag(uint64_t inode, uint64_t size, uint64_t mtime_ns, Coding coding) : text_{} {
+EntityTag::EntityTag(uint64_t inode, uint64_t size, uint64_t mtime_ns, Coding coding,
+                     TagStrength strength)
+    : text_{} {
   Writer writer(text_.data());
-  writer.add("\"");
+  writer.add(strength == TagStrength::Weak ? "W/\"" : "\"");
   writer.add(Hexadecimal(inode).view());
   writer.add("-");
   writer.add(Hexadecimal(size).view());

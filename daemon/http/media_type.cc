@@ -139,4 +139,14 @@ std::string_view media_type(std::string_view path) {
   return found ? row->type : kUnknown;
 }
 
+bool is_compressible(std::string_view type) {
+  constexpr std::string_view kBegins[] = {"text/", "model/", "font/otf", "font/ttf"};
+  constexpr std::string_view kEnds[] = {"json",    "+xml", "/wasm", "/yaml", "/rtf",
+                                        "mpegurl", "icon", "/bmp",  "x-tar", "ms-fontobject"};
+  return std::any_of(std::begin(kBegins), std::end(kBegins),
+                     [type](std::string_view begin) { return type.starts_with(begin); }) ||
+         std::any_of(std::begin(kEnds), std::end(kEnds),
+                     [type](std::string_view end) { return type.ends_with(end); });
+}
+
 }  // namespace sockherd::http

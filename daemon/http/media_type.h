@@ -10,4 +10,8 @@ namespace sockherd::http {
 // browsers save instead of guessing. A name such as ".profile" has no extension.
 std::string_view media_type(std::string_view path);
 
+// Whether content of a type of the table is worth compressing: text, and what is not compressed by
+// itself.
+bool is_compressible(std::string_view type);
+
 }  // namespace sockherd::http

@@ -9,12 +9,19 @@ namespace {
 // What one entry costs beside the contents it holds, about.
 constexpr size_t kEntryBytes = 512;
 
+// Once more for what may be made of it.
 size_t bytes_of(std::string_view path, const SiteFile& file) {
-  return kEntryBytes + path.size() + file.identity.file->content.size();
+  size_t bytes = kEntryBytes + path.size() + 2 * file.identity.file->content.size();
+  if (file.brotli) bytes += file.brotli->file->content.size();
+  if (file.gzip) bytes += file.gzip->file->content.size();
+  return bytes;
 }
 
 size_t descriptors_of(const SiteFile& file) {
-  return file.identity.file->fd ? 1 : 0;
+  size_t descriptors = file.identity.file->fd ? 1 : 0;
+  if (file.brotli && file.brotli->file->fd) ++descriptors;
+  if (file.gzip && file.gzip->file->fd) ++descriptors;
+  return descriptors;
 }
 
 }  // namespace
@@ -45,7 +52,7 @@ SiteLookup FileCache::look_again(const Site& site, std::string_view path, Instan
   return found;
 }
 
-void FileCache::keep(const Site& site, std::string_view path, std::shared_ptr<const SiteFile> file,
+void FileCache::keep(const Site& site, std::string_view path, std::shared_ptr<SiteFile> file,
                      Instant now) {
   bytes_ += bytes_of(path, *file);
   descriptors_ += descriptors_of(*file);

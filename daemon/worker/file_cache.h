@@ -56,14 +56,13 @@ class FileCache {
   struct Entry {
     const Site* site;
     std::string path;
-    std::shared_ptr<const SiteFile> file;
+    std::shared_ptr<SiteFile> file;
     Instant looked_at;
   };
   using Entries = std::list<Entry>;
 
   SiteLookup look_again(const Site& site, std::string_view path, Instant now);
-  void keep(const Site& site, std::string_view path, std::shared_ptr<const SiteFile> file,
-            Instant now);
+  void keep(const Site& site, std::string_view path, std::shared_ptr<SiteFile> file, Instant now);
   void drop(Entries::iterator entry);
   bool is_too_much() const;
 

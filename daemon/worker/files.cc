@@ -37,10 +37,12 @@ void answer_fault(OpenFault fault, Exchange& exchange) {
 
 }  // namespace
 
-Files::Files(std::string_view prefix, Site site, std::shared_ptr<FileCache> cache)
+Files::Files(std::string_view prefix, Site site, std::shared_ptr<FileCache> cache,
+             std::shared_ptr<Gzip> gzip)
     : prefix_bytes_(prefix.ends_with('/') ? prefix.size() - 1 : prefix.size()),
       site_(std::move(site)),
-      cache_(std::move(cache)) {}
+      cache_(std::move(cache)),
+      gzip_(std::move(gzip)) {}
 
 std::unique_ptr<Job> Files::handle(const Request& request, Exchange& exchange) {
   constexpr std::array kFields = {kAllow};
@@ -64,7 +66,7 @@ void Files::serve_path(const Request& request, Exchange& exchange) {
   const SiteLookup found = cache_->look_up(site_, relative, exchange.loop().now());
   if (found.fault != OpenFault::None) return answer_fault(found.fault, exchange);
   if (found.is_directory) return redirect_to_directory(request, exchange);
-  FileAnswer(request.head, exchange, *found.file).send();
+  FileAnswer(request.head, exchange, *found.file, gzip_).send();
 }
 
 }  // namespace sockherd::worker

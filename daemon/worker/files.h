@@ -1,4 +1,5 @@
-// Files: serves the files of one directory: GET and HEAD, conditional requests and one range.
+// Files: serves the files of one directory: GET and HEAD, conditional requests, codings and
+// ranges.
 //
 // Not served: what Directory does not open, what Site hides, and listings. A directory is its index
 // file; without its last slash it redirects, so that relative links work. What goes wrong with a
@@ -9,6 +10,7 @@
 #include <string_view>
 
 #include "daemon/worker/file_cache.h"
+#include "daemon/worker/gzip.h"
 #include "daemon/worker/handler.h"
 #include "daemon/worker/site.h"
 
@@ -16,8 +18,10 @@ namespace sockherd::worker {
 
 class Files final : public Handler {
  public:
-  // prefix: the path of its route. cache: shared with the other routes of this loop.
-  Files(std::string_view prefix, Site site, std::shared_ptr<FileCache> cache);
+  // prefix: the path of its route. cache, gzip: shared with the other routes of this loop; without
+  // gzip nothing is compressed.
+  Files(std::string_view prefix, Site site, std::shared_ptr<FileCache> cache,
+        std::shared_ptr<Gzip> gzip = nullptr);
 
   std::unique_ptr<Job> handle(const Request& request, Exchange& exchange) override;
 
@@ -27,6 +31,7 @@ class Files final : public Handler {
   size_t prefix_bytes_;  // without the last slash
   Site site_;
   std::shared_ptr<FileCache> cache_;
+  std::shared_ptr<Gzip> gzip_;
 };
 
 }  // namespace sockherd::worker

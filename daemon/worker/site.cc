@@ -72,14 +72,14 @@ bool is_settled(const Representation& representation, int64_t now_ns, Duration s
 
 }  // namespace
 
-Site::Site(Directory directory, std::vector<std::string> index)
-    : directory_(std::move(directory)), index_(std::move(index)) {}
+Site::Site(Directory directory, Settings settings)
+    : directory_(std::move(directory)), settings_(std::move(settings)) {}
 
 // Puts the name of the file of the index behind a path that ends with a slash.
 OpenedFile Site::open(std::string& path) const {
   if (!path.ends_with('/')) return directory_.open_file(path.substr(1));
   const size_t size = path.size();
-  for (const std::string& name : index_) {
+  for (const std::string& name : settings_.index) {
     path.resize(size);
     path += name;
     OpenedFile opened = directory_.open_file(path.substr(1));
@@ -91,23 +91,45 @@ OpenedFile Site::open(std::string& path) const {
   return {.fault = OpenFault::NotFound, .fd = {}, .status = {}};
 }
 
+// The file beside `name` that holds it in a coding. One that is older than the file, in seconds
+// (tools that compress keep the time, some without its fractions), is of an earlier content.
+std::optional<Representation> Site::beside(std::string name, http::Coding coding,
+                                           const Representation& identity,
+                                           const std::optional<Representation>& last) const {
+  name += coding == http::Coding::Brotli ? ".br" : ".gz";
+  OpenedFile opened = directory_.open_file(name.substr(1));
+  if (opened.fault != OpenFault::None || !S_ISREG(opened.status.st_mode)) return std::nullopt;
+  if (opened.status.st_mtim.tv_sec < identity.file->status.st_mtim.tv_sec) return std::nullopt;
+  return represent(std::move(opened), coding, last ? &*last : nullptr);
+}
+
 SiteLookup Site::look_up(std::string_view path, const SiteFile* last, Duration settle) const {
   if (is_hidden(path)) return {.fault = OpenFault::NotFound};
   std::string name(path);
   OpenedFile opened = open(name);
   if (opened.fault != OpenFault::None) return {.fault = opened.fault};
   if (!S_ISREG(opened.status.st_mode)) return {.is_directory = true};
+
+  const SiteFile nothing{};
   const Duration now = std::chrono::system_clock::now().time_since_epoch();
-  const int64_t seconds = std::chrono::floor<std::chrono::seconds>(now).count();
-  const int64_t modified = std::min<int64_t>(opened.status.st_mtim.tv_sec, seconds);
-  const auto file = std::make_shared<SiteFile>(
-      SiteFile{.identity = represent(std::move(opened), http::Coding::Identity,
-                                     last == nullptr ? nullptr : &last->identity),
-               .media_type = http::media_type(name),
-               .looked_at = seconds,
-               .modified = modified,
-               .modified_text = http::format_date(modified)});
-  return {.file = file, .is_settled = is_settled(file->identity, now.count(), settle)};
+  const auto file = std::make_shared<SiteFile>();
+  file->identity = represent(std::move(opened), http::Coding::Identity,
+                             last == nullptr ? nullptr : &last->identity);
+  file->media_type = http::media_type(name);
+  file->is_compressible = http::is_compressible(file->media_type);
+  file->looked_at = std::chrono::floor<std::chrono::seconds>(now).count();
+  file->modified = std::min<int64_t>(file->identity.file->status.st_mtim.tv_sec, file->looked_at);
+  file->modified_text = http::format_date(file->modified);
+  bool settled = is_settled(file->identity, now.count(), settle);
+  if (last != nullptr && last->identity.file == file->identity.file) file->made = last->made;
+  if (settings_.precompressed && file->is_compressible) {
+    if (last == nullptr) last = &nothing;
+    file->brotli = beside(name, http::Coding::Brotli, file->identity, last->brotli);
+    file->gzip = beside(name, http::Coding::Gzip, file->identity, last->gzip);
+    if (file->brotli) settled = settled && is_settled(*file->brotli, now.count(), settle);
+    if (file->gzip) settled = settled && is_settled(*file->gzip, now.count(), settle);
+  }
+  return {.file = file, .is_settled = settled};
 }
 
 }  // namespace sockherd::worker

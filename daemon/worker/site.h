@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,30 +25,38 @@ namespace sockherd::worker {
 // A file, or one that holds it compressed.
 struct Representation {
   std::shared_ptr<const OpenFile> file;
-  http::Coding coding;
-  http::EntityTag tag;
+  http::Coding coding = http::Coding::Identity;
+  http::EntityTag tag{0, 0, 0};
 };
 
-// A file as it was when it was looked at; never changed once it is made.
+// A file as it was when it was looked at. Only `made` comes later.
 struct SiteFile {
   Representation identity;
-  std::string_view media_type;  // of the table
-  int64_t looked_at = 0;        // seconds since 1970
-  int64_t modified = 0;         // the same; not after looked_at: RFC 9110 section 8.8.2.1
+  std::optional<Representation> brotli;  // NAME.br
+  std::optional<Representation> gzip;    // NAME.gz
+  std::optional<Representation> made;  // a short file, compressed by us when it was first asked for
+  std::string_view media_type;         // of the table
+  bool is_compressible = false;        // by its media type
+  int64_t looked_at = 0;               // seconds since 1970
+  int64_t modified = 0;                // the same; not after looked_at: RFC 9110 section 8.8.2.1
   std::array<char, http::kDateBytes> modified_text{};
 };
 
 struct SiteLookup {
   OpenFault fault = OpenFault::None;
-  bool is_directory = false;             // redirect to its slash
-  std::shared_ptr<const SiteFile> file;  // shared with the cache of files
-  bool is_settled = false;  // has not changed lately, so that its tag tells the next change
+  bool is_directory = false;       // redirect to its slash
+  std::shared_ptr<SiteFile> file;  // shared with the cache of files
+  bool is_settled = false;         // has not changed lately, so that its tag tells the next change
 };
 
 class Site {
  public:
-  // index: the files that stand for a directory, the first that is there wins.
-  Site(Directory directory, std::vector<std::string> index);
+  struct Settings {
+    std::vector<std::string> index = {"index.html"};  // the first that is there wins
+    bool precompressed = true;  // look for NAME.br and NAME.gz, not older than NAME
+  };
+
+  Site(Directory directory, Settings settings);
 
   // path: http::plain_path() behind the prefix of the route; begins with "/".
   // last: what stood there before, or null; what has not changed is taken from there.
@@ -56,9 +65,12 @@ class Site {
 
  private:
   OpenedFile open(std::string& path) const;
+  std::optional<Representation> beside(std::string name, http::Coding coding,
+                                       const Representation& identity,
+                                       const std::optional<Representation>& last) const;
 
   Directory directory_;
-  std::vector<std::string> index_;
+  Settings settings_;
 };
 
 }  // namespace sockherd::worker

@@ -1,4 +1,6 @@
 """Files over HTTP: what is served, and above all what never is."""
+import email
+import gzip
 import os
 import pathlib
 import shutil
@@ -35,6 +37,10 @@ def make_site(root):
     os.mkfifo(www / "pipe")
     (www / "style.css").write_text("a{}")
     (www / "data.json").write_text("{}")
+    script = b"let x = 1;\n" * 20_000
+    (www / "app.js").write_bytes(script)
+    (www / "app.js.gz").write_bytes(gzip.compress(script))
+    (www / "log.txt").write_bytes(script)
     (www / "big").write_bytes(os.urandom(1 << 20) * 8)
     return www
 
@@ -49,7 +55,8 @@ class Files(SharedDaemonCase):
         www = make_site(cls.root)
         cls.config = basic_config().replace(
             '{ path = "/", module = "demo" }',
-            f'{{ path = "/demo/", module = "demo" }}, {{ path = "/files/", files = "{www}" }}')
+            f'{{ path = "/demo/", module = "demo" }}, {{ path = "/files/", files = "{www}" }}, '
+            f'{{ path = "/packed/", files = "{www}", gzip = true, index = ["none", "index.html"] }}')
         super().setUpClass()
 
     def get(self, path, method="GET", **headers):
@@ -123,6 +130,38 @@ class Files(SharedDaemonCase):
         for ignored in ("lines=0-4", "bytes=5-2", "bytes=x", "bytes="):
             with self.subTest(ignored):
                 self.assertEqual(self.get("/files/text.txt", Range=ignored).body, TEXT)
+
+    def test_several_ranges(self):
+        """multipart/byteranges, that another implementation takes apart."""
+        answer = self.get("/files/text.txt", Range="bytes=0-4, 9990-9994,-2")
+        self.assertEqual(answer.status, 206)
+        self.assertEqual(int(answer.headers["Content-Length"]), len(answer.body))
+        head = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode()
+        parts = email.message_from_bytes(head + answer.body).get_payload()
+        self.assertEqual([(part["Content-Range"], part.get_payload()) for part in parts],
+                         [("bytes 0-4/10000", "01234"), ("bytes 9990-9994/10000", "01234"),
+                          ("bytes 9998-9999/10000", "89")])
+
+    def test_precompressed(self):
+        """The .gz beside it for who accepts it; for nobody else."""
+        original = (self.root / "www/app.js").read_bytes()
+        answer = self.get("/files/app.js", Accept_Encoding="br, gzip")
+        self.assertEqual((answer.headers["Content-Encoding"], answer.headers["Vary"]),
+                         ("gzip", "Accept-Encoding"))
+        self.assertEqual(gzip.decompress(answer.body), original)
+        answer = self.get("/files/app.js")
+        self.assertEqual(answer.body, original)
+        self.assertEqual(answer.headers["Vary"], "Accept-Encoding")
+
+    def test_compressed_while_it_is_sent(self):
+        """Where the route says so; for who accepts it."""
+        original = (self.root / "www/log.txt").read_bytes()
+        answer = self.get("/packed/log.txt", Accept_Encoding="gzip")
+        self.assertEqual(answer.headers["Content-Encoding"], "gzip")
+        self.assertEqual(gzip.decompress(answer.body), original)
+        self.assertEqual(self.get("/packed/log.txt").body, original)
+        self.assertEqual(self.get("/files/log.txt", Accept_Encoding="gzip").body, original)
+        self.assertEqual(self.get("/packed/").body, b"<h1>index</h1>")
 
     def test_if_range(self):
         """The range only if it is still the same file."""

@@ -244,6 +244,10 @@ TEST(Faults, Routes) {
       route("{path=\"/\",files=\"srv\"}", "f:4:27", {"expected an absolute path", "\"srv\""}),
       route("{path=\"/\",files=\"/srv\",index=\"a/b\"}", "f:4:40", {"routes[0].index"}),
       route("{path=\"/\",files=\"/srv\",index=\"\"}", "f:4:40", {"must not be empty"}),
+      route("{path=\"/\",files=\"/srv\",index=[\"a\",\"b/c\"]}", "f:4:45",
+            {"routes[0].index[1]", "remove the \"/\""}),
+      route("{path=\"/\",files=\"/srv\",index=1}", "f:4:40", {"a file name such as"}),
+      route("{path=\"/\",files=\"/srv\",gzip=\"true\"}", "f:4:39", {"leave the quotes away"}),
       route("{path=\"/\",module=\"demo\"},{path=\"/\",files=\"/s\"}", "f:4:42",
             {"routes[1].path", "the path of routes[0] already"}),
   });

@@ -91,7 +91,7 @@ TEST(Load, ReadsEveryKindOfValue) {
   EXPECT_EQ(pool.limits.max_header_size, 32 * 1024);
   ASSERT_EQ(pool.routes.size(), 2U);
   EXPECT_EQ(pool.routes[0].files, "/srv/www");
-  EXPECT_EQ(pool.routes[0].index, "index.html");
+  EXPECT_EQ(pool.routes[0].index, std::vector<std::string>{"index.html"});
   EXPECT_EQ(pool.routes[1].module, "demo");
   EXPECT_FALSE(config.admin.enabled);
 }

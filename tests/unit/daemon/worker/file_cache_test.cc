@@ -19,7 +19,7 @@ FileCache::Settings at_once() {
 
 class FileCacheTest : public ::testing::Test {
  protected:
-  FileCacheTest() : site_(std::move(Directory::open(root_.path())).value(), {"index.html"}) {
+  FileCacheTest() : site_(std::move(Directory::open(root_.path())).value(), {}) {
     root_.write("short", "one");
     root_.write("long", std::string(100'000, 'x'));
   }
@@ -121,7 +121,7 @@ TEST_F(FileCacheTest, IsBoundedInBytesAndDescriptors) {
 TEST_F(FileCacheTest, TellsSitesApart) {
   const TemporaryDirectory elsewhere;
   elsewhere.write("short", "there");
-  const Site other(std::move(Directory::open(elsewhere.path())).value(), {"index.html"});
+  const Site other(std::move(Directory::open(elsewhere.path())).value(), {});
   FileCache cache(at_once());
   EXPECT_EQ(content(cache, "/short", seconds(1)), "one");
   EXPECT_EQ(cache.look_up(other, "/short", Instant(seconds(1))).file->identity.file->content,

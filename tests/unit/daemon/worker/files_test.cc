@@ -28,7 +28,7 @@ class FilesTest : public ::testing::Test {
     root_.write(".git/config", "secret");
     root_.write(".well-known/acme-challenge/x", "token");
     root_.write("empty", "");
-    Site site(std::move(Directory::open(root_.path())).value(), {"index.html"});
+    Site site(std::move(Directory::open(root_.path())).value(), {});
     auto cache = std::make_shared<FileCache>(FileCache::Settings{});
     harness_.router().add("/files/", std::make_unique<Files>("/files/", std::move(site), cache));
   }
