@@ -6,6 +6,7 @@
 #include "daemon/base/nearest.h"
 #include "daemon/base/parse.h"
 #include "daemon/config/address.h"
+#include "daemon/config/answers.h"
 #include "daemon/config/units.h"
 
 namespace sockherd::config {
@@ -99,6 +100,7 @@ struct Assignment {
     if (auto* const* flag = std::get_if<bool*>(&field)) store_flag(**flag);
     if (auto* const* time = std::get_if<Milliseconds*>(&field)) store_time(**time);
     if (auto* const* list = std::get_if<std::vector<std::string>*>(&field)) store_list(**list);
+    if (auto* const* table = std::get_if<std::vector<NamedText>*>(&field)) store_table(**table);
   }
 
   void store_flag(bool& into) const {
@@ -162,6 +164,30 @@ struct Assignment {
       list.push_back(item.text);
     }
     into = std::move(list);
+  }
+
+  void store_table(std::vector<NamedText>& into) const {
+    constexpr size_t kMostBytes = 1536;  // two of these, and ours, are at most a head
+    if (node.kind != Kind::Table) return mismatched();
+    std::vector<NamedText> table;
+    size_t bytes = 0;
+    for (const Entry& entry : node.entries) {
+      const std::string entry_path = path + "." + quote(entry.key);
+      report.set_place(entry_path, entry.value.place);
+      const std::string wrong = entry_fault(entry);
+      if (!wrong.empty()) report.add(entry_path, wrong);
+      table.push_back({entry.key, entry.value.text});
+      bytes += entry.key.size() + entry.value.text.size() + 4;
+    }
+    if (option.type == Type::Headers && bytes > kMostBytes)
+      return fault("has more than 1536 bytes of fields; shorten or remove some");
+    into = std::move(table);
+  }
+
+  std::string entry_fault(const Entry& entry) const {
+    if (entry.value.kind != Kind::Text) return "expected a string, found " + describe(entry.value);
+    return option.type == Type::Headers ? header_fault(entry.key, entry.value.text)
+                                        : error_page_fault(entry.key, entry.value.text);
   }
 
   // One name without the brackets of a list.

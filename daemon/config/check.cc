@@ -4,6 +4,7 @@
 #include <map>
 
 #include "daemon/config/address.h"
+#include "daemon/config/answers.h"
 #include "daemon/config/assign.h"
 #include "daemon/config/units.h"
 
@@ -101,6 +102,31 @@ void check_target(const Pool& pool, Report& report) {
                "remove one of the two");
 }
 
+void check_redirect(const Route& route, const std::string& path, Report& report) {
+  const std::string wrong = route.redirect.empty() ? "" : redirect_fault(route.redirect);
+  if (!wrong.empty()) report.add(path + ".redirect", wrong);
+  if (!report.has_fault(path + ".status") && route.status != 301 && route.status != 302 &&
+      route.status != 307 && route.status != 308)
+    report.add(path + ".status", "must be 301, 302, 307 or 308");
+}
+
+// Exactly one of them.
+void check_route_target(const Route& route, const std::string& path, Report& report) {
+  std::vector<std::string> targets;
+  if (!route.files.empty()) targets.emplace_back("files");
+  if (!route.module.empty()) targets.emplace_back("module");
+  if (!route.redirect.empty()) targets.emplace_back("redirect");
+  for (const char* target : {".files", ".module", ".redirect"})
+    if (report.has_fault(path + target)) return;
+  if (targets.empty())
+    report.add(path,
+               "the route has no target; add files = \"/DIRECTORY\", redirect = \"/PATH\" or "
+               "module = \"demo\"");
+  if (targets.size() > 1)
+    report.add(path, "the route has both " + targets[0] + " and " + targets[1] +
+                         "; remove one of the two");
+}
+
 void check_route(const Route& route, const std::string& path, Report& report) {
   if (!route.path.starts_with('/') && !report.has_fault(path + ".path"))
     report.add(path + ".path", route.path.empty()
@@ -108,11 +134,10 @@ void check_route(const Route& route, const std::string& path, Report& report) {
                                    : "must begin with \"/\": write " + quote("/" + route.path));
   if (route.path.find_first_of("?#") != std::string::npos)
     report.add(path + ".path", "a path has no \"?\" or \"#\"; routes look at the path only");
-  const int targets = !route.files.empty() + !route.module.empty();
-  if (report.has_fault(path + ".files") || report.has_fault(path + ".module")) return;
-  if (targets == 0)
-    report.add(path, "the route has no target; add files = \"/DIRECTORY\" or module = \"demo\"");
-  if (targets > 1) report.add(path, "the route has both files and module; remove one of the two");
+  if (!route.fallback.empty() && !route.fallback.starts_with('/'))
+    report.add(path + ".fallback", "must begin with \"/\": write " + quote("/" + route.fallback));
+  check_redirect(route, path, report);
+  check_route_target(route, path, report);
 }
 
 void check_routes(const Pool& pool, Report& report) {

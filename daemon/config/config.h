@@ -25,6 +25,12 @@ struct Listener {
   std::string balance;  // least-connections, hash, cpu: who gets a new TCP connection
 };
 
+// One entry of a table that users fill: a field of answers, or the page of a status.
+struct NamedText {
+  std::string name;
+  std::string value;
+};
+
 // One entry of `routes`: what answers the paths that start with `path`. Exactly one of the targets
 // is set. The longest matching path wins; "/static/" matches whole segments only.
 struct Route {
@@ -33,7 +39,12 @@ struct Route {
   std::vector<std::string> index;  // files that stand for a directory, the first that is there
   bool precompressed = false;      // look for NAME.br and NAME.gz
   bool gzip = false;               // compress what clients accept so
+  std::string fallback;            // path below `path` for what is not there; "" = 404
   std::string module;              // built-in module; today "demo"
+  std::string redirect;            // where the rest of the path goes, "https://example.org/new"
+  int64_t status = 0;              // of the redirect
+  std::vector<NamedText> headers;  // beside those of the pool, which they replace
+  std::vector<NamedText> error_pages;
 };
 
 // What a built-in worker allows a client, all on by default, all counted.
@@ -68,6 +79,8 @@ struct Pool {
   std::vector<std::string> command;  // empty = the built-in engine
   std::vector<std::string> environment;  // "NAME=value", for command pools and built-in ones alike
   std::vector<Route> routes;             // built-in engine only
+  std::vector<NamedText> headers;        // fields of every answer
+  std::vector<NamedText> error_pages;    // "404" or "5xx" to a file
   Milliseconds start_timeout{0};         // from exec to READY=1
   Milliseconds drain_timeout{0};         // from SIGTERM to SIGKILL
   Milliseconds restart_delay{0};         // after the second crash in a row; doubles

@@ -187,6 +187,19 @@ constexpr Option kOptions[] = {
      .sample = "[\n  { path = \"/\", module = \"demo\" },\n]",
      .field = at<&Pool::routes>},
     {.section = Section::Pool,
+     .name = "headers",
+     .type = Type::Headers,
+     .fallback = "{}",
+     .help = "Fields that are added to every answer, errors included.",
+     .field = at<&Pool::headers>},
+    {.section = Section::Pool,
+     .name = "error_pages",
+     .type = Type::ErrorPages,
+     .fallback = "{}",
+     .help = "Files that are sent in place of our own words for an error: \"404\" for one status, "
+             "\"4xx\" and \"5xx\" for all others; read when the workers start, up to 64KiB each.",
+     .field = at<&Pool::error_pages>},
+    {.section = Section::Pool,
      .name = "start_timeout",
      .type = Type::Duration,
      .fallback = "\"30s\"",
@@ -545,6 +558,42 @@ constexpr Option kOptions[] = {
      .help = "Whether text and the like is compressed for clients that accept it.",
      .field = at<&Route::gzip>},
     {.section = Section::Route,
+     .name = "fallback",
+     .type = Type::Text,
+     .fallback = "\"\"",
+     .help = "The file below the directory that is sent for what is not there, such as "
+             "\"/index.html\" of a single-page application; empty stands for 404.",
+     .field = at<&Route::fallback>},
+    {.section = Section::Route,
+     .name = "redirect",
+     .type = Type::Text,
+     .fallback = "\"\"",
+     .help = "Target: where to send clients, \"https://example.org/new\" or \"/new\"; what follows "
+             "the path of the route, and the query, are appended.",
+     .field = at<&Route::redirect>},
+    {.section = Section::Route,
+     .name = "status",
+     .type = Type::Integer,
+     .fallback = "308",
+     .min = 301,
+     .max = 308,
+     .help = "The status of a redirect: 301 or 308 for good, 302 or 307 for now; 307 and 308 keep "
+             "method and body.",
+     .field = at<&Route::status>},
+    {.section = Section::Route,
+     .name = "headers",
+     .type = Type::Headers,
+     .fallback = "{}",
+     .help = "Fields that are added to every answer of the route, errors included; they replace "
+             "those of the pool with the same name.",
+     .field = at<&Route::headers>},
+    {.section = Section::Route,
+     .name = "error_pages",
+     .type = Type::ErrorPages,
+     .fallback = "{}",
+     .help = "As error_pages of the pool, for this route.",
+     .field = at<&Route::error_pages>},
+    {.section = Section::Route,
      .name = "module",
      .type = Type::Choice,
      .fallback = "\"\"",
@@ -587,6 +636,15 @@ std::string format_list(const std::vector<std::string>& list) {
     text += quote(item);
   }
   return text + "]";
+}
+
+std::string format_table(const std::vector<NamedText>& table) {
+  std::string text = "{";
+  for (const NamedText& entry : table) {
+    text += text.size() > 1 ? ", " : " ";
+    text += quote(entry.name) + " = " + quote(entry.value);
+  }
+  return text + (text.size() > 1 ? " }" : "}");
 }
 
 std::string format_integer(const Option& option, int64_t number) {
@@ -650,6 +708,10 @@ std::string_view expectation(Type type) {
       return "a file name such as \"index.html\", or a list of them";
     case Type::Environment:
       return "a list of strings \"NAME=value\"";
+    case Type::Headers:
+      return "a table of fields, such as { \"Cache-Control\" = \"max-age=60\" }";
+    case Type::ErrorPages:
+      return "a table of files, such as { \"404\" = \"/srv/errors/404.html\" }";
     case Type::Routes:
       return "a list of tables, such as [{ path = \"/\", module = \"demo\" }]";
   }
@@ -684,6 +746,9 @@ std::string_view type_name(Type type) {
     case Type::FileNames:
     case Type::Environment:
       return "list of strings";
+    case Type::Headers:
+    case Type::ErrorPages:
+      return "table";
     case Type::Routes:
       return "list of tables";
   }
@@ -709,6 +774,8 @@ std::string format_value(const Option& option, const Object& object) {
   if (const auto* flag = std::get_if<bool*>(&field)) return **flag ? "true" : "false";
   if (const auto* time = std::get_if<Milliseconds*>(&field)) return quote(format_duration(**time));
   if (const auto* list = std::get_if<std::vector<std::string>*>(&field)) return format_list(**list);
+  if (const auto* table = std::get_if<std::vector<NamedText>*>(&field))
+    return format_table(**table);
   const auto* routes = std::get_if<std::vector<Route>*>(&field);
   return std::to_string((*routes)->size());
 }

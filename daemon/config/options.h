@@ -40,12 +40,14 @@ enum class Type : uint8_t {
   TextList,
   FileNames,    // list of texts without "/", or one of them
   Environment,  // list of "NAME=value"
+  Headers,      // table of fields of an answer
+  ErrorPages,   // table of "404" or "4xx" to absolute paths
   Routes,       // list of tables of Section::Route
 };
 
 // Where a value goes. An unset text is empty, "auto" workers are 0, routes have rows of their own.
 using Field = std::variant<std::string*, int64_t*, bool*, Milliseconds*, std::vector<std::string>*,
-                           std::vector<Route>*>;
+                           std::vector<NamedText>*, std::vector<Route>*>;
 // The struct that a section of the file fills.
 using Object = std::variant<Daemon*, Listener*, Pool*, Route*, Admin*>;
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "daemon/base/assert.h"
 #include "daemon/worker/access_log.h"
@@ -54,6 +55,13 @@ bool AnswerQueue::has_room() const {
 }
 
 bool AnswerQueue::put(Answer& answer, const Asked& asked) {
+  if (asked.extras != nullptr && asked.extras->has_fields()) [[unlikely]] {
+    const std::vector<http::Field> fields = asked.extras->merge(answer.fields);
+    answer.fields = fields;
+    Asked merged = asked;
+    merged.extras = nullptr;
+    return put(answer, merged);
+  }
   const bool with_content = has_content(answer.status);
   const std::optional<uint64_t> length = length_of(answer.content);
   const http::ResponseHead head{
@@ -89,6 +97,9 @@ bool AnswerQueue::put_content(Content& content, const Asked& asked) {
 
 void AnswerQueue::put_error(int status, std::string_view reason,
                             std::span<const http::Field> fields, const Asked& asked) {
+  if (asked.extras != nullptr) [[unlikely]] {
+    return put_error_with_extras(status, reason, fields, asked);
+  }
   const http::ErrorResponse error{.status = status,
                                   .reason = reason,
                                   .date = service_.date(),
@@ -103,6 +114,22 @@ void AnswerQueue::put_error(int status, std::string_view reason,
   const std::string_view all = output_.bytes().bytes();
   constexpr std::string_view kEndOfHead = "\r\n\r\n";
   log_answer(status, all.find(kEndOfHead, all.size() - bytes) + kEndOfHead.size());
+}
+
+// The page of that status, or our own words with the fields added.
+void AnswerQueue::put_error_with_extras(int status, std::string_view reason,
+                                        std::span<const http::Field> fields, const Asked& asked) {
+  const std::vector<http::Field> merged = asked.extras->merge(fields);
+  Asked plain = asked;
+  plain.extras = nullptr;
+  const ErrorPage* page = asked.extras->page(status);
+  if (page == nullptr) return put_error(status, reason, merged, plain);
+  Answer answer{.status = status,
+                .content_type = page->media_type,
+                .fields = merged,
+                .content = std::string_view(page->content)};
+  const bool is_put = put(answer, plain);
+  SH_ASSERT(is_put);  // it is in memory
 }
 
 void AnswerQueue::put_continue() {

@@ -11,6 +11,7 @@
 
 #include "daemon/http/response.h"
 #include "daemon/worker/access_batch.h"
+#include "daemon/worker/extras.h"
 #include "daemon/worker/handler.h"
 #include "daemon/worker/output.h"
 #include "daemon/worker/pace.h"
@@ -24,6 +25,7 @@ struct Asked {
   bool is_head = false;
   uint8_t minor_version = 1;
   http::ConnectionOption connection = http::ConnectionOption::None;  // what to say about it
+  const Extras* extras = nullptr;                                    // what to add, or null
 };
 
 class AnswerQueue {
@@ -75,6 +77,8 @@ class AnswerQueue {
 
  private:
   [[nodiscard]] bool put_content(Content& content, const Asked& asked);
+  void put_error_with_extras(int status, std::string_view reason,
+                             std::span<const http::Field> fields, const Asked& asked);
   void note(int status, const Asked& asked);
   AccessBatch& log_of(int fd);
   void log_answer(int status, size_t content_at);

@@ -25,6 +25,7 @@ void Conversation::begin(Connection& connection) {
   connection_ = &connection;
   received_at_ = began_ = service_.loop.now();
   answers_.begin(received_at_);
+  extras_ = service_.router.extras();
   minor_version_ = 1;
   keep_alive_ = true;
   is_head_ = answered_ = continue_pending_ = must_end_ = is_body_paused_ = false;
@@ -141,12 +142,13 @@ void Conversation::dispatch(const http::RequestHead& head) {
     answer_error(400, http::describe(plain.fault), {});
     return;
   }
-  Handler* handler = service_.router.find(plain.path);
-  if (handler == nullptr) {
+  const Router::Route* route = service_.router.find(plain.path);
+  if (route == nullptr) {
     answer_error(404, "", {});
     return;
   }
-  job_ = handler->handle({.head = head, .path = plain.path}, *this);
+  extras_ = route->extras.get();
+  job_ = route->handler->handle({.head = head, .path = plain.path}, *this);
   SH_ASSERT(job_ != nullptr || answered_);
   if (answered_) return;
   if (phase_ == Phase::Body) {
@@ -191,6 +193,7 @@ void Conversation::resume_body() {
 
 void Conversation::end_request() {
   job_.reset();
+  extras_ = service_.router.extras();
   phase_ = Phase::Head;
   is_body_paused_ = false;
   began_ = received_at_;  // of what stands behind it in the buffer
@@ -230,8 +233,11 @@ void Conversation::answer_error(int status, std::string_view reason,
 }
 
 Asked Conversation::asked(http::ConnectionOption option) const {
-  return {
-      .began = began_, .is_head = is_head_, .minor_version = minor_version_, .connection = option};
+  return {.began = began_,
+          .is_head = is_head_,
+          .minor_version = minor_version_,
+          .connection = option,
+          .extras = extras_};
 }
 
 void Conversation::put_error(int status, std::string_view reason,

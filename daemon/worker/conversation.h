@@ -119,6 +119,8 @@ class Conversation final : private Exchange {
   Buffer in_;
   AnswerQueue answers_;
   std::unique_ptr<Job> job_;
+  const Extras* extras_ =
+      nullptr;  // of the route of this request; before that is known, those of the pool
   http::BodyReader body_;
   Pace body_pace_;
   size_t scanned_ = 0;   // of the head being read

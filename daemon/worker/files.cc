@@ -38,11 +38,12 @@ void answer_fault(OpenFault fault, Exchange& exchange) {
 }  // namespace
 
 Files::Files(std::string_view prefix, Site site, std::shared_ptr<FileCache> cache,
-             std::shared_ptr<Gzip> gzip)
+             std::shared_ptr<Gzip> gzip, std::string fallback)
     : prefix_bytes_(prefix.ends_with('/') ? prefix.size() - 1 : prefix.size()),
       site_(std::move(site)),
       cache_(std::move(cache)),
-      gzip_(std::move(gzip)) {}
+      gzip_(std::move(gzip)),
+      fallback_(std::move(fallback)) {}
 
 std::unique_ptr<Job> Files::handle(const Request& request, Exchange& exchange) {
   constexpr std::array kFields = {kAllow};
@@ -63,7 +64,10 @@ std::unique_ptr<Job> Files::handle(const Request& request, Exchange& exchange) {
 void Files::serve_path(const Request& request, Exchange& exchange) {
   const std::string_view relative = request.path.substr(prefix_bytes_);
   if (relative.empty()) return redirect_to_directory(request, exchange);
-  const SiteLookup found = cache_->look_up(site_, relative, exchange.loop().now());
+  SiteLookup found = cache_->look_up(site_, relative, exchange.loop().now());
+  if (found.fault == OpenFault::NotFound && !found.is_hidden && !fallback_.empty()) {
+    found = cache_->look_up(site_, fallback_, exchange.loop().now());
+  }
   if (found.fault != OpenFault::None) return answer_fault(found.fault, exchange);
   if (found.is_directory) return redirect_to_directory(request, exchange);
   FileAnswer(request.head, exchange, *found.file, gzip_).send();

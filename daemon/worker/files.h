@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "daemon/worker/file_cache.h"
@@ -19,9 +20,9 @@ namespace sockherd::worker {
 class Files final : public Handler {
  public:
   // prefix: the path of its route. cache, gzip: shared with the other routes of this loop; without
-  // gzip nothing is compressed.
+  // gzip nothing is compressed. fallback: the file for what is not there, "/index.html"; "": 404.
   Files(std::string_view prefix, Site site, std::shared_ptr<FileCache> cache,
-        std::shared_ptr<Gzip> gzip = nullptr);
+        std::shared_ptr<Gzip> gzip = nullptr, std::string fallback = "");
 
   std::unique_ptr<Job> handle(const Request& request, Exchange& exchange) override;
 
@@ -32,6 +33,7 @@ class Files final : public Handler {
   Site site_;
   std::shared_ptr<FileCache> cache_;
   std::shared_ptr<Gzip> gzip_;
+  std::string fallback_;
 };
 
 }  // namespace sockherd::worker

@@ -5,25 +5,25 @@
 
 namespace sockherd::worker {
 
-void Router::add(std::string_view prefix, std::unique_ptr<Handler> handler) {
+void Router::add(std::string_view prefix, std::unique_ptr<Handler> handler,
+                 std::unique_ptr<Extras> extras) {
   if (prefix.ends_with('/')) prefix.remove_suffix(1);
-  for (Entry& entry : entries_) {
-    if (entry.prefix != prefix) continue;
-    entry.handler = std::move(handler);
+  Route route{std::string(prefix), std::move(handler), std::move(extras)};
+  for (Route& each : routes_) {
+    if (each.prefix != prefix) continue;
+    each = std::move(route);
     return;
   }
-  const auto shorter = std::find_if(entries_.begin(), entries_.end(), [prefix](const Entry& entry) {
-    return entry.prefix.size() < prefix.size();
+  const auto shorter = std::find_if(routes_.begin(), routes_.end(), [prefix](const Route& each) {
+    return each.prefix.size() < prefix.size();
   });
-  entries_.insert(shorter, {std::string(prefix), std::move(handler)});
+  routes_.insert(shorter, std::move(route));
 }
 
-Handler* Router::find(std::string_view path) const {
-  for (const Entry& entry : entries_) {
-    if (!path.starts_with(entry.prefix)) continue;
-    if (path.size() == entry.prefix.size() || path[entry.prefix.size()] == '/') {
-      return entry.handler.get();
-    }
+const Router::Route* Router::find(std::string_view path) const {
+  for (const Route& route : routes_) {
+    if (!path.starts_with(route.prefix)) continue;
+    if (path.size() == route.prefix.size() || path[route.prefix.size()] == '/') return &route;
   }
   return nullptr;
 }

@@ -5,26 +5,36 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "daemon/worker/extras.h"
 #include "daemon/worker/handler.h"
 
 namespace sockherd::worker {
 
 class Router {
  public:
-  // A later handler for the same prefix replaces the earlier one.
-  void add(std::string_view prefix, std::unique_ptr<Handler> handler);
-
-  // Null if no route covers `path` (which is decoded and free of dot segments).
-  Handler* find(std::string_view path) const;
-
- private:
-  struct Entry {
+  struct Route {
     std::string prefix;  // without the last slash, so "" is the root
     std::unique_ptr<Handler> handler;
+    std::unique_ptr<Extras> extras;  // null: nothing is added to its answers
   };
-  std::vector<Entry> entries_;  // longest first
+
+  // A later handler for the same prefix replaces the earlier one.
+  void add(std::string_view prefix, std::unique_ptr<Handler> handler,
+           std::unique_ptr<Extras> extras = nullptr);
+
+  // What is added to answers of no route; null: nothing.
+  void set_extras(std::unique_ptr<Extras> extras) { extras_ = std::move(extras); }
+  const Extras* extras() const { return extras_.get(); }
+
+  // Null if no route covers `path` (which is decoded and free of dot segments).
+  const Route* find(std::string_view path) const;
+
+ private:
+  std::vector<Route> routes_;  // longest first
+  std::unique_ptr<Extras> extras_;
 };
 
 }  // namespace sockherd::worker

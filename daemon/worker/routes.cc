@@ -1,14 +1,18 @@
 #include "daemon/worker/routes.h"
 
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "daemon/worker/demo.h"
 #include "daemon/worker/directory.h"
+#include "daemon/worker/extras.h"
 #include "daemon/worker/file_cache.h"
 #include "daemon/worker/files.h"
 #include "daemon/worker/gzip.h"
 #include "daemon/worker/launch.h"
+#include "daemon/worker/redirect.h"
 
 namespace sockherd::worker {
 namespace {
@@ -30,6 +34,31 @@ Result<std::unique_ptr<Handler>> make_files(const config::Route& route, const Sh
                                                           route.gzip ? shared.gzip : nullptr));
 }
 
+Result<std::unique_ptr<Handler>> make_handler(const config::Route& route, const Identity& identity,
+                                              const Shared& shared) {
+  if (route.module == "demo") {
+    return std::unique_ptr<Handler>(std::make_unique<Demo>(route.path, identity));
+  }
+  if (!route.redirect.empty()) {
+    return std::unique_ptr<Handler>(
+        std::make_unique<Redirect>(route.path, route.redirect, static_cast<int>(route.status)));
+  }
+  return make_files(route, shared);
+}
+
+// Null where there is nothing to add: then it costs nothing.
+Result<std::unique_ptr<Extras>> make_extras(const std::string& path,
+                                            const std::vector<config::NamedText>& headers,
+                                            const std::vector<config::NamedText>& error_pages,
+                                            const Extras* below) {
+  Result<Extras> extras = Extras::read(headers, error_pages, below);
+  if (!extras.ok()) {
+    return Error{kExitConfiguration, path + ".error_pages: " + extras.error().what};
+  }
+  if (extras->is_empty()) return std::unique_ptr<Extras>();
+  return std::make_unique<Extras>(std::move(extras).value());
+}
+
 }  // namespace
 
 Result<Router> make_router(const config::Pool& pool, const Identity& identity) {
@@ -37,12 +66,14 @@ Result<Router> make_router(const config::Pool& pool, const Identity& identity) {
   const Shared shared{
       .cache = std::make_shared<FileCache>(FileCache::Settings{
           .interval = pool.file_cache, .max_bytes = static_cast<size_t>(pool.file_cache_size)})};
-  for (const config::Route& route : pool.routes) {
-    if (route.module == "demo") {
-      router.add(route.path, std::make_unique<Demo>(route.path, identity));
-    } else {
-      router.add(route.path, TRY(make_files(route, shared)));
-    }
+  const std::string path = "pool." + pool.name;
+  router.set_extras(TRY(make_extras(path, pool.headers, pool.error_pages, nullptr)));
+  for (size_t i = 0; i < pool.routes.size(); ++i) {
+    const config::Route& route = pool.routes[i];
+    std::unique_ptr<Extras> extras =
+        TRY(make_extras(path + ".routes[" + std::to_string(i) + "]", route.headers,
+                        route.error_pages, router.extras()));
+    router.add(route.path, TRY(make_handler(route, identity, shared)), std::move(extras));
   }
   return router;
 }

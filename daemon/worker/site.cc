@@ -104,7 +104,7 @@ std::optional<Representation> Site::beside(std::string name, http::Coding coding
 }
 
 SiteLookup Site::look_up(std::string_view path, const SiteFile* last, Duration settle) const {
-  if (is_hidden(path)) return {.fault = OpenFault::NotFound};
+  if (is_hidden(path)) return {.fault = OpenFault::NotFound, .is_hidden = true};
   std::string name(path);
   OpenedFile opened = open(name);
   if (opened.fault != OpenFault::None) return {.fault = opened.fault};

@@ -44,6 +44,7 @@ struct SiteFile {
 
 struct SiteLookup {
   OpenFault fault = OpenFault::None;
+  bool is_hidden = false;          // NotFound, whatever is there
   bool is_directory = false;       // redirect to its slash
   std::shared_ptr<SiteFile> file;  // shared with the cache of files
   bool is_settled = false;         // has not changed lately, so that its tag tells the next change

@@ -230,6 +230,35 @@ TEST(Faults, CommandAndEnvironment) {
   });
 }
 
+TEST(Faults, HeadersErrorPagesAndRedirects) {
+  const auto route = [](const std::string& text, std::string column,
+                        std::vector<std::string> words) {
+    return after(kNoTarget, "routes = [{path=\"/\"," + text + "}]\n", "f:4:" + column,
+                 std::move(words));
+  };
+  expect_faults({
+      after(kPool, "headers={\"A B\"=\"x\"}\n", "f:5:16", {"\"A B\" is no field name"}),
+      after(kPool, "headers={\"A\"=\"x\\r\\nB: y\"}\n", "f:5:14", {"control character"}),
+      after(kPool, "headers={\"content-length\"=\"1\"}\n", "f:5:27",
+            {"Content-Length is set by the engine; remove it"}),
+      after(kPool, "headers={A=1}\n", "f:5:12", {"expected a string, found the number 1"}),
+      after(kPool, "headers=[\"A\"]\n", "f:5:9", {"expected a table of fields", "found a list"}),
+      after(kPool, "headers={A=\"" + std::string(1600, 'x') + "\"}\n", "f:5:9",
+            {"more than 1536 bytes"}),
+      after(kPool, "error_pages={\"200\"=\"/x\"}\n", "f:5:20",
+            {"\"200\" is no status of an error", "\"4xx\""}),
+      after(kPool, "error_pages={\"404\"=\"x.html\"}\n", "f:5:20", {"expected an absolute path"}),
+      route("redirect=\"example.org\"", "30", {"expected a URL or a path", "\"example.org\""}),
+      route("redirect=\"//evil.example\"", "30", {"expected a URL or a path"}),
+      route("redirect=\"/a?b\"", "30", {"the query of the request is appended"}),
+      route("redirect=\"/a b\"", "30", {"no URL has"}),
+      route("redirect=\"/a\",status=303", "42", {"must be 301, 302, 307 or 308"}),
+      route("redirect=\"/a\",status=200", "42", {"must be 301 to 308"}),
+      route("redirect=\"/a\",files=\"/srv\"", "11", {"both files and redirect"}),
+      route("files=\"/srv\",fallback=\"a.html\"", "43", {"write \"/a.html\""}),
+  });
+}
+
 TEST(Faults, Routes) {
   const auto route = [](const std::string& text, std::string place,
                         std::vector<std::string> words) {

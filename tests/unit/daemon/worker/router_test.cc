@@ -20,7 +20,8 @@ TEST(Router, ChoosesTheLongestPrefixOnWholeSegments) {
   }
   const auto prefix_of = [&](std::string_view path) -> std::string {
     for (const auto& [prefix, handler] : added) {
-      if (handler == router.find(path)) return prefix;
+      const Router::Route* found = router.find(path);
+      if (found != nullptr && found->handler.get() == handler) return prefix;
     }
     return "none";
   };
