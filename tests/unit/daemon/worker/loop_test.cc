@@ -139,5 +139,25 @@ TEST_P(LoopTest, WakesUpForATimer) {
   EXPECT_GE(loop_->now(), due);
 }
 
+TEST_P(LoopTest, MissesNothingWhileItLooksBeforeItSleeps) {
+  loop_->look_before_sleep(std::chrono::milliseconds(1));
+  Pair pair;
+  Ear ear;
+  int heard = 0;
+  ear.act = [&](Events) {
+    char byte = 0;
+    heard += ::recv(pair.near.get(), &byte, 1, 0) == 1;
+  };
+  const Watch watched = watch(pair, ear);
+  for (int i = 1; i <= 20; ++i) {  // from the fifth on it looks first
+    pair.speak();
+    loop_->turn(loop_->now() + std::chrono::seconds(10));
+    EXPECT_EQ(heard, i);
+  }
+  const Instant due = loop_->now() + std::chrono::milliseconds(2);
+  loop_->turn(due);
+  EXPECT_GE(loop_->now(), due) << "sleeps as long as it may";
+}
+
 }  // namespace
 }  // namespace sockherd::worker
