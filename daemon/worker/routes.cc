@@ -31,7 +31,8 @@ Result<std::unique_ptr<Handler>> make_files(const config::Route& route, const Sh
   Site site(std::move(directory).value(),
             {.index = route.index, .precompressed = route.precompressed});
   return std::unique_ptr<Handler>(std::make_unique<Files>(route.path, std::move(site), shared.cache,
-                                                          route.gzip ? shared.gzip : nullptr));
+                                                          route.gzip ? shared.gzip : nullptr,
+                                                          route.fallback));
 }
 
 Result<std::unique_ptr<Handler>> make_handler(const config::Route& route, const Identity& identity,

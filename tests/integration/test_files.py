@@ -35,6 +35,7 @@ def make_site(root):
     (www / "link-in").symlink_to("text.txt")
     (www / "unreadable").symlink_to("/proc/1/mem")
     os.mkfifo(www / "pipe")
+    (www / "sorry.html").write_text("<p>sorry")
     (www / "style.css").write_text("a{}")
     (www / "data.json").write_text("{}")
     script = b"let x = 1;\n" * 20_000
@@ -56,7 +57,10 @@ class Files(SharedDaemonCase):
         cls.config = basic_config().replace(
             '{ path = "/", module = "demo" }',
             f'{{ path = "/demo/", module = "demo" }}, {{ path = "/files/", files = "{www}" }}, '
-            f'{{ path = "/packed/", files = "{www}", gzip = true, index = ["none", "index.html"] }}')
+            f'{{ path = "/packed/", files = "{www}", gzip = true, index = ["none", "index.html"] }}, '
+            f'{{ path = "/app/", files = "{www}", fallback = "/index.html", '
+            f'headers = {{ "Cache-Control" = "max-age=60" }}, error_pages = {{ "4xx" = "{www}/sorry.html" }} }}, '
+            '{ path = "/old/", redirect = "https://example.org/new", status = 301 }')
         super().setUpClass()
 
     def get(self, path, method="GET", **headers):
@@ -162,6 +166,25 @@ class Files(SharedDaemonCase):
         self.assertEqual(self.get("/packed/log.txt").body, original)
         self.assertEqual(self.get("/files/log.txt", Accept_Encoding="gzip").body, original)
         self.assertEqual(self.get("/packed/").body, b"<h1>index</h1>")
+
+    def test_headers_error_pages_and_fallback(self):
+        """What a route adds to all its answers, and to errors."""
+        answer = self.get("/app/text.txt")
+        self.assertEqual((answer.headers["Cache-Control"], answer.body), ("max-age=60", TEXT))
+        answer = self.get("/app/text.txt", If_None_Match=answer.headers["ETag"])
+        self.assertEqual((answer.status, answer.headers["Cache-Control"]), (304, "max-age=60"))
+        answer = self.get("/app/any/page")
+        self.assertEqual((answer.status, answer.body), (200, b"<h1>index</h1>"))
+        answer = self.get("/app/text.txt", "DELETE")
+        self.assertEqual((answer.status, answer.body, answer.headers["Cache-Control"]),
+                         (405, b"<p>sorry", "max-age=60"))
+        self.assertIn("GET", answer.headers["Allow"])
+
+    def test_redirect(self):
+        """The rest of the path and the query follow."""
+        answer = self.get("/old/a%20b?x=1")
+        self.assertEqual((answer.status, answer.headers["Location"]),
+                         (301, "https://example.org/new/a%20b?x=1"))
 
     def test_if_range(self):
         """The range only if it is still the same file."""
