@@ -59,7 +59,7 @@ class Crew::ThreadLane final : private Watcher {
 
   bool is_empty() const {
     return handled_.load(std::memory_order_acquire) == posted_ &&
-           open_.load(std::memory_order_relaxed) == 0;
+           open_.load(std::memory_order_acquire) == 0;
   }
   bool has_given() const { return has_given_.load(std::memory_order_relaxed); }
 
@@ -143,14 +143,15 @@ void Crew::ThreadLane::handle(Order order) {
   }
 }
 
-// `handled_` last: who sees an order done sees what came of it.
+// In this order: who sees an order done sees what came of it, and who sees that nothing is left
+// sees that something was given.
 void Crew::ThreadLane::report() {
   const size_t open = lane_->service().connections.size();
   const bool is_news = handled_.load(std::memory_order_relaxed) != done_ ||
                        open_.load(std::memory_order_relaxed) != open;
   if (!is_news) return;
   if (errands_) has_given_.store(errands_->giver().has_given(), std::memory_order_relaxed);
-  open_.store(open, std::memory_order_relaxed);
+  open_.store(open, std::memory_order_release);
   handled_.store(done_, std::memory_order_release);
   if (lane_->is_empty()) [[maybe_unused]]
     const int rung = ::eventfd_write(bell_, 1);

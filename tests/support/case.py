@@ -1,4 +1,5 @@
 """TestCases that own daemons: started for a test or for a class, ended whatever happens."""
+import os
 import unittest
 
 from tests.support.daemon import Daemon, basic_config
@@ -6,6 +7,11 @@ from tests.support.hammer import Hammer
 from tests.support.metrics import scrape
 from tests.support.service_manager import ManagedDaemon
 from tests.support.wait import until
+
+
+# A build with a sanitizer is slow itself; what it must not do is lose anything.
+PATIENCE = ({"slow_after_ms": 5000} if any(name.endswith("SAN_OPTIONS") for name in os.environ)
+            else {})
 
 
 class DaemonCase(unittest.TestCase):
@@ -29,7 +35,7 @@ class DaemonCase(unittest.TestCase):
         """A hammer on one of its listeners; 12 clients with a connection per request by default."""
         if not {"short", "keepalive", "slow"} & options.keys():
             options["short"] = 12
-        hammer = Hammer(daemon.address(listener), **{"path": "/whoami", **options})
+        hammer = Hammer(daemon.address(listener), **{"path": "/whoami", **PATIENCE, **options})
         self.addCleanup(hammer.__exit__)
         return hammer
 
