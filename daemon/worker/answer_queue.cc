@@ -169,17 +169,36 @@ void AnswerQueue::time_client(int fd, size_t sent) {
   if (std::exchange(is_timed_, state_ == FlushState::Blocked)) {
     sent_since_ += sent;
     pace_.note(now, sent_since_);
-  } else {
-    sent_since_ = 0;
-    unread_then_ = unsent_bytes(fd);
-    pace_.begin(now);
+    return;
   }
+  pace_.begin(now);
+  // On io_uring every answer is under way for a moment: the kernel is asked where that lasts.
+  is_measured_ = service_.loop.engine() == Engine::Epoll;
+  if (is_measured_) measure(fd);
 }
 
-void AnswerQueue::look(int fd, Instant now) {
+void AnswerQueue::measure(int fd) {
+  sent_since_ = 0;
+  unread_then_ = unsent_bytes(fd);
+}
+
+Instant AnswerQueue::deadline() const {
+  constexpr Duration kFirstLook = std::chrono::seconds(1);
+  const Limits& limits = service_.limits;
+  const Duration stall =
+      is_measured_ ? limits.write_timeout : std::min(limits.write_timeout, kFirstLook);
+  return pace_.deadline(stall, limits.read_rate);
+}
+
+bool AnswerQueue::is_too_slow(int fd, Instant now) {
+  if (!std::exchange(is_measured_, true)) {
+    measure(fd);
+    return false;
+  }
   const uint64_t unread = unsent_bytes(fd);
   const uint64_t put = unread_then_ + sent_since_;
   if (put > unread) pace_.note(now, put - unread);
+  return now >= deadline();
 }
 
 // One reading of the clock for all answers of one send.

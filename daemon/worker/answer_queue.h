@@ -49,9 +49,11 @@ class AnswerQueue {
 
   Instant sent_at() const { return sent_at_; }  // when the last bytes went
 
-  // While blocked: how fast the client reads. look() asks the kernel what it has taken by now.
+  // While blocked: when to ask whether the client reads too slowly. The answer is what the kernel
+  // says of the bytes that it has taken by now.
+  Instant deadline() const;
+  bool is_too_slow(int fd, Instant now);
   const Pace& pace() const { return pace_; }
-  void look(int fd, Instant now);
 
   // Whether any answer of ours fits behind what is there.
   bool has_room() const;
@@ -84,6 +86,7 @@ class AnswerQueue {
   void log_answer(int status, size_t content_at);
   void observe_latency(Instant others_began);
   void time_client(int fd, size_t sent);
+  void measure(int fd);
 
   Service& service_;
   Output output_;
@@ -92,6 +95,7 @@ class AnswerQueue {
   uint32_t count_ = 0;    // answers here
   FlushState state_ = FlushState::Done;
   bool is_timed_ = false;     // pace_ counts, since the socket was full first
+  bool is_measured_ = false;  // the next two are known
   uint64_t sent_since_ = 0;   // since then
   uint64_t unread_then_ = 0;  // what the socket held then
   Pace pace_;

@@ -306,9 +306,7 @@ void Conversation::on_room() {
 
 Instant Conversation::deadline() const {
   const Limits& limits = service_.limits;
-  if (answers_.is_blocked()) {
-    return answers_.pace().deadline(limits.write_timeout, limits.read_rate);
-  }
+  if (answers_.is_blocked()) return answers_.deadline();
   if (answers_.is_waiting()) return kNever;
   if (phase_ == Phase::Answer) return kNever;  // the job has its own
   if (phase_ == Phase::Body) {
@@ -339,8 +337,7 @@ void Conversation::on_body_timeout(Instant now) {
 // What the socket has taken, and the client not yet, tells a slow client from one that stands
 // still: it is looked at only here.
 void Conversation::on_write_timeout(Instant now) {
-  answers_.look(connection_->socket().fd(), now);
-  if (now < deadline()) return;
+  if (!answers_.is_too_slow(connection_->socket().fd(), now)) return;
   const bool is_slow = answers_.pace().was_behind(now, service_.limits.write_timeout);
   service_.counters.add(is_slow ? Count::SlowReads : Count::WriteTimeouts);
   connection_->close();

@@ -27,7 +27,7 @@ class Pace {
   void note(Instant now, uint64_t bytes) {
     if (bytes <= bytes_) return;
     bytes_ = bytes;
-    moved_at_ = now;
+    moved_at_ = std::max(moved_at_, now);
   }
   uint64_t bytes() const { return bytes_; }
 
