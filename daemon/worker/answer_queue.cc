@@ -168,16 +168,18 @@ void AnswerQueue::time_client(int fd, size_t sent) {
   const Instant now = service_.loop.now();
   if (std::exchange(is_timed_, state_ == FlushState::Blocked)) {
     sent_since_ += sent;
-    pace_.note(now, sent_since_);
+    pace_.note(now, moved_then_ + sent_since_);
     return;
   }
   pace_.begin(now);
+  moved_then_ = sent_since_ = 0;
   // On io_uring every answer is under way for a moment: the kernel is asked where that lasts.
   is_measured_ = service_.loop.engine() == Engine::Epoll;
   if (is_measured_) measure(fd);
 }
 
 void AnswerQueue::measure(int fd) {
+  moved_then_ = pace_.bytes();
   sent_since_ = 0;
   unread_then_ = unsent_bytes(fd);
 }
@@ -197,7 +199,7 @@ bool AnswerQueue::is_too_slow(int fd, Instant now) {
   }
   const uint64_t unread = unsent_bytes(fd);
   const uint64_t put = unread_then_ + sent_since_;
-  if (put > unread) pace_.note(now, put - unread);
+  if (put > unread) pace_.note(now, moved_then_ + put - unread);
   return now >= deadline();
 }
 

@@ -96,6 +96,7 @@ class AnswerQueue {
   FlushState state_ = FlushState::Done;
   bool is_timed_ = false;     // pace_ counts, since the socket was full first
   bool is_measured_ = false;  // the next two are known
+  uint64_t moved_then_ = 0;   // what pace_ had counted when the socket was measured
   uint64_t sent_since_ = 0;   // since then
   uint64_t unread_then_ = 0;  // what the socket held then
   Pace pace_;
