@@ -6,6 +6,7 @@
 #include "daemon/base/assert.h"
 #include "daemon/http/path.h"
 #include "daemon/worker/connection.h"
+#include "daemon/worker/reset.h"
 
 namespace sockherd::worker {
 namespace {
@@ -112,6 +113,7 @@ bool Conversation::body_is_acceptable(const http::RequestHead& head) {
   phase_ = Phase::Body;
   is_body_paused_ = false;
   body_pace_.begin(received_at_);
+  body_pace_.note(received_at_, in_.bytes().size());  // what came together with the head
   body_ = http::BodyReader(head.body, head.content_length, most);
   continue_pending_ = head.expect_continue && in_.is_empty();
   http::BodyReader probe = body_;
@@ -340,6 +342,7 @@ void Conversation::on_write_timeout(Instant now) {
   if (!answers_.is_too_slow(connection_->socket().fd(), now)) return;
   const bool is_slow = answers_.pace().was_behind(now, service_.limits.write_timeout);
   service_.counters.add(is_slow ? Count::SlowReads : Count::WriteTimeouts);
+  drop_unsent_at_close(connection_->socket().fd());
   connection_->close();
 }
 

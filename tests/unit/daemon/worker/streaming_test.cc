@@ -277,6 +277,20 @@ TEST(Rates, EndABodyThatComesInDrips) {
   EXPECT_EQ(harness.count(Count::SlowBodies), 1u);
 }
 
+TEST(Rates, CountWhatCameTogetherWithTheHead) {
+  Harness harness(Limits{.body_timeout = seconds(30),
+                         .body_rate = {.bytes_per_second = 100, .grace = seconds(5)}});
+  Client client = harness.connect();
+  client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4000\r\n\r\n" +
+              std::string(2000, 'x'));
+  harness.run();
+  harness.advance(seconds(24));  // it has earned as many
+  EXPECT_EQ(client.read(), "");
+  harness.advance(seconds(26));
+  EXPECT_THAT(client.read(), HasSubstr("HTTP/1.1 408 "));
+  EXPECT_EQ(harness.count(Count::SlowBodies), 1u);
+}
+
 TEST(Rates, EndAClientThatReadsInDrips) {
   Harness harness(Limits{.write_timeout = seconds(30),
                          .read_rate = {.bytes_per_second = 100'000'000, .grace = seconds(5)}});
