@@ -91,8 +91,9 @@ std::optional<int64_t> date_field(const RequestHead& head, std::string_view name
 }
 
 // RFC 9110 section 13.1.5. A tag must match strongly, a date exactly: then the parts the client has
-// and the parts it asks for are of one representation. (That a file does not change twice within a
-// second is taken for granted, as every server does; clients prefer the tag.)
+// and the parts it asks for are of one representation. A date is a strong validator only when its
+// second is over (section 8.8.2.2): until then the file may change once more and keep it. A client
+// must not use one that it got within that second either.
 bool if_range_holds(const RequestHead& head, const Validators& validators, int64_t now) {
   const Lone field = find_lone(head, "if-range");
   if (field.count == 0) return true;
@@ -101,7 +102,7 @@ bool if_range_holds(const RequestHead& head, const Validators& validators, int64
     return matches(field.value, validators.etag, Comparison::Strong);
   }
   const std::optional<int64_t> date = parse_date(field.value, now);
-  return date && date == validators.last_modified;
+  return date && date == validators.last_modified && *date < now;
 }
 
 // Exactly one Range field; two of them are no list, so nobody knows what is meant.

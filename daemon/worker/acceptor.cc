@@ -141,8 +141,22 @@ Acceptor::Outcome Acceptor::pause() {
   return Outcome::Paused;
 }
 
+// With the client's address where it is logged: of one that has reset the connection since, nobody
+// can be asked for it.
+UniqueFd Acceptor::accept_connection() {
+  constexpr int kFlags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+  if (service_.access_log == nullptr) {
+    return UniqueFd(::accept4(listener_.get(), nullptr, nullptr, kFlags));
+  }
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  UniqueFd fd(::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size, kFlags));
+  if (fd) service_.access_log->know(fd.get(), ClientAddress::from(address));
+  return fd;
+}
+
 Acceptor::Outcome Acceptor::accept_one() {
-  UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  UniqueFd fd = accept_connection();
   if (fd) {
     ++unpublished_;
     take(std::move(fd));
@@ -167,7 +181,7 @@ Acceptor::Outcome Acceptor::accept_with_spare() {
   if (!spare_) spare_ = open_spare();
   if (!spare_) return pause();
   spare_.reset();
-  UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  UniqueFd fd = accept_connection();
   if (fd) {
     ++unpublished_;
     refuse_and_close(service_, std::move(fd));

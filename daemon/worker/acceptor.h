@@ -53,6 +53,7 @@ class Acceptor final : private Watcher, private Timer {
   Acceptor(Service& service, Place place, UniqueFd listener, OnEmptied on_emptied);
   void on_ready(Events events) override;
   void on_due(Instant now) override;
+  UniqueFd accept_connection();
   Outcome accept_one();
   Outcome accept_with_spare();
   Outcome pause();

@@ -38,10 +38,18 @@ AccessBatchHandle AccessLog::begin(int fd) {
   return batch;
 }
 
-const ClientAddress& AccessLog::client_of(int fd) {
+ClientAddress& AccessLog::place_of(int fd) {
   const auto index = static_cast<size_t>(fd);
   if (index >= clients_.size()) clients_.resize(index + 1);
-  ClientAddress& client = clients_[index];
+  return clients_[index];
+}
+
+void AccessLog::know(int fd, const ClientAddress& client) {
+  place_of(fd) = client;
+}
+
+const ClientAddress& AccessLog::client_of(int fd) {
+  ClientAddress& client = place_of(fd);
   if (!client.is_known()) client = ClientAddress::of(fd);
   return client;
 }

@@ -39,6 +39,9 @@ class AccessLog {
   // For the requests in flight on this connection.
   AccessBatchHandle begin(int fd);
 
+  // The connection with that number is this client's. Where nobody says it, the kernel is asked.
+  void know(int fd, const ClientAddress& client);
+
   // The connection with that number ends.
   void forget(int fd);
 
@@ -61,6 +64,7 @@ class AccessLog {
   void note_drop();
   void tell_writer();
   Instant now() const { return loop_.now(); }
+  ClientAddress& place_of(int fd);
   const ClientAddress& client_of(int fd);
 
   AccessWriter& writer_;

@@ -105,8 +105,9 @@ Result<std::unique_ptr<Worker>> Worker::create(Launch launch) {
   Result<UniqueFd> signals = open_signals();
   if (!signals.ok()) return Error{kExitFailure, signals.error().what};
   std::map<Place, size_t> lanes = lanes_of(launch);
+  auto access_log = TRY(start_access_log(launch));  // not within new: what it returns from leaks
   std::unique_ptr<Worker> worker(
-      new Worker(launch, TRY(start_access_log(launch)), std::move(signals).value()));
+      new Worker(launch, std::move(access_log), std::move(signals).value()));
   std::vector<Crew::Member> members = members_of(launch, worker->access_writer_.get());
   worker->lane_ = TRY(Lane::create(members[0].setup, std::move(members[0].part)));
   members.erase(members.begin());

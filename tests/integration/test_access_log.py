@@ -204,6 +204,16 @@ class Lines(AccessLogCase):
         self.assertGreater(big["bytes"], 60000)
         self.assertLess(big["bytes"], 64 << 20)
 
+    def test_a_client_that_resets_is_logged_with_its_address(self):
+        """Nobody probes without a name: the kernel does not know it any more when it is logged."""
+        daemon = self.logging()
+        for _ in range(100):
+            with connect(daemon.address("web")) as one:
+                one.sendall(GET)
+                self.reset(one)
+        until(lambda: len(self.lines(daemon)) >= 10, "lines of those that were read")
+        self.assertEqual({line.split()[0] for line in self.lines(daemon)}, {"127.0.0.1"})
+
     @staticmethod
     def reset(connection):
         """What closing does to it from now on."""

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/http/date.h"
+
 namespace sockherd::http {
 namespace {
 
@@ -161,6 +163,19 @@ TEST(Conditional, SaysWhetherARangeCounts) {
   EXPECT_FALSE(counts(kBefore));
   EXPECT_FALSE(counts(kAfter));
   EXPECT_FALSE(counts(kSame, {.etag = "\"a\""}));
+}
+
+// Until its second is over, the file may change once more and keep its date.
+TEST(Conditional, TrustsNoDateOfThisSecondForARange) {
+  const Field range{"Range", "bytes=0-1"};
+  const auto counts = [&range](int64_t modified) {
+    const auto date = format_date(modified);
+    const Field if_range{"If-Range", {date.data(), date.size()}};
+    return evaluate(Method::Get, {range, if_range}, {.last_modified = modified}).range_counts;
+  };
+  EXPECT_TRUE(counts(kNow - 1));
+  EXPECT_FALSE(counts(kNow));
+  EXPECT_FALSE(counts(kNow + 1));
 }
 
 TEST(Conditional, TakesSeveralDatesForNone) {
