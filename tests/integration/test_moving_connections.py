@@ -200,6 +200,8 @@ class MovingConnections(ManagedCase):
         clients = self.clients(daemon) + [Client(daemon.address("web")) for _ in range(50)]
         for client in clients[CLIENTS:]:
             self.addCleanup(client.socket.close)  # have not said anything yet
+        until(lambda: scrape(daemon).total("sockherd_worker_connections") == len(clients),
+              "they are accepted, or the new workers would do that")
         before = daemon.pids().values()
         self.assertEqual(daemon.reload().status, 200)
         begun = time.monotonic()
