@@ -10,7 +10,7 @@
 //
 // A socket that is not watched yet is served by system calls, as on epoll: a short connection never
 // comes here. So are files (sendfile(2)), and so is accepting: a multishot accept takes without
-// bounds (docs/adr/0012). Any other descriptor is polled, once a time.
+// bounds (docs/adr/0013). Any other descriptor is polled, once a time.
 //
 // In what completes, an index (28 bits) and the generation say whose it is, 4 bits what it was.
 #pragma once
