@@ -164,8 +164,8 @@ class Generations(RolloutCase):
         for _ in range(5):
             wires.append(HalfRequest(daemon.address("web")))
             self.addCleanup(wires[-1].close)
-            until(lambda: scrape(daemon).total("sockherd_http_requests_total") == len(wires),
-                  "the request, or the next worker would take it")
+            until(lambda: scrape(daemon).total("sockherd_http_requests_total") == 2 * len(wires),
+                  "the half request is read; idle, the connection would move")
             self.assertEqual(daemon.reload().status, 200)
         until(lambda: len(daemon.worker_processes()) == 3, "three generations",
               explain=lambda: f"{daemon.workers()}\n{daemon.log()}")
