@@ -1,4 +1,5 @@
 """sockherd-worker alone, with the test as its supervisor: what it does for its control socket."""
+import contextlib
 import mmap
 import os
 import pathlib
@@ -203,7 +204,10 @@ class WorkerControl(unittest.TestCase):
 
         def held():
             folder = f"/proc/{worker.pid}/fd"
-            links = [os.readlink(f"{folder}/{number}") for number in os.listdir(folder)]
+            links = []
+            for number in os.listdir(folder):
+                with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+                    links.append(os.readlink(f"{folder}/{number}"))
             return {number for number in numbers if f"socket:[{number}]" in links}
         until(lambda: not held(), "a worker without listening sockets")
         for listener in (worker.listener, self.sibling):
