@@ -8,9 +8,9 @@
 #include <cerrno>
 #include <utility>
 
+#include "daemon/io/transfer.h"
 #include "daemon/worker/access_log.h"
 #include "daemon/worker/connection.h"
-#include "daemon/worker/io.h"
 
 namespace sockherd::worker {
 namespace {
@@ -37,9 +37,9 @@ void refuse_and_close(Service& service, UniqueFd fd) {
       "Connection: close\r\n\r\n";
   service.counters.add(Count::ConnectionsRefused);
   std::array<char, 4096> discarded;
-  const size_t came = receive(fd.get(), discarded).bytes;
-  send(fd.get(), kAnswer);
-  shut_down_sending(fd.get());
+  const size_t came = io::receive(fd.get(), discarded).bytes;
+  io::send(fd.get(), kAnswer);
+  io::shut_down_sending(fd.get());
   if (service.access_log == nullptr) return;
   service.access_log->log_refused(fd.get(), {discarded.data(), came}, 503);
 }
@@ -93,7 +93,7 @@ Result<std::unique_ptr<Acceptor>> Acceptor::create(Service& service, Place place
       new Acceptor(service, std::move(place), std::move(listener), std::move(on_emptied)));
   acceptor->load_ = load_of(service, acceptor->place_);
   if (is_shared) {
-    acceptor->events_ |= event::kOneOfMany;
+    acceptor->events_ |= io::event::kOneOfMany;
     acceptor->budget_ = kSharedBudget;
   }
   TRY(acceptor->resume());
@@ -119,15 +119,15 @@ void Acceptor::publish_load() {
 
 Result<void> Acceptor::resume() {
   watch_ = TRY(service_.loop.watch(listener_.get(), events_, *this));
-  if (on_emptied_) watch_.call_again(event::kReadable);  // no event says that nothing waits
+  if (on_emptied_) watch_.call_again(io::event::kReadable);  // no event says that nothing waits
   return {};
 }
 
-void Acceptor::on_ready(Events /*events*/) {
+void Acceptor::on_ready(io::Events /*events*/) {
   Outcome outcome = Outcome::Accepted;
   for (unsigned i = 0; i < budget_ && outcome == Outcome::Accepted; ++i) outcome = accept_one();
   if (!on_emptied_) return;
-  if (outcome == Outcome::Accepted) watch_.call_again(event::kReadable);
+  if (outcome == Outcome::Accepted) watch_.call_again(io::event::kReadable);
   if (outcome == Outcome::Empty) std::exchange(on_emptied_, {})(*this);  // may destroy us
 }
 

@@ -16,15 +16,15 @@
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/io/loop.h"
+#include "daemon/io/timer_wheel.h"
 #include "daemon/stats/slot_load.h"
-#include "daemon/worker/loop.h"
 #include "daemon/worker/place.h"
 #include "daemon/worker/service.h"
-#include "daemon/worker/timer_wheel.h"
 
 namespace sockherd::worker {
 
-class Acceptor final : private Watcher, private Timer {
+class Acceptor final : private io::Watcher, private io::Timer {
  public:
   // Called once, when nothing waits in the queue any more; may destroy the acceptor.
   using OnEmptied = std::function<void(Acceptor&)>;
@@ -51,7 +51,7 @@ class Acceptor final : private Watcher, private Timer {
   enum class Outcome : uint8_t { Accepted, Empty, Paused };
 
   Acceptor(Service& service, Place place, UniqueFd listener, OnEmptied on_emptied);
-  void on_ready(Events events) override;
+  void on_ready(io::Events events) override;
   void on_due(Instant now) override;
   UniqueFd accept_connection();
   Outcome accept_one();
@@ -66,8 +66,8 @@ class Acceptor final : private Watcher, private Timer {
   UniqueFd listener_;
   OnEmptied on_emptied_;
   UniqueFd spare_;
-  Watch watch_;
-  Events events_ = event::kReadable;
+  io::Watch watch_;
+  io::Events events_ = io::event::kReadable;
   unsigned budget_;  // connections accepted in one wake-up
   stats::SlotLoad* load_ = nullptr;
   bool is_serving_;           // not only emptying

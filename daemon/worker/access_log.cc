@@ -14,7 +14,7 @@ constexpr Duration kBetweenWarnings = std::chrono::seconds(10);
 
 }  // namespace
 
-AccessLog::AccessLog(AccessWriter& writer, size_t number, const Loop& loop,
+AccessLog::AccessLog(AccessWriter& writer, size_t number, const io::Loop& loop,
                      stats::Counters& counters)
     : writer_(writer), ring_(writer.ring(number)), loop_(loop), counters_(counters) {}
 

@@ -15,18 +15,18 @@
 #include <vector>
 
 #include "daemon/config/config.h"
+#include "daemon/io/loop.h"
 #include "daemon/stats/page.h"
 #include "daemon/worker/access_batch.h"
 #include "daemon/worker/access_record.h"
 #include "daemon/worker/access_writer.h"
-#include "daemon/worker/loop.h"
 
 namespace sockherd::worker {
 
 class AccessLog {
  public:
   // number: which of the writer's rings is ours. counters: of this loop.
-  AccessLog(AccessWriter& writer, size_t number, const Loop& loop, stats::Counters& counters);
+  AccessLog(AccessWriter& writer, size_t number, const io::Loop& loop, stats::Counters& counters);
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;
 
@@ -69,7 +69,7 @@ class AccessLog {
 
   AccessWriter& writer_;
   AccessRing& ring_;
-  const Loop& loop_;
+  const io::Loop& loop_;
   stats::Counters& counters_;
   std::vector<ClientAddress> clients_;  // by descriptor; asked of the kernel once a connection
   std::vector<std::unique_ptr<AccessBatch>> free_;

@@ -152,7 +152,7 @@ void AnswerQueue::log_answer(int status, size_t content_at) {
   log_->answered(status, content_at, is_behind ? AccessBatch::kNotKnown : output_.bytes().size());
 }
 
-FlushState AnswerQueue::flush(Socket& socket, Instant others_began) {
+FlushState AnswerQueue::flush(io::Socket& socket, Instant others_began) {
   const FlushOutcome outcome = output_.flush(socket);
   service_.counters.add(Count::BytesSent, outcome.bytes);
   if (outcome.bytes > 0) sent_at_ = service_.loop.now();
@@ -174,14 +174,14 @@ void AnswerQueue::time_client(int fd, size_t sent) {
   pace_.begin(now);
   moved_then_ = sent_since_ = 0;
   // On io_uring every answer is under way for a moment: the kernel is asked where that lasts.
-  is_measured_ = service_.loop.engine() == Engine::Epoll;
+  is_measured_ = service_.loop.engine() == io::Engine::Epoll;
   if (is_measured_) measure(fd);
 }
 
 void AnswerQueue::measure(int fd) {
   moved_then_ = pace_.bytes();
   sent_since_ = 0;
-  unread_then_ = unsent_bytes(fd);
+  unread_then_ = io::unsent_bytes(fd);
 }
 
 Instant AnswerQueue::deadline() const {
@@ -197,7 +197,7 @@ bool AnswerQueue::is_too_slow(int fd, Instant now) {
     measure(fd);
     return false;
   }
-  const uint64_t unread = unsent_bytes(fd);
+  const uint64_t unread = io::unsent_bytes(fd);
   const uint64_t put = unread_then_ + sent_since_;
   if (put > unread) pace_.note(now, moved_then_ + put - unread);
   return now >= deadline();

@@ -75,7 +75,7 @@ class AnswerQueue {
   void put_continue();
 
   // others_began: of the requests behind the first that came with the last read.
-  FlushState flush(Socket& socket, Instant others_began);
+  FlushState flush(io::Socket& socket, Instant others_began);
 
  private:
   [[nodiscard]] bool put_content(Content& content, const Asked& asked);

@@ -96,15 +96,15 @@ void Connection::end_conversation() {
   service_.conversations.release(std::exchange(conversation_, nullptr));
 }
 
-void Connection::on_ready(Events events) {
-  if ((events & event::kBroken) != 0) {  // reset, or both directions are closed: nobody listens
+void Connection::on_ready(io::Events events) {
+  if ((events & io::event::kBroken) != 0) {  // reset, or both directions are closed: nobody listens
     close();
     settle();
     return;
   }
-  if ((events & event::kPeerClosed) != 0) peer_closed_ = true;
-  if ((events & (event::kReadable | event::kPeerClosed)) != 0) may_read_ = true;
-  if ((events & event::kWritable) != 0 && conversation_ != nullptr) conversation_->on_room();
+  if ((events & io::event::kPeerClosed) != 0) peer_closed_ = true;
+  if ((events & (io::event::kReadable | io::event::kPeerClosed)) != 0) may_read_ = true;
+  if ((events & io::event::kWritable) != 0 && conversation_ != nullptr) conversation_->on_room();
   take_turn();
   settle();
 }
@@ -177,22 +177,22 @@ bool Connection::receive_more() {
 bool Connection::read_into(Buffer& buffer, size_t& bytes) {
   const std::span<char> room = buffer.room();
   if (room.empty()) return false;
-  const IoOutcome outcome = socket_.receive(room);
+  const io::Outcome outcome = socket_.receive(room);
   bytes = outcome.bytes;
   // A read that did not fill the buffer has emptied the socket: the next bytes come with an event
   // of their own. Only the end of the stream may stand behind it, which peer_closed_ has told.
   may_read_ = bytes == room.size() || (bytes > 0 && peer_closed_);
   switch (outcome.state) {
-    case IoState::Done:
+    case io::State::Done:
       buffer.commit(bytes);
       service_.counters.add(Count::BytesReceived, bytes);
       return true;
-    case IoState::Blocked:
+    case io::State::Blocked:
       return false;
-    case IoState::Ended:
+    case io::State::Ended:
       ended_ = true;
       return false;
-    case IoState::Failed:
+    case io::State::Failed:
       close();
       return false;
   }

@@ -18,15 +18,15 @@
 #include <memory>
 
 #include "daemon/base/unique_fd.h"
+#include "daemon/io/loop.h"
+#include "daemon/io/socket.h"
+#include "daemon/io/timer_wheel.h"
 #include "daemon/worker/conversation.h"
-#include "daemon/worker/loop.h"
 #include "daemon/worker/service.h"
-#include "daemon/worker/socket.h"
-#include "daemon/worker/timer_wheel.h"
 
 namespace sockherd::worker {
 
-class Connection final : private Watcher, private Timer {
+class Connection final : private io::Watcher, private io::Timer {
  public:
   // Takes over a connected, non-blocking socket and serves what it has sent already.
   // origin: where it was accepted; without one it cannot leave.
@@ -56,7 +56,7 @@ class Connection final : private Watcher, private Timer {
 
   // --- For its conversation
 
-  Socket& socket() { return socket_; }
+  io::Socket& socket() { return socket_; }
   bool is_closed() const { return stage_ == Stage::Closed; }
   void close() { stage_ = Stage::Closed; }
 
@@ -79,7 +79,7 @@ class Connection final : private Watcher, private Timer {
   };
 
   // Watcher
-  void on_ready(Events events) override;
+  void on_ready(io::Events events) override;
   // Timer
   void on_due(Instant now) override;
 
@@ -107,7 +107,7 @@ class Connection final : private Watcher, private Timer {
   void set_deadline(Instant at);
 
   Service& service_;
-  Socket socket_;
+  io::Socket socket_;
   uint32_t place_ = 0;                    // in Service::connections
   const Place* origin_;                   // of Service::remember()
   Conversation* conversation_ = nullptr;  // of the pool

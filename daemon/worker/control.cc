@@ -47,7 +47,7 @@ Result<std::unique_ptr<Control>> Control::create(Service& service, Acceptors& ac
   TRY(check_is_packet_socket(socket.get()));
   std::unique_ptr<Control> control(
       new Control(service, acceptors, std::move(socket), std::move(on_hang_up)));
-  control->watch_ = TRY(service.loop.watch(control->socket_.get(), event::kReadable, *control));
+  control->watch_ = TRY(service.loop.watch(control->socket_.get(), io::event::kReadable, *control));
   return control;
 }
 
@@ -56,7 +56,7 @@ void Control::share_with(Crew& crew, std::map<Place, size_t> lanes) {
   lanes_ = std::move(lanes);
 }
 
-void Control::on_ready(Events /*events*/) {
+void Control::on_ready(io::Events /*events*/) {
   for (unsigned i = 0; i < kPacketsPerTurn && read_packet(); ++i) continue;
 }
 

@@ -15,16 +15,16 @@
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/contract/message.h"
+#include "daemon/io/loop.h"
 #include "daemon/sys/packet_socket.h"
 #include "daemon/worker/acceptors.h"
 #include "daemon/worker/crew.h"
 #include "daemon/worker/errands.h"
-#include "daemon/worker/loop.h"
 #include "daemon/worker/service.h"
 
 namespace sockherd::worker {
 
-class Control final : private Watcher {
+class Control final : private io::Watcher {
  public:
   // on_hang_up: nobody holds the other end any more. Called at most once.
   // Errors: a descriptor that is no packet socket.
@@ -47,7 +47,7 @@ class Control final : private Watcher {
  private:
   Control(Service& service, Acceptors& acceptors, UniqueFd socket,
           std::function<void()> on_hang_up);
-  void on_ready(Events events) override;
+  void on_ready(io::Events events) override;
   bool read_packet();
   void hang_up();
   void handle(sys::Packet packet);
@@ -55,7 +55,7 @@ class Control final : private Watcher {
 
   Service& service_;
   UniqueFd socket_;
-  Watch watch_;
+  io::Watch watch_;
   std::function<void()> on_hang_up_;
   Errands errands_;
   bool has_hung_up_ = false;

@@ -92,7 +92,7 @@ class Conversation final : private Exchange {
   void pause_body() override { is_body_paused_ = true; }
   void resume_body() override;
   void content_ready() override;
-  Loop& loop() override { return service_.loop; }
+  io::Loop& loop() override { return service_.loop; }
 
   // Requests.
   Progress begin_request();

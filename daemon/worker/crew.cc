@@ -17,7 +17,7 @@ constexpr int kExitFailure = 1;
 }  // namespace
 
 // What is below "the thread's own" is touched by its thread only.
-class Crew::ThreadLane final : private Watcher {
+class Crew::ThreadLane final : private io::Watcher {
  public:
   ThreadLane(std::unique_ptr<Mailbox> mailbox, int control, int bell)
       : mailbox_(std::move(mailbox)), control_(control), bell_(bell) {}
@@ -71,7 +71,7 @@ class Crew::ThreadLane final : private Watcher {
   }
   void run(Member& member);
   Result<void> make(Member& member);
-  void on_ready(Events events) override;
+  void on_ready(io::Events events) override;
   void handle(Order order);
   void report();
 
@@ -91,7 +91,7 @@ class Crew::ThreadLane final : private Watcher {
   // The thread's own.
   std::unique_ptr<Lane> lane_;
   std::optional<Errands> errands_;
-  Watch mailbox_watch_;
+  io::Watch mailbox_watch_;
   uint64_t done_ = 0;  // orders
   bool ends_ = false;
 };
@@ -115,13 +115,13 @@ void Crew::ThreadLane::run(Member& member) {
 Result<void> Crew::ThreadLane::make(Member& member) {
   lane_ = TRY(Lane::create(member.setup, std::move(member.part)));
   if (control_ >= 0) errands_.emplace(lane_->service(), lane_->acceptors(), control_);
-  Result<Watch> watch = lane_->loop().watch(mailbox_->fd(), event::kReadable, *this);
+  Result<io::Watch> watch = lane_->loop().watch(mailbox_->fd(), io::event::kReadable, *this);
   if (!watch.ok()) return Error{kExitFailure, watch.error().what};
   mailbox_watch_ = std::move(watch).value();
   return {};
 }
 
-void Crew::ThreadLane::on_ready(Events /*events*/) {
+void Crew::ThreadLane::on_ready(io::Events /*events*/) {
   for (Order& order : mailbox_->take()) handle(std::move(order));
 }
 
@@ -159,12 +159,13 @@ void Crew::ThreadLane::report() {
 
 Crew::Crew(UniqueFd bell) : bell_(std::move(bell)) {}
 
-Result<std::unique_ptr<Crew>> Crew::create(Loop& main, std::vector<Member> members, int control) {
+Result<std::unique_ptr<Crew>> Crew::create(io::Loop& main, std::vector<Member> members,
+                                           int control) {
   const auto failure = [](const Error& error) { return Error{kExitFailure, error.what}; };
   UniqueFd bell(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!bell) return failure(errno_error("eventfd"));
   std::unique_ptr<Crew> crew(new Crew(std::move(bell)));
-  auto watch = main.watch(crew->bell_.get(), event::kReadable, *crew);
+  auto watch = main.watch(crew->bell_.get(), io::event::kReadable, *crew);
   if (!watch.ok()) return failure(watch.error());
   crew->bell_watch_ = std::move(watch).value();
   for (Member& member : members) {
@@ -219,7 +220,7 @@ bool Crew::has_given() const {
 }
 
 // The main thread looks by itself how they stand, in every turn.
-void Crew::on_ready(Events /*events*/) {
+void Crew::on_ready(io::Events /*events*/) {
   eventfd_t rung = 0;
   [[maybe_unused]] const int heard = ::eventfd_read(bell_.get(), &rung);
 }

@@ -12,13 +12,13 @@
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/io/loop.h"
 #include "daemon/worker/lane.h"
-#include "daemon/worker/loop.h"
 #include "daemon/worker/mailbox.h"
 
 namespace sockherd::worker {
 
-class Crew final : private Watcher {
+class Crew final : private io::Watcher {
  public:
   struct Member {
     Lane::Setup setup;
@@ -30,7 +30,8 @@ class Crew final : private Watcher {
   // main: the loop of the main thread, which the bell wakes; outlives this. control: the control
   // socket, borrowed as long as this lives, or -1.
   // Errors: the first one's; their code is the exit status.
-  static Result<std::unique_ptr<Crew>> create(Loop& main, std::vector<Member> members, int control);
+  static Result<std::unique_ptr<Crew>> create(io::Loop& main, std::vector<Member> members,
+                                              int control);
 
   // Ends all threads and waits for them; what they serve is cut off.
   ~Crew();
@@ -53,10 +54,10 @@ class Crew final : private Watcher {
   class ThreadLane;
 
   explicit Crew(UniqueFd bell);
-  void on_ready(Events events) override;
+  void on_ready(io::Events events) override;
 
   UniqueFd bell_;
-  Watch bell_watch_;
+  io::Watch bell_watch_;
   std::vector<std::unique_ptr<ThreadLane>> threads_;
 };
 

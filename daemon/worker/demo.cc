@@ -63,7 +63,7 @@ std::string json_of(const Identity& identity) {
          (identity.threads > 1 ? ",\"thread\":" + std::to_string(identity.thread) : "") + "}\n";
 }
 
-class IoJob final : public Job, private Timer {
+class IoJob final : public Job, private io::Timer {
  public:
   IoJob(Exchange& exchange, unsigned ms) : exchange_(exchange), ms_(ms) {
     exchange.loop().timers().arm(*this, exchange.loop().now() + std::chrono::milliseconds(ms));

@@ -28,11 +28,11 @@ constexpr std::string_view remedy_for(int code) {
 
 }  // namespace
 
-std::string_view name_of(Engine engine) {
+std::string_view name_of(io::Engine engine) {
   switch (engine) {
-    case Engine::Epoll:
+    case io::Engine::Epoll:
       return "epoll";
-    case Engine::IoUring:
+    case io::Engine::IoUring:
       return "io_uring";
   }
   return "";
@@ -40,8 +40,8 @@ std::string_view name_of(Engine engine) {
 
 Result<LoopChoice> choose_loop(std::string_view wanted, LoopMaker make) {
   LoopChoice choice;
-  if (wanted == name_of(Engine::IoUring)) {
-    Result<std::unique_ptr<Loop>> loop = make(Engine::IoUring);
+  if (wanted == name_of(io::Engine::IoUring)) {
+    Result<std::unique_ptr<io::Loop>> loop = make(io::Engine::IoUring);
     if (loop.ok()) {
       choice.loop = std::move(loop).value();
       return choice;
@@ -49,7 +49,7 @@ Result<LoopChoice> choose_loop(std::string_view wanted, LoopMaker make) {
     choice.refusal = loop.error().what;
     choice.remedy = remedy_for(loop.error().code);
   }
-  choice.loop = TRY(make(Engine::Epoll));
+  choice.loop = TRY(make(io::Engine::Epoll));
   return choice;
 }
 

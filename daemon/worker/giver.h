@@ -6,13 +6,13 @@
 // now is tried again, as long as the drain lasts. Part of Errands, whose socket it borrows.
 #pragma once
 
+#include "daemon/io/timer_wheel.h"
 #include "daemon/worker/place.h"
 #include "daemon/worker/service.h"
-#include "daemon/worker/timer_wheel.h"
 
 namespace sockherd::worker {
 
-class Giver final : private Timer {
+class Giver final : private io::Timer {
  public:
   Giver(Service& service, int control) : service_(service), control_(control) {}
   ~Giver() override { service_.giver = nullptr; }

@@ -36,7 +36,7 @@ Bytef* bytes_at(const char* text) {
 }  // namespace
 
 // Compresses one piece of the file a turn: then it says Waiting, and has itself called again.
-class GzipSource final : public Source, private Timer {
+class GzipSource final : public Source, private io::Timer {
  public:
   GzipSource(std::shared_ptr<Gzip> gzip, std::shared_ptr<const OpenFile> file, Exchange& exchange)
       : gzip_(std::move(gzip)), file_(std::move(file)), exchange_(exchange) {
@@ -70,7 +70,7 @@ class GzipSource final : public Source, private Timer {
  private:
   Piece rest(size_t made) {
     has_had_its_turn_ = false;
-    Loop& loop = exchange_.loop();
+    io::Loop& loop = exchange_.loop();
     loop.timers().arm(*this, loop.now());
     return {made, State::Waiting};
   }

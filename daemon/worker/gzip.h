@@ -12,9 +12,9 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/io/timer_wheel.h"
 #include "daemon/worker/handler.h"
 #include "daemon/worker/open_file.h"
-#include "daemon/worker/timer_wheel.h"
 
 namespace sockherd::worker {
 

@@ -16,7 +16,7 @@
 #include <variant>
 
 #include "daemon/http/request.h"
-#include "daemon/worker/loop.h"
+#include "daemon/io/loop.h"
 #include "daemon/worker/open_file.h"
 
 namespace sockherd::worker {
@@ -91,7 +91,7 @@ class Exchange {
   // be gone then.
   virtual void content_ready() = 0;
 
-  virtual Loop& loop() = 0;
+  virtual io::Loop& loop() = 0;
 
  protected:
   ~Exchange() = default;

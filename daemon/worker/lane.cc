@@ -24,7 +24,7 @@ void pin(const Lane::Setup& setup) {
             {{"slot", setup.identity.slot}, {"cpu", *setup.cpu}, {"error", pinned.error().what}});
 }
 
-Result<std::unique_ptr<Loop>> open_loop(const Lane::Setup& setup) {
+Result<std::unique_ptr<io::Loop>> open_loop(const Lane::Setup& setup) {
   Result<LoopChoice> choice = choose_loop(setup.pool->engine);
   if (!choice.ok()) return Error{kExitFailure, choice.error().what};
   if (!choice->refusal.empty() && setup.identity.thread == 0) {
@@ -38,7 +38,7 @@ Result<std::unique_ptr<Loop>> open_loop(const Lane::Setup& setup) {
 
 }  // namespace
 
-Lane::Lane(const Setup& setup, Launch::Part& part, std::unique_ptr<Loop> loop, Router router)
+Lane::Lane(const Setup& setup, Launch::Part& part, std::unique_ptr<io::Loop> loop, Router router)
     : statistics_(std::move(part.statistics)),
       heartbeat_(Duration(setup.pool->hang_timeout) / 4),
       loop_(std::move(loop)),

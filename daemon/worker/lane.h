@@ -10,12 +10,12 @@
 
 #include "daemon/base/result.h"
 #include "daemon/config/config.h"
+#include "daemon/io/loop.h"
 #include "daemon/worker/acceptors.h"
 #include "daemon/worker/access_log.h"
 #include "daemon/worker/identity.h"
 #include "daemon/worker/launch.h"
 #include "daemon/worker/limits.h"
-#include "daemon/worker/loop.h"
 #include "daemon/worker/router.h"
 #include "daemon/worker/service.h"
 
@@ -36,7 +36,7 @@ class Lane {
   // is the exit status.
   static Result<std::unique_ptr<Lane>> create(const Setup& setup, Launch::Part part);
 
-  Loop& loop() { return *loop_; }
+  io::Loop& loop() { return *loop_; }
   Service& service() { return service_; }
   Acceptors& acceptors() { return acceptors_; }
 
@@ -53,11 +53,11 @@ class Lane {
   }
 
  private:
-  Lane(const Setup& setup, Launch::Part& part, std::unique_ptr<Loop> loop, Router router);
+  Lane(const Setup& setup, Launch::Part& part, std::unique_ptr<io::Loop> loop, Router router);
 
   CounterPage statistics_;
   Duration heartbeat_;  // the longest that the loop sleeps; 0: as long as it likes
-  std::unique_ptr<Loop> loop_;
+  std::unique_ptr<io::Loop> loop_;
   Router router_;
   std::unique_ptr<AccessLog> access_log_;  // before service_, whose connections log to the end
   Service service_;

@@ -120,7 +120,7 @@ bool Output::end_chunks() {
   return size > 0;
 }
 
-FlushOutcome Output::flush(Socket& socket) {
+FlushOutcome Output::flush(io::Socket& socket) {
   size_t sent = 0;
   while (!is_empty()) {
     Source::State source = Source::State::Ended;
@@ -131,11 +131,11 @@ FlushOutcome Output::flush(Socket& socket) {
     if (source == Source::State::Failed) return {FlushState::Broken, sent};
     if (is_empty()) break;
     if (bytes_.is_empty() && source == Source::State::Waiting) return {FlushState::Waiting, sent};
-    const IoOutcome outcome = send_some(socket);
+    const io::Outcome outcome = send_some(socket);
     sent += outcome.bytes;
     consume(outcome.bytes);
-    if (outcome.state == IoState::Blocked) return {FlushState::Blocked, sent};
-    if (outcome.state != IoState::Done) return {FlushState::Broken, sent};
+    if (outcome.state == io::State::Blocked) return {FlushState::Blocked, sent};
+    if (outcome.state != io::State::Done) return {FlushState::Broken, sent};
   }
   bytes_.restart();
   if (!std::holds_alternative<std::string_view>(content_)) content_ = std::string_view();
@@ -149,13 +149,13 @@ void Output::consume(size_t sent) {
   content_left_ -= sent - of_bytes;
 }
 
-IoOutcome Output::send_some(Socket& socket) {
+io::Outcome Output::send_some(io::Socket& socket) {
   if (content_left_ == 0) return socket.send(bytes_.bytes());
   const FilePart* file = file_of(content_);
   if (file == nullptr) {
     return socket.send_two(bytes_.bytes(), view_of(content_).substr(content_sent_));
   }
-  if (!bytes_.is_empty()) return socket.send(bytes_.bytes(), Follows::More);
+  if (!bytes_.is_empty()) return socket.send(bytes_.bytes(), io::Follows::More);
   return socket.send_file(file->file->fd.get(), file->offset + content_sent_, content_left_);
 }
 

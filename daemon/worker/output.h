@@ -7,9 +7,9 @@
 #include <optional>
 #include <string_view>
 
+#include "daemon/io/socket.h"
 #include "daemon/worker/buffer.h"
 #include "daemon/worker/handler.h"
-#include "daemon/worker/socket.h"
 
 namespace sockherd::worker {
 
@@ -50,14 +50,14 @@ class Output {
   void release_if_empty() { bytes_.release_if_empty(); }
 
   // Sends what it can. Keeps its memory for the next answer.
-  FlushOutcome flush(Socket& socket);
+  FlushOutcome flush(io::Socket& socket);
 
  private:
   bool put_file(FilePart& part);
   Source::State fill();
   Source::State fill_with_piece();
   bool end_chunks();
-  IoOutcome send_some(Socket& socket);
+  io::Outcome send_some(io::Socket& socket);
   void consume(size_t sent);
 
   Buffer bytes_;

@@ -25,7 +25,7 @@ void ConnectionSet::remove(Connection& connection) {
   connections_.pop_back();
 }
 
-Service::Service(Loop& on, const Router& routes, stats::Counters& counts, const Limits& bounds)
+Service::Service(io::Loop& on, const Router& routes, stats::Counters& counts, const Limits& bounds)
     : loop(on),
       router(routes),
       counters(counts),

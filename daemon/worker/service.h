@@ -16,12 +16,12 @@
 #include "daemon/http/head_memo.h"
 #include "daemon/http/request.h"
 #include "daemon/http/response.h"
+#include "daemon/io/loop.h"
 #include "daemon/stats/page.h"
 #include "daemon/sys/load_table.h"
 #include "daemon/worker/buffer.h"
 #include "daemon/worker/conversation_pool.h"
 #include "daemon/worker/limits.h"
-#include "daemon/worker/loop.h"
 #include "daemon/worker/place.h"
 #include "daemon/worker/router.h"
 
@@ -56,7 +56,7 @@ class ConnectionSet {
 enum class ServicePhase : uint8_t { Serving, Draining };
 
 struct Service {
-  Service(Loop& on, const Router& routes, stats::Counters& counts, const Limits& bounds);
+  Service(io::Loop& on, const Router& routes, stats::Counters& counts, const Limits& bounds);
 
   // The Date field of an answer given now; and what one with status 200 begins with.
   std::string_view date() { return dates_.at(unix_seconds()); }
@@ -65,7 +65,7 @@ struct Service {
   // The place, at an address that stays: connections remember where they were accepted.
   const Place* remember(const Place& place) { return &*places_.insert(place).first; }
 
-  Loop& loop;
+  io::Loop& loop;
   const Router& router;
   stats::Counters& counters;
   const Limits limits;

@@ -111,8 +111,8 @@ Result<std::unique_ptr<Worker>> Worker::create(Launch launch) {
   std::vector<Crew::Member> members = members_of(launch, worker->access_writer_.get());
   worker->lane_ = TRY(Lane::create(members[0].setup, std::move(members[0].part)));
   members.erase(members.begin());
-  Loop& loop = worker->lane_->loop();
-  Result<Watch> watch = loop.watch(worker->signals_.get(), event::kReadable, *worker);
+  io::Loop& loop = worker->lane_->loop();
+  Result<io::Watch> watch = loop.watch(worker->signals_.get(), io::event::kReadable, *worker);
   if (!watch.ok()) return Error{kExitFailure, watch.error().what};
   worker->signal_watch_ = std::move(watch).value();
   if (launch.control) {
@@ -149,7 +149,7 @@ bool Worker::is_done() const {
   return is_empty() && (control_ == nullptr || !control_->is_busy());
 }
 
-void Worker::on_ready(Events /*events*/) {
+void Worker::on_ready(io::Events /*events*/) {
   signalfd_siginfo signal{};
   while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
     on_signal(signal.ssi_signo);

@@ -18,16 +18,16 @@
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/io/loop.h"
 #include "daemon/worker/access_writer.h"
 #include "daemon/worker/control.h"
 #include "daemon/worker/crew.h"
 #include "daemon/worker/lane.h"
 #include "daemon/worker/launch.h"
-#include "daemon/worker/loop.h"
 
 namespace sockherd::worker {
 
-class Worker final : private Watcher {
+class Worker final : private io::Watcher {
  public:
   // Blocks SIGTERM, SIGINT and SIGUSR1 for this process, and ignores SIGPIPE.
   // Errors: a descriptor that is no listening socket, a directory that cannot be opened; their code
@@ -41,7 +41,7 @@ class Worker final : private Watcher {
 
  private:
   Worker(Launch& launch, AccessWriterHandle access_writer, UniqueFd signals);
-  void on_ready(Events events) override;
+  void on_ready(io::Events events) override;
   void on_signal(uint32_t number);
   void on_terminate();
   void on_hang_up();
@@ -55,7 +55,7 @@ class Worker final : private Watcher {
   AccessWriterHandle access_writer_;   // null: off. Writes to the end what the lanes have logged
   std::unique_ptr<Lane> lane_;         // of the main thread
   UniqueFd signals_;
-  Watch signal_watch_;
+  io::Watch signal_watch_;
   std::unique_ptr<Control> control_;
   std::unique_ptr<Crew> crew_;           // the other threads, if any
   Instant give_up_at_{Duration::max()};  // of the drain

@@ -16,17 +16,26 @@ MAY_SEE = {  # folder: the folders it may include, besides its own
     "daemon/bus": [BASE],
     "daemon/supervisor": [BASE, "daemon/sys", "daemon/contract", "daemon/config", "daemon/stats",
                           "daemon/fleet", "daemon/bus"],
-    "daemon/worker": [BASE, "daemon/sys", "daemon/contract", "daemon/config", "daemon/stats", "daemon/http"],
+    "daemon/io": [BASE, "daemon/sys"],
+    "daemon/websocket": [BASE, "daemon/http"],
+    "daemon/rooms": [BASE, "daemon/sys", "daemon/stats", "daemon/io", "daemon/websocket"],
+    "daemon/worker": [BASE, "daemon/sys", "daemon/contract", "daemon/config", "daemon/stats", "daemon/http",
+                      "daemon/io", "daemon/websocket", "daemon/rooms"],
+    "daemon/app": [],
+    "daemon/module": [BASE, "daemon/sys", "daemon/config", "daemon/stats", "daemon/http", "daemon/io",
+                      "daemon/websocket", "daemon/rooms", "daemon/worker", "daemon/app"],
     "admin/metrics": [BASE, "daemon/stats", "daemon/bus"],
     "admin/web": [BASE],
     "admin/api": [BASE, "daemon/sys", "daemon/http", "daemon/stats", "daemon/config", "daemon/bus",
                   "admin/metrics", "admin/web"],
-    "admin/ctl": [BASE, "daemon/sys", "daemon/config", "daemon/bus"],
+    "admin/load": [BASE, "daemon/sys", "daemon/stats", "daemon/http", "daemon/io", "daemon/websocket"],
+    "admin/ctl": [BASE, "daemon/sys", "daemon/config", "daemon/bus", "admin/load"],
     "daemon": ["daemon", "admin"],  # the *_main.cc wire everything together
     "admin": ["daemon", "admin"],
 }
 # Pure folders: no descriptors, no clock, no logging. Time and bytes are arguments.
-PURE = ["daemon/contract", "daemon/fleet", "daemon/http", "daemon/config", "daemon/stats"]
+PURE = ["daemon/contract", "daemon/fleet", "daemon/http", "daemon/config", "daemon/stats",
+        "daemon/websocket"]
 PURE_FORBIDS = re.compile(r'^\s*#\s*include\s+[<"](?:unistd\.h|fcntl\.h|sys/(?:socket|epoll|mman|stat)\.h'
                           r'|systemd/.*|daemon/base/(?:unique_fd|log|clock)\.h)[>"]')
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "daemon/worker/acceptors.h"
+#include "tests/unit/daemon/io/loopback.h"
 #include "tests/unit/daemon/worker/harness.h"
-#include "tests/unit/daemon/worker/loopback.h"
 
 namespace sockherd::worker {
 namespace {
@@ -29,10 +29,10 @@ class AcceptorTest : public ::testing::Test {
     acceptor_ =
         std::move(Acceptor::create(harness_.service(), {"web", 3}, std::move(given))).value();
   }
-  Client connect() { return Client(connect_to(listener_.get())); }
+  Client connect() { return Client(io::connect_to(listener_.get())); }
 
   Harness harness_;
-  UniqueFd listener_ = listen_on_loopback();  // the supervisor's
+  UniqueFd listener_ = io::listen_on_loopback();  // the supervisor's
   std::unique_ptr<Acceptor> acceptor_;
 };
 
@@ -77,7 +77,7 @@ class CountingAcceptorTest : public ::testing::Test {
     acceptors_ = std::make_unique<Acceptors>(harness_.service());
   }
   UniqueFd shared_listener() { return UniqueFd(::fcntl(listener_.get(), F_DUPFD_CLOEXEC, 0)); }
-  Client connect() { return Client(connect_to(listener_.get())); }
+  Client connect() { return Client(io::connect_to(listener_.get())); }
   // A turn of the worker, as in Worker::run().
   void turn() {
     harness_.run();
@@ -85,7 +85,7 @@ class CountingAcceptorTest : public ::testing::Test {
   }
 
   Harness harness_;
-  UniqueFd listener_ = listen_on_loopback();
+  UniqueFd listener_ = io::listen_on_loopback();
   std::span<stats::SlotLoad> table_;
   std::unique_ptr<Acceptors> acceptors_;
 };
@@ -107,8 +107,8 @@ TEST_F(CountingAcceptorTest, PublishesWhatItHasAcceptedAndWhatIsOpen) {
 
 TEST_F(CountingAcceptorTest, ASlotThatItTookOverIsAsBusyAsTheWorker) {
   ASSERT_TRUE(acceptors_->add({"web", 3}, shared_listener()).ok());
-  ASSERT_TRUE(acceptors_->take({"web", 5}, listen_on_loopback()).ok());
-  ASSERT_TRUE(acceptors_->take({"admin", 5}, listen_on_loopback()).ok()) << "has no table";
+  ASSERT_TRUE(acceptors_->take({"web", 5}, io::listen_on_loopback()).ok());
+  ASSERT_TRUE(acceptors_->take({"admin", 5}, io::listen_on_loopback()).ok()) << "has no table";
   const Client client = connect();
   turn();
   EXPECT_EQ(table_[3].accepted.load(), 1U);

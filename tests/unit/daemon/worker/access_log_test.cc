@@ -53,7 +53,7 @@ class Fixture {
  public:
   explicit Fixture(const std::string& where, size_t ring_bytes = 65536,
                    AccessStyle style = AccessStyle::Json)
-      : page_(std::make_unique<stats::Page>()), loop_(std::move(Loop::create()).value()) {
+      : page_(std::make_unique<stats::Page>()), loop_(std::move(io::Loop::create()).value()) {
     auto sink = AccessFile::open({.where = where, .style = style, .pool = "web"});
     EXPECT_TRUE(sink.ok());
     auto writer = AccessWriter::start(std::move(sink).value(), 1, ring_bytes, counters());
@@ -90,7 +90,7 @@ class Fixture {
 
  private:
   std::unique_ptr<stats::Page> page_;
-  std::unique_ptr<Loop> loop_;
+  std::unique_ptr<io::Loop> loop_;
   AccessWriterHandle writer_;
   std::unique_ptr<AccessLog> log_;
   UniqueFd ours_;

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "tests/unit/daemon/io/loopback.h"
 #include "tests/unit/daemon/worker/harness.h"
-#include "tests/unit/daemon/worker/loopback.h"
 
 namespace sockherd::worker {
 namespace {
@@ -624,8 +624,8 @@ TEST(Connection, DrainClosesIdleConnectionsOverAWindow) {
 // One reset would take from the client what it has not read yet of the last answer.
 TEST(Connection, ReadsOnAfterTheEndOfAnIdleConnectionSoThatNoResetFollows) {
   Harness harness;
-  const UniqueFd listener = listen_on_loopback();
-  UniqueFd peer = connect_to(listener.get());
+  const UniqueFd listener = io::listen_on_loopback();
+  UniqueFd peer = io::connect_to(listener.get());
   Client client(std::move(peer));
   UniqueFd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   Connection::start(harness.service(), std::move(accepted));

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/unit/daemon/io/loopback.h"
 #include "tests/unit/daemon/worker/harness.h"
-#include "tests/unit/daemon/worker/loopback.h"
 
 namespace sockherd::worker {
 namespace {
@@ -47,7 +47,7 @@ class ControlTest : public ::testing::Test {
   std::vector<Client> connect(size_t count, std::string_view request = kPlain) {
     std::vector<Client> clients;
     for (size_t i = 0; i < count; ++i) {
-      clients.emplace_back(connect_to(listener_.get()));
+      clients.emplace_back(io::connect_to(listener_.get()));
       clients.back().send(request);
     }
     return clients;
@@ -63,7 +63,7 @@ class ControlTest : public ::testing::Test {
   Harness harness_;
   Acceptors acceptors_;
   UniqueFd supervisor_;
-  UniqueFd listener_ = listen_on_loopback();  // the sibling's slot, held by the supervisor
+  UniqueFd listener_ = io::listen_on_loopback();  // the sibling's slot, held by the supervisor
   std::unique_ptr<Control> control_;
   int hang_ups_ = 0;
 };
@@ -96,14 +96,14 @@ TEST_F(ControlTest, LeavesTheQueueOfASlotThatItDrops) {
 }
 
 TEST_F(ControlTest, KeepsTheNewerSocketOfASlotThatItHasAlready) {
-  const UniqueFd older = listen_on_loopback();
+  const UniqueFd older = io::listen_on_loopback();
   order(Verb::Take, older);
   EXPECT_EQ(answer(), said(Verb::Taken));
   order(Verb::Take, listener_);
   EXPECT_EQ(answer(), said(Verb::Taken));
   auto clients = connect(2);
   EXPECT_EQ(answered(clients), 2u);
-  const UniqueFd stray = connect_to(older.get());
+  const UniqueFd stray = io::connect_to(older.get());
   harness_.run();
   EXPECT_TRUE(UniqueFd(::accept(older.get(), nullptr, nullptr)));
 }
@@ -236,7 +236,7 @@ class MovingTest : public ControlTest {
   }
   // A client whose connection another worker has accepted, and the worker's end of it.
   std::pair<Client, UniqueFd> stranger() {
-    Client client(connect_to(listener_elsewhere_.get()));
+    Client client(io::connect_to(listener_elsewhere_.get()));
     return {std::move(client), UniqueFd(::accept4(listener_elsewhere_.get(), nullptr, nullptr,
                                                   SOCK_NONBLOCK | SOCK_CLOEXEC))};
   }
@@ -252,7 +252,7 @@ class MovingTest : public ControlTest {
   }
   uint64_t count(stats::Count what) const { return harness_.count(what); }
 
-  UniqueFd listener_elsewhere_ = listen_on_loopback();
+  UniqueFd listener_elsewhere_ = io::listen_on_loopback();
 };
 
 TEST_F(MovingTest, GivesWhatIsIdleAndKeepsWhatIsNot) {
@@ -265,7 +265,7 @@ TEST_F(MovingTest, GivesWhatIsIdleAndKeepsWhatIsNot) {
   EXPECT_EQ(given().size(), 0u) << "it serves";
   idle[0].send(kPlain);  // unread when the drain begins
   harness_.drain();
-  if (harness_.loop().engine() == Engine::Epoll) {
+  if (harness_.loop().engine() == io::Engine::Epoll) {
     EXPECT_EQ(given().size(), 4u);
     EXPECT_EQ(idle[0].read(), "") << "for the next worker";
   } else {  // the kernel may have handed it to us already
@@ -377,7 +377,7 @@ TEST_F(FullMovingTest, TellsThoseAboveTheLimitToGoAndEndsTheRest) {
 TEST(Control, RefusesWhatIsNoPacketSocket) {
   Harness harness;
   Acceptors acceptors(harness.service());
-  EXPECT_FALSE(Control::create(harness.service(), acceptors, listen_on_loopback(), [] {}).ok());
+  EXPECT_FALSE(Control::create(harness.service(), acceptors, io::listen_on_loopback(), [] {}).ok());
   EXPECT_FALSE(Control::create(harness.service(), acceptors,
                                UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)), [] {})
                    .ok());

@@ -12,8 +12,8 @@
 
 #include "daemon/sys/packet_socket.h"
 #include "daemon/worker/control.h"
+#include "tests/unit/daemon/io/loopback.h"
 #include "tests/unit/daemon/worker/harness.h"
-#include "tests/unit/daemon/worker/loopback.h"
 
 namespace sockherd::worker {
 namespace {
@@ -51,7 +51,7 @@ class CrewTest : public ::testing::Test {
   void create() {
     std::vector<Crew::Member> members;
     for (const uint32_t thread : {1U, 2U})
-      members.push_back(member(thread, duplicate(own_[thread])));
+      members.push_back(member(thread, io::duplicate(own_[thread])));
     auto crew = Crew::create(harness_.loop(), std::move(members), control_->socket());
     ASSERT_TRUE(crew.ok()) << crew.error().what;
     crew_ = std::move(crew).value();
@@ -102,10 +102,10 @@ class CrewTest : public ::testing::Test {
   config::Pool pool_;
   std::vector<UniqueFd> own_ = [] {
     std::vector<UniqueFd> sockets;
-    for (int i = 0; i < 3; ++i) sockets.push_back(listen_on_loopback());
+    for (int i = 0; i < 3; ++i) sockets.push_back(io::listen_on_loopback());
     return sockets;
   }();
-  UniqueFd other_ = listen_on_loopback();  // of a sibling
+  UniqueFd other_ = io::listen_on_loopback();  // of a sibling
   UniqueFd supervisor_;
   std::unique_ptr<Control> control_;
   int hang_ups_ = 0;
@@ -115,14 +115,14 @@ class CrewTest : public ::testing::Test {
 TEST_F(CrewTest, EachThreadServesItsOwnSocket) {
   start();
   for (const uint32_t thread : {1U, 2U}) {
-    Client client(connect_to(own_[thread].get()));
+    Client client(io::connect_to(own_[thread].get()));
     EXPECT_THAT(ask(client), HasSubstr("\"thread\":" + std::to_string(thread)));
   }
 }
 
 TEST_F(CrewTest, NobodyIsServedBeforeTheStart) {
   create();
-  Client client(connect_to(own_[1].get()));
+  Client client(io::connect_to(own_[1].get()));
   client.send(kWho);
   crew_.reset();
   EXPECT_TRUE(UniqueFd(::accept(own_[1].get(), nullptr, nullptr))) << "it waits in the queue";
@@ -130,7 +130,7 @@ TEST_F(CrewTest, NobodyIsServedBeforeTheStart) {
 
 TEST_F(CrewTest, SaysWhyALaneCannotBeMade) {
   std::vector<Crew::Member> members;
-  members.push_back(member(1, duplicate(own_[1])));
+  members.push_back(member(1, io::duplicate(own_[1])));
   members.push_back(member(2, UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))));
   const auto crew = Crew::create(harness_.loop(), std::move(members), -1);
   ASSERT_FALSE(crew.ok());
@@ -141,16 +141,16 @@ TEST_F(CrewTest, SaysWhyALaneCannotBeMade) {
 TEST_F(CrewTest, ASiblingsSocketIsTakenByOneAndDroppedByTheSame) {
   start();
   for (const uint32_t number : {7U, 8U, 9U}) {
-    UniqueFd socket = listen_on_loopback();
+    UniqueFd socket = io::listen_on_loopback();
     order(Verb::Take, number, socket.get());
     EXPECT_EQ(heard(), (Message{.verb = Verb::Taken, .listener = "web", .slot = number}));
-    Client client(connect_to(socket.get()));
+    Client client(io::connect_to(socket.get()));
     client.send(kWho);
     harness_.run();
     EXPECT_THAT(answer(client), HasSubstr("200 OK"));
     order(Verb::Drop, number);
     EXPECT_EQ(heard(), (Message{.verb = Verb::Dropped, .listener = "web", .slot = number}));
-    const UniqueFd late = connect_to(socket.get());
+    const UniqueFd late = io::connect_to(socket.get());
     EXPECT_TRUE(UniqueFd(::accept(socket.get(), nullptr, nullptr)));
   }
 }
@@ -158,7 +158,7 @@ TEST_F(CrewTest, ASiblingsSocketIsTakenByOneAndDroppedByTheSame) {
 TEST_F(CrewTest, OneThatIsAskedEmptiesAQueue) {
   start();
   for (int i = 0; i < 3; ++i) {
-    Client client(connect_to(other_.get()));
+    Client client(io::connect_to(other_.get()));
     client.send(kWho);
     order(Verb::Empty, 5, other_.get());
     EXPECT_EQ(heard(), (Message{.verb = Verb::Emptied, .listener = "web", .slot = 5}));
@@ -169,8 +169,8 @@ TEST_F(CrewTest, OneThatIsAskedEmptiesAQueue) {
 
 TEST_F(CrewTest, AnAdoptedConnectionGoesWhereItsSocketIs) {
   start();
-  const UniqueFd listener = listen_on_loopback();
-  Client client(connect_to(listener.get()));
+  const UniqueFd listener = io::listen_on_loopback();
+  Client client(io::connect_to(listener.get()));
   const UniqueFd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
   order(Verb::Adopt, 2, accepted.get());
   EXPECT_THAT(ask(client), HasSubstr("\"thread\":2"));
@@ -180,8 +180,8 @@ TEST_F(CrewTest, ThoseOfOtherSocketsAreSpread) {
   start();
   std::map<std::string, int> threads;
   for (int i = 0; i < 6; ++i) {
-    const UniqueFd listener = listen_on_loopback();
-    Client client(connect_to(listener.get()));
+    const UniqueFd listener = io::listen_on_loopback();
+    Client client(io::connect_to(listener.get()));
     const UniqueFd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
     order(Verb::Adopt, 77, accepted.get());
     client.send(kWho);
@@ -197,7 +197,7 @@ TEST_F(CrewTest, AllGiveTheirIdleConnectionsAway) {
   start();
   std::vector<Client> clients;
   for (const uint32_t thread : {1U, 2U}) {
-    clients.emplace_back(connect_to(own_[thread].get()));
+    clients.emplace_back(io::connect_to(own_[thread].get()));
     ask(clients.back());
   }
   order(Verb::Move, 0);
@@ -217,9 +217,9 @@ TEST_F(CrewTest, AllGiveTheirIdleConnectionsAway) {
 
 TEST_F(CrewTest, ADrainEndsWithTheLastAnswer) {
   start();
-  Client client(connect_to(own_[2].get()));
+  Client client(io::connect_to(own_[2].get()));
   client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nab");
-  Client idle(connect_to(own_[1].get()));
+  Client idle(io::connect_to(own_[1].get()));
   ask(idle);
   drain();
   EXPECT_FALSE(crew_->is_empty());
@@ -235,8 +235,8 @@ TEST_F(CrewTest, WhatComesBackInADrainIsServed) {
   start();
   drain();
   await_empty();
-  const UniqueFd listener = listen_on_loopback();
-  Client client(connect_to(listener.get()));
+  const UniqueFd listener = io::listen_on_loopback();
+  Client client(io::connect_to(listener.get()));
   const UniqueFd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
   order(Verb::Adopt, 1, accepted.get());
   const std::string text = ask(client);
@@ -252,7 +252,7 @@ TEST_F(CrewTest, TheHangUpOfTheSupervisorIsNoEndOfServing) {
   harness_.run();
   EXPECT_EQ(hang_ups_, 1);
   EXPECT_FALSE(control_->is_busy());
-  Client client(connect_to(own_[1].get()));
+  Client client(io::connect_to(own_[1].get()));
   EXPECT_THAT(ask(client), HasSubstr("200 OK"));
 }
 

@@ -15,12 +15,12 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/io/loop.h"
 #include "daemon/worker/connection.h"
 #include "daemon/worker/demo.h"
-#include "daemon/worker/loop.h"
 #include "daemon/worker/router.h"
 #include "daemon/worker/service.h"
-#include "tests/unit/daemon/worker/engines.h"
+#include "tests/unit/daemon/io/engines.h"
 
 namespace sockherd::worker {
 
@@ -66,7 +66,7 @@ class Client {
 class Harness {
  public:
   explicit Harness(const Limits& limits = {})
-      : loop_(loop_for_tests()),
+      : loop_(io::loop_for_tests()),
         page_(std::make_unique<stats::Page>()),
         service_(std::make_unique<Service>(*loop_, router_, page_->counters, limits)) {
     router_.add("/", std::make_unique<Demo>("/", Identity{"web", 3, 7, 4242}));
@@ -74,7 +74,7 @@ class Harness {
 
   Router& router() { return router_; }
   Service& service() { return *service_; }
-  Loop& loop() { return *loop_; }
+  io::Loop& loop() { return *loop_; }
   uint64_t count(stats::Count what) const { return page_->counters.get(what); }
   size_t open_connections() const { return service_->connections.size(); }
 
@@ -124,7 +124,7 @@ class Harness {
     return {UniqueFd(fds[0]), UniqueFd(fds[1])};
   }
 
-  std::unique_ptr<Loop> loop_;
+  std::unique_ptr<io::Loop> loop_;
   Router router_;
   std::unique_ptr<stats::Page> page_;
   std::unique_ptr<Service> service_;

@@ -6,14 +6,14 @@
 #include <cerrno>
 #include <string>
 
-#include "tests/unit/daemon/worker/loopback.h"
+#include "tests/unit/daemon/io/loopback.h"
 
 namespace sockherd::worker {
 namespace {
 
 TEST(Reset, ReachesAPeerThatHasTakenNothing) {
-  const UniqueFd listener = listen_on_loopback();
-  const UniqueFd peer = connect_to(listener.get());
+  const UniqueFd listener = io::listen_on_loopback();
+  const UniqueFd peer = io::connect_to(listener.get());
   UniqueFd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   const std::string text(size_t{1} << 20, 'x');
   while (::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL) > 0) {

@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "daemon/worker/loop.h"
-#include "daemon/worker/uring_loop.h"
+#include "daemon/io/loop.h"
+#include "daemon/io/uring_loop.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
 struct LoopKind {
   const char* name;
@@ -51,4 +51,4 @@ inline std::unique_ptr<Loop> loop_for_tests() {
   return std::move(kinds.front().create()).value();
 }
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

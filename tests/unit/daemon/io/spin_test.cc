@@ -1,10 +1,10 @@
-#include "daemon/worker/spin.h"
+#include "daemon/io/spin.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-namespace sockherd::worker {
+namespace sockherd::io {
 namespace {
 
 using std::chrono::microseconds;
@@ -85,4 +85,4 @@ TEST_F(SpinTest, NeverLooksWhereItIsOff) {
 }
 
 }  // namespace
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

@@ -1,4 +1,4 @@
-#include "daemon/worker/loop.h"
+#include "daemon/io/loop.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -6,9 +6,9 @@
 #include <functional>
 
 #include "daemon/base/unique_fd.h"
-#include "tests/unit/daemon/worker/engines.h"
+#include "tests/unit/daemon/io/engines.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 namespace {
 
 class Ear final : public Watcher {
@@ -157,4 +157,4 @@ TEST_P(LoopTest, MissesNothingWhileItLooksBeforeItSleeps) {
 }
 
 }  // namespace
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

@@ -1,4 +1,4 @@
-#include "daemon/worker/timer_wheel.h"
+#include "daemon/io/timer_wheel.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-namespace sockherd::worker {
+namespace sockherd::io {
 namespace {
 
 using std::chrono::hours;
@@ -183,4 +183,4 @@ TEST(TimerWheel, AgreesWithAListOfDeadlines) {
 }
 
 }  // namespace
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

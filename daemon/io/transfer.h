@@ -9,31 +9,31 @@
 #include <span>
 #include <string_view>
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
-enum class IoState : uint8_t {
+enum class State : uint8_t {
   Done,     // `bytes` were moved; may be fewer than asked for
   Blocked,  // nothing there to read, or no room to write
   Ended,    // receive: the peer sends no more; send_file: the file is shorter than it was
   Failed,   // the connection is broken
 };
 
-struct IoOutcome {
-  IoState state = IoState::Done;
+struct Outcome {
+  State state = State::Done;
   size_t bytes = 0;
 };
 
-IoOutcome receive(int fd, std::span<char> room);
+Outcome receive(int fd, std::span<char> room);
 
 enum class Follows : uint8_t { Nothing, More };  // More: hold back a partial segment (MSG_MORE)
 
-IoOutcome send(int fd, std::string_view bytes, Follows follows = Follows::Nothing);
+Outcome send(int fd, std::string_view bytes, Follows follows = Follows::Nothing);
 
 // Both in one call, `first` before `second`.
-IoOutcome send_two(int fd, std::string_view first, std::string_view second);
+Outcome send_two(int fd, std::string_view first, std::string_view second);
 
 // Sends `count` bytes of `file` from `offset`, without a copy through user space.
-IoOutcome send_file(int fd, int file, uint64_t offset, uint64_t count);
+Outcome send_file(int fd, int file, uint64_t offset, uint64_t count);
 
 // What the kernel has taken and the peer not yet (SIOCOUTQ, tcp(7)).
 uint64_t unsent_bytes(int fd);
@@ -41,4 +41,4 @@ uint64_t unsent_bytes(int fd);
 // The peer reads the end after what was sent; we can still read.
 void shut_down_sending(int fd);
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

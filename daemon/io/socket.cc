@@ -1,10 +1,10 @@
-#include "daemon/worker/socket.h"
+#include "daemon/io/socket.h"
 
 #include <utility>
 
 #include "daemon/base/assert.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
 Socket::Socket(Loop& loop, UniqueFd fd)
     : loop_(loop), fd_(std::move(fd)), index_(loop.take_place(nullptr)) {}
@@ -30,19 +30,19 @@ void Socket::call_again(Events events) {
   loop_.dispatch_later(loop_.tag_of(index_), events);
 }
 
-IoOutcome Socket::receive(std::span<char> room) {
+Outcome Socket::receive(std::span<char> room) {
   return loop_.receive(index_, fd_.get(), room);
 }
 
-IoOutcome Socket::send(std::string_view bytes, Follows follows) {
+Outcome Socket::send(std::string_view bytes, Follows follows) {
   return loop_.send(index_, fd_.get(), bytes, follows);
 }
 
-IoOutcome Socket::send_two(std::string_view first, std::string_view second) {
+Outcome Socket::send_two(std::string_view first, std::string_view second) {
   return loop_.send_two(index_, fd_.get(), first, second);
 }
 
-IoOutcome Socket::send_file(int file, uint64_t offset, uint64_t count) {
+Outcome Socket::send_file(int file, uint64_t offset, uint64_t count) {
   return loop_.send_file(index_, fd_.get(), file, offset, count);
 }
 
@@ -58,4 +58,4 @@ bool Socket::release() {
   return true;
 }
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

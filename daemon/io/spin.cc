@@ -1,8 +1,8 @@
-#include "daemon/worker/spin.h"
+#include "daemon/io/spin.h"
 
 #include <algorithm>
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
 Duration Spin::begin(Instant now) {
   credit_ = std::min(kMostCredit, credit_ + (now - began_) / 2);
@@ -23,4 +23,4 @@ void Spin::end(Instant now, Duration looked, Outcome outcome) {
   }
 }
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

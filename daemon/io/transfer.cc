@@ -1,4 +1,4 @@
-#include "daemon/worker/io.h"
+#include "daemon/io/transfer.h"
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -10,42 +10,42 @@
 #include <array>
 #include <cerrno>
 
-namespace sockherd::worker {
+namespace sockherd::io {
 namespace {
 
 // EINTR does not come: signals are blocked and read from a descriptor.
-IoOutcome outcome_of(ssize_t result, IoState at_zero) {
-  if (result > 0) return {IoState::Done, static_cast<size_t>(result)};
+Outcome outcome_of(ssize_t result, State at_zero) {
+  if (result > 0) return {State::Done, static_cast<size_t>(result)};
   if (result == 0) return {at_zero, 0};
-  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return {IoState::Blocked, 0};
-  return {IoState::Failed, 0};
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return {State::Blocked, 0};
+  return {State::Failed, 0};
 }
 
 }  // namespace
 
-IoOutcome receive(int fd, std::span<char> room) {
-  return outcome_of(::recv(fd, room.data(), room.size(), 0), IoState::Ended);
+Outcome receive(int fd, std::span<char> room) {
+  return outcome_of(::recv(fd, room.data(), room.size(), 0), State::Ended);
 }
 
-IoOutcome send(int fd, std::string_view bytes, Follows follows) {
+Outcome send(int fd, std::string_view bytes, Follows follows) {
   const int flags = MSG_NOSIGNAL | (follows == Follows::More ? MSG_MORE : 0);
-  return outcome_of(::send(fd, bytes.data(), bytes.size(), flags), IoState::Blocked);
+  return outcome_of(::send(fd, bytes.data(), bytes.size(), flags), State::Blocked);
 }
 
-IoOutcome send_two(int fd, std::string_view first, std::string_view second) {
+Outcome send_two(int fd, std::string_view first, std::string_view second) {
   // iovec has no const: sendmsg(2) does not write through it.
   std::array<iovec, 2> parts = {iovec{const_cast<char*>(first.data()), first.size()},
                                 iovec{const_cast<char*>(second.data()), second.size()}};
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
-  return outcome_of(::sendmsg(fd, &message, MSG_NOSIGNAL), IoState::Blocked);
+  return outcome_of(::sendmsg(fd, &message, MSG_NOSIGNAL), State::Blocked);
 }
 
-IoOutcome send_file(int fd, int file, uint64_t offset, uint64_t count) {
+Outcome send_file(int fd, int file, uint64_t offset, uint64_t count) {
   constexpr uint64_t kMost = 1 << 30;  // sendfile(2) moves at most 2 GiB - 4 KiB
   auto from = static_cast<off_t>(offset);
-  return outcome_of(::sendfile(fd, file, &from, std::min(count, kMost)), IoState::Ended);
+  return outcome_of(::sendfile(fd, file, &from, std::min(count, kMost)), State::Ended);
 }
 
 uint64_t unsent_bytes(int fd) {
@@ -57,4 +57,4 @@ void shut_down_sending(int fd) {
   ::shutdown(fd, SHUT_WR);
 }
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

@@ -15,7 +15,7 @@
 #include "daemon/base/instant.h"
 #include "daemon/base/result.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
 struct UringSizes {
   unsigned entries = 512;  // to be submitted at once
@@ -91,4 +91,4 @@ class Uring {
   std::unique_ptr<char[]> memory_;  // of all buffers; paged in where used
 };
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

@@ -12,7 +12,7 @@
 
 #include "daemon/base/instant.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
 class TimerWheel;
 
@@ -86,4 +86,4 @@ class TimerWheel {
   std::array<detail::TimerNode, kLevels * kSlots> heads_;
 };
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

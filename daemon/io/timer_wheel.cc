@@ -1,10 +1,10 @@
-#include "daemon/worker/timer_wheel.h"
+#include "daemon/io/timer_wheel.h"
 
 #include <algorithm>
 #include <bit>
 #include <functional>
 
-namespace sockherd::worker {
+namespace sockherd::io {
 namespace {
 
 constexpr int64_t kTickNs = 1'000'000;
@@ -152,4 +152,4 @@ void TimerWheel::fire(uint64_t tick, Instant now) {
   }
 }
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

@@ -1,4 +1,4 @@
-#include "daemon/worker/socket.h"
+#include "daemon/io/socket.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -12,10 +12,10 @@
 #include <optional>
 #include <string>
 
-#include "tests/unit/daemon/worker/engines.h"
-#include "tests/unit/daemon/worker/loopback.h"
+#include "tests/unit/daemon/io/engines.h"
+#include "tests/unit/daemon/io/loopback.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 namespace {
 
 static_assert(sizeof(Socket) == 16, "it stands in every idle connection");
@@ -85,12 +85,12 @@ class SocketTest : public ::testing::TestWithParam<LoopKind> {
   }
 
   // All that can be received; ends_with: what comes behind it.
-  std::string receive(IoState ends_with = IoState::Blocked) {
+  std::string receive(State ends_with = State::Blocked) {
     std::string text;
     std::array<char, 7> piece;
     for (;;) {
-      const IoOutcome outcome = socket_->receive(piece);
-      if (outcome.state != IoState::Done) {
+      const Outcome outcome = socket_->receive(piece);
+      if (outcome.state != State::Done) {
         EXPECT_EQ(outcome.state, ends_with);
         return text;
       }
@@ -110,10 +110,10 @@ class SocketTest : public ::testing::TestWithParam<LoopKind> {
     };
     for (int rounds = 0; rounds < 10000 && (sent < size || is_blocked); ++rounds) {
       if (!is_blocked) {
-        const IoOutcome outcome = send(sent);
+        const Outcome outcome = send(sent);
         sent += outcome.bytes;
-        EXPECT_TRUE(outcome.state == IoState::Done || outcome.state == IoState::Blocked);
-        is_blocked = outcome.state == IoState::Blocked;
+        EXPECT_TRUE(outcome.state == State::Done || outcome.state == State::Blocked);
+        is_blocked = outcome.state == State::Blocked;
       }
       if (is_blocked) {
         loop_->turn(loop_->now());
@@ -206,7 +206,7 @@ TEST_P(SocketTest, TellsThatThePeerSendsNoMore) {
   ::shutdown(far_.get(), SHUT_WR);
   turn();
   EXPECT_EQ(ear_.heard & (event::kPeerClosed | event::kBroken), event::kPeerClosed);
-  EXPECT_EQ(receive(IoState::Ended), "last");
+  EXPECT_EQ(receive(State::Ended), "last");
 }
 
 TEST_P(SocketTest, TellsOfAReset) {
@@ -222,7 +222,7 @@ TEST_P(SocketTest, TellsOfAResetBehindTheEnd) {
   ::shutdown(far_.get(), SHUT_WR);
   turn();
   ASSERT_EQ(ear_.heard & (event::kPeerClosed | event::kBroken), event::kPeerClosed);
-  EXPECT_EQ(receive(IoState::Ended), "");
+  EXPECT_EQ(receive(State::Ended), "");
   turn();
   reset();
   turn();
@@ -253,9 +253,9 @@ TEST_P(SocketTest, TellsOfAnEndThatCameWithTheBytesBeforeIt) {
   ear_.act = [&](Events) {
     std::array<char, 16> piece;
     for (;;) {
-      const IoOutcome outcome = socket_->receive(piece);
-      is_over = is_over || outcome.state == IoState::Ended;
-      if (outcome.state != IoState::Done) return;
+      const Outcome outcome = socket_->receive(piece);
+      is_over = is_over || outcome.state == State::Ended;
+      if (outcome.state != State::Done) return;
       text.append(piece.data(), outcome.bytes);
     }
   };
@@ -276,7 +276,7 @@ TEST_P(SocketTest, SendsShortTextsWhole) {
 }
 
 TEST_P(SocketTest, SendsWithoutBeingWatched) {
-  EXPECT_EQ(socket_->send("hello").state, IoState::Done);
+  EXPECT_EQ(socket_->send("hello").state, State::Done);
   EXPECT_EQ(far_hears(), "hello");
 }
 
@@ -290,8 +290,8 @@ TEST_P(SocketTest, GoesOnWhereTheSocketWasFull) {
 
 TEST_P(SocketTest, GoesOnWhereTheSocketWasFullBeforeItWasWatched) {
   const std::string text = long_text(20'000'000);
-  const IoOutcome first = socket_->send(text);
-  ASSERT_EQ(first.state, IoState::Blocked);
+  const Outcome first = socket_->send(text);
+  ASSERT_EQ(first.state, State::Blocked);
   watch();
   const std::string early = far_hears();
   const std::string_view rest = std::string_view(text).substr(first.bytes);
@@ -342,23 +342,23 @@ TEST_P(SocketTest, SendsAFileBehindItsHead) {
 TEST_P(SocketTest, SaysThatAFileIsShorterThanItWas) {
   watch();
   const UniqueFd file = file_with("short");
-  IoOutcome outcome = socket_->send_file(file.get(), 5, 100);
-  for (int i = 0; i < 10 && outcome.state == IoState::Blocked; ++i) {
+  Outcome outcome = socket_->send_file(file.get(), 5, 100);
+  for (int i = 0; i < 10 && outcome.state == State::Blocked; ++i) {
     turn();
     outcome = socket_->send_file(file.get(), 5, 100);
   }
-  EXPECT_EQ(outcome.state, IoState::Ended);
+  EXPECT_EQ(outcome.state, State::Ended);
 }
 
 TEST_P(SocketTest, ASendToNobodyFails) {
   watch();
   reset();
-  IoOutcome outcome = socket_->send("hello");
-  for (int i = 0; i < 10 && outcome.state == IoState::Blocked; ++i) {
+  Outcome outcome = socket_->send("hello");
+  for (int i = 0; i < 10 && outcome.state == State::Blocked; ++i) {
     turn();
     outcome = socket_->send("hello");
   }
-  EXPECT_EQ(outcome.state, IoState::Failed);
+  EXPECT_EQ(outcome.state, State::Failed);
 }
 
 TEST_P(SocketTest, IsCalledAgainInTheNextTurn) {
@@ -381,7 +381,7 @@ TEST_P(SocketTest, IsSilentOnceItIsDestroyed) {
 TEST_P(SocketTest, IsClosedOnceItIsDestroyedWhileASendIsUnderWay) {
   watch();
   std::string text = long_text(20'000'000);
-  ASSERT_EQ(socket_->send(text).state, IoState::Blocked);
+  ASSERT_EQ(socket_->send(text).state, State::Blocked);
   socket_.reset();
   text.assign(text.size(), '!');  // nobody reads it any more
   turn();
@@ -471,4 +471,4 @@ TEST_P(SocketTest, LosesNoBytesThatComeWhileItIsReleased) {
 }
 
 }  // namespace
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

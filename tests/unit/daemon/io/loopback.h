@@ -9,7 +9,7 @@
 
 #include "daemon/base/unique_fd.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
 inline UniqueFd listen_on_loopback() {
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -36,4 +36,4 @@ inline UniqueFd duplicate(const UniqueFd& fd) {
   return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
 }
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

@@ -22,10 +22,10 @@
 #include <string>
 #include <vector>
 
-#include "daemon/worker/loop.h"
-#include "daemon/worker/uring.h"
+#include "daemon/io/loop.h"
+#include "daemon/io/uring.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
 class UringLoop final : public Loop {
  public:
@@ -76,11 +76,11 @@ class UringLoop final : public Loop {
   bool release_socket(uint32_t index, int fd) override;
   void end_socket(uint32_t index, UniqueFd fd) override;
   void look(uint32_t index, int fd) override;
-  IoOutcome receive(uint32_t index, int fd, std::span<char> room) override;
-  IoOutcome send(uint32_t index, int fd, std::string_view bytes, Follows follows) override;
-  IoOutcome send_two(uint32_t index, int fd, std::string_view first,
-                     std::string_view second) override;
-  IoOutcome send_file(uint32_t index, int fd, int file, uint64_t offset, uint64_t count) override;
+  Outcome receive(uint32_t index, int fd, std::span<char> room) override;
+  Outcome send(uint32_t index, int fd, std::string_view bytes, Follows follows) override;
+  Outcome send_two(uint32_t index, int fd, std::string_view first,
+                   std::string_view second) override;
+  Outcome send_file(uint32_t index, int fd, int file, uint64_t offset, uint64_t count) override;
 
   // What completes.
   void take_in();
@@ -100,10 +100,10 @@ class UringLoop final : public Loop {
   void cancel(uint32_t index, Operation operation);
   void wait_for_room(uint32_t index);
   void wait_for_hang_up(uint32_t index);
-  IoOutcome all_or_blocked(uint32_t index, IoOutcome outcome, size_t wanted);
+  Outcome all_or_blocked(uint32_t index, Outcome outcome, size_t wanted);
   bool is_sending(uint32_t index);
   void begin_send(uint32_t index, std::string_view first, std::string_view second);
-  IoOutcome take_sent(uint32_t index, size_t wanted);
+  Outcome take_sent(uint32_t index, size_t wanted);
 
   Activity* activity_of(uint32_t index);
   Activity& need_activity(uint32_t index);
@@ -120,4 +120,4 @@ class UringLoop final : public Loop {
   std::vector<uint64_t> without_receive_;  // tags of sockets whose receive has ended and is wanted
 };
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

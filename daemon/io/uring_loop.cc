@@ -1,4 +1,4 @@
-#include "daemon/worker/uring_loop.h"
+#include "daemon/io/uring_loop.h"
 
 #include <fcntl.h>
 
@@ -9,7 +9,7 @@
 
 #include "daemon/base/assert.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 namespace {
 
 // The state of a socket: flags, and above them the place of its activity + 1. That of a watch is
@@ -381,16 +381,16 @@ void UringLoop::put_aside(uint32_t index) {
 
 // --- Receive
 
-IoOutcome UringLoop::receive(uint32_t index, int fd, std::span<char> room) {
+Outcome UringLoop::receive(uint32_t index, int fd, std::span<char> room) {
   const uint32_t state = state_of(index);
-  if ((state & kIsWatched) == 0) return worker::receive(fd, room);
+  if ((state & kIsWatched) == 0) return io::receive(fd, room);
   if (Activity* activity = activity_of(index); activity != nullptr && activity->has_bytes()) {
     const size_t taken = take_bytes(*activity, room);
     resume_receiving(index);
-    return {IoState::Done, taken};
+    return {State::Done, taken};
   }
-  if ((state & kFailed) != 0) return {IoState::Failed, 0};
-  return {(state & kEnded) != 0 ? IoState::Ended : IoState::Blocked, 0};
+  if ((state & kFailed) != 0) return {State::Failed, 0};
+  return {(state & kEnded) != 0 ? State::Ended : State::Blocked, 0};
 }
 
 size_t UringLoop::take_bytes(Activity& activity, std::span<char> room) {
@@ -417,22 +417,22 @@ size_t UringLoop::take_bytes(Activity& activity, std::span<char> room) {
 
 // --- Send
 
-IoOutcome UringLoop::all_or_blocked(uint32_t index, IoOutcome outcome, size_t wanted) {
-  if (outcome.state == IoState::Done && outcome.bytes < wanted) outcome.state = IoState::Blocked;
-  if (outcome.state == IoState::Blocked) wait_for_room(index);
+Outcome UringLoop::all_or_blocked(uint32_t index, Outcome outcome, size_t wanted) {
+  if (outcome.state == State::Done && outcome.bytes < wanted) outcome.state = State::Blocked;
+  if (outcome.state == State::Blocked) wait_for_room(index);
   return outcome;
 }
 
 // Done: all of what was sent has left. Blocked: `bytes` of it have.
-IoOutcome UringLoop::take_sent(uint32_t index, size_t wanted) {
+Outcome UringLoop::take_sent(uint32_t index, size_t wanted) {
   Activity* activity = activity_of(index);
-  if (activity == nullptr || activity->sending == Sending::Nothing) return {IoState::Blocked, 0};
+  if (activity == nullptr || activity->sending == Sending::Nothing) return {State::Blocked, 0};
   activity->sending = Sending::Nothing;
   const int sent = activity->sent;
   if (activity->is_over()) end_activity(index);
-  if (sent < 0) return {sent == -EAGAIN || sent == -EINTR ? IoState::Blocked : IoState::Failed, 0};
+  if (sent < 0) return {sent == -EAGAIN || sent == -EINTR ? State::Blocked : State::Failed, 0};
   const auto bytes = static_cast<size_t>(sent);
-  return {bytes < wanted ? IoState::Blocked : IoState::Done, bytes};
+  return {bytes < wanted ? State::Blocked : State::Done, bytes};
 }
 
 bool UringLoop::is_sending(uint32_t index) {
@@ -456,17 +456,17 @@ void UringLoop::begin_send(uint32_t index, std::string_view first, std::string_v
   io_uring_sqe_set_data64(&entry, name_of(index, Operation::Send));
 }
 
-IoOutcome UringLoop::send(uint32_t index, int fd, std::string_view bytes, Follows follows) {
+Outcome UringLoop::send(uint32_t index, int fd, std::string_view bytes, Follows follows) {
   if ((state_of(index) & kIsWatched) == 0) {
-    return all_or_blocked(index, worker::send(fd, bytes, follows), bytes.size());
+    return all_or_blocked(index, io::send(fd, bytes, follows), bytes.size());
   }
-  if (is_sending(index)) return {IoState::Blocked, 0};
-  const IoOutcome before = take_sent(index, bytes.size());
-  if (before.state != IoState::Blocked) return before;
+  if (is_sending(index)) return {State::Blocked, 0};
+  const Outcome before = take_sent(index, bytes.size());
+  if (before.state != State::Blocked) return before;
   bytes.remove_prefix(before.bytes);
   // What follows is a file, which leaves by a system call.
   if (follows == Follows::More || !is_dispatching_) {
-    IoOutcome now = all_or_blocked(index, worker::send(fd, bytes, follows), bytes.size());
+    Outcome now = all_or_blocked(index, io::send(fd, bytes, follows), bytes.size());
     now.bytes += before.bytes;
     return now;
   }
@@ -474,21 +474,21 @@ IoOutcome UringLoop::send(uint32_t index, int fd, std::string_view bytes, Follow
   return before;
 }
 
-IoOutcome UringLoop::send_two(uint32_t index, int fd, std::string_view first,
-                              std::string_view second) {
+Outcome UringLoop::send_two(uint32_t index, int fd, std::string_view first,
+                            std::string_view second) {
   const size_t wanted = first.size() + second.size();
   if ((state_of(index) & kIsWatched) == 0) {
-    return all_or_blocked(index, worker::send_two(fd, first, second), wanted);
+    return all_or_blocked(index, io::send_two(fd, first, second), wanted);
   }
-  if (is_sending(index)) return {IoState::Blocked, 0};
-  const IoOutcome before = take_sent(index, wanted);
-  if (before.state != IoState::Blocked) return before;
+  if (is_sending(index)) return {State::Blocked, 0};
+  const Outcome before = take_sent(index, wanted);
+  if (before.state != State::Blocked) return before;
   const size_t of_first = std::min(before.bytes, first.size());
   first.remove_prefix(of_first);
   second.remove_prefix(before.bytes - of_first);
   if (!is_dispatching_) {
-    IoOutcome now =
-        all_or_blocked(index, worker::send_two(fd, first, second), first.size() + second.size());
+    Outcome now =
+        all_or_blocked(index, io::send_two(fd, first, second), first.size() + second.size());
     now.bytes += before.bytes;
     return now;
   }
@@ -497,9 +497,9 @@ IoOutcome UringLoop::send_two(uint32_t index, int fd, std::string_view first,
   return before;
 }
 
-IoOutcome UringLoop::send_file(uint32_t index, int fd, int file, uint64_t offset, uint64_t count) {
-  if (is_sending(index)) return {IoState::Blocked, 0};
-  return all_or_blocked(index, worker::send_file(fd, file, offset, count), 0);
+Outcome UringLoop::send_file(uint32_t index, int fd, int file, uint64_t offset, uint64_t count) {
+  if (is_sending(index)) return {State::Blocked, 0};
+  return all_or_blocked(index, io::send_file(fd, file, offset, count), 0);
 }
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

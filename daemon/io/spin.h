@@ -10,7 +10,7 @@
 
 #include "daemon/base/instant.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
 class Spin {
  public:
@@ -39,4 +39,4 @@ class Spin {
   bool is_worthwhile_ = false;
 };
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

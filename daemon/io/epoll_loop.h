@@ -11,9 +11,9 @@
 #include <memory>
 
 #include "daemon/base/unique_fd.h"
-#include "daemon/worker/loop.h"
+#include "daemon/io/loop.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
 class EpollLoop final : public Loop {
  public:
@@ -33,14 +33,14 @@ class EpollLoop final : public Loop {
   bool release_socket(uint32_t index, int fd) override;
   void end_socket(uint32_t index, UniqueFd fd) override;
   void look(uint32_t index, int fd) override;
-  IoOutcome receive(uint32_t index, int fd, std::span<char> room) override;
-  IoOutcome send(uint32_t index, int fd, std::string_view bytes, Follows follows) override;
-  IoOutcome send_two(uint32_t index, int fd, std::string_view first,
-                     std::string_view second) override;
-  IoOutcome send_file(uint32_t index, int fd, int file, uint64_t offset, uint64_t count) override;
+  Outcome receive(uint32_t index, int fd, std::span<char> room) override;
+  Outcome send(uint32_t index, int fd, std::string_view bytes, Follows follows) override;
+  Outcome send_two(uint32_t index, int fd, std::string_view first,
+                   std::string_view second) override;
+  Outcome send_file(uint32_t index, int fd, int file, uint64_t offset, uint64_t count) override;
 
   bool control(int operation, uint32_t index, int fd, Events events);
-  IoOutcome all_or_blocked(uint32_t index, int fd, IoOutcome outcome, size_t wanted);
+  Outcome all_or_blocked(uint32_t index, int fd, Outcome outcome, size_t wanted);
   void wait_for_room(uint32_t index, int fd);
 
   UniqueFd epoll_;
@@ -48,4 +48,4 @@ class EpollLoop final : public Loop {
   std::array<epoll_event, 512> events_;
 };
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

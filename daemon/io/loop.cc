@@ -1,12 +1,12 @@
-#include "daemon/worker/loop.h"
+#include "daemon/io/loop.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "daemon/worker/epoll_loop.h"
-#include "daemon/worker/uring_loop.h"
+#include "daemon/io/epoll_loop.h"
+#include "daemon/io/uring_loop.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
 Watch::Watch(Watch&& other) noexcept
     : loop_(std::exchange(other.loop_, nullptr)), index_(other.index_), fd_(other.fd_) {}
@@ -122,4 +122,4 @@ void Loop::turn(Instant at_the_latest) {
   timers_.advance(now_);
 }
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

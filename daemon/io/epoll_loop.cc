@@ -1,9 +1,9 @@
-#include "daemon/worker/epoll_loop.h"
+#include "daemon/io/epoll_loop.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace sockherd::worker {
+namespace sockherd::io {
 namespace {
 
 // The state of a socket.
@@ -72,8 +72,8 @@ void EpollLoop::end_socket(uint32_t /*index*/, UniqueFd /*fd*/) {}  // closing t
 
 void EpollLoop::look(uint32_t /*index*/, int /*fd*/) {}  // receive() asks the kernel
 
-IoOutcome EpollLoop::receive(uint32_t /*index*/, int fd, std::span<char> room) {
-  return worker::receive(fd, room);
+Outcome EpollLoop::receive(uint32_t /*index*/, int fd, std::span<char> room) {
+  return io::receive(fd, room);
 }
 
 void EpollLoop::wait_for_room(uint32_t index, int fd) {
@@ -84,24 +84,24 @@ void EpollLoop::wait_for_room(uint32_t index, int fd) {
 }
 
 // A short send(2) says that the socket is full: asking again would only hear EAGAIN.
-IoOutcome EpollLoop::all_or_blocked(uint32_t index, int fd, IoOutcome outcome, size_t wanted) {
-  if (outcome.state == IoState::Done && outcome.bytes < wanted) outcome.state = IoState::Blocked;
-  if (outcome.state == IoState::Blocked) wait_for_room(index, fd);
+Outcome EpollLoop::all_or_blocked(uint32_t index, int fd, Outcome outcome, size_t wanted) {
+  if (outcome.state == State::Done && outcome.bytes < wanted) outcome.state = State::Blocked;
+  if (outcome.state == State::Blocked) wait_for_room(index, fd);
   return outcome;
 }
 
-IoOutcome EpollLoop::send(uint32_t index, int fd, std::string_view bytes, Follows follows) {
-  return all_or_blocked(index, fd, worker::send(fd, bytes, follows), bytes.size());
+Outcome EpollLoop::send(uint32_t index, int fd, std::string_view bytes, Follows follows) {
+  return all_or_blocked(index, fd, io::send(fd, bytes, follows), bytes.size());
 }
 
-IoOutcome EpollLoop::send_two(uint32_t index, int fd, std::string_view first,
-                              std::string_view second) {
-  const IoOutcome outcome = worker::send_two(fd, first, second);
+Outcome EpollLoop::send_two(uint32_t index, int fd, std::string_view first,
+                            std::string_view second) {
+  const Outcome outcome = io::send_two(fd, first, second);
   return all_or_blocked(index, fd, outcome, first.size() + second.size());
 }
 
-IoOutcome EpollLoop::send_file(uint32_t index, int fd, int file, uint64_t offset, uint64_t count) {
-  return all_or_blocked(index, fd, worker::send_file(fd, file, offset, count), 0);
+Outcome EpollLoop::send_file(uint32_t index, int fd, int file, uint64_t offset, uint64_t count) {
+  return all_or_blocked(index, fd, io::send_file(fd, file, offset, count), 0);
 }
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

@@ -14,9 +14,9 @@
 #include <string_view>
 
 #include "daemon/base/unique_fd.h"
-#include "daemon/worker/loop.h"
+#include "daemon/io/loop.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
 class Socket {
  public:
@@ -41,19 +41,19 @@ class Socket {
 
   // Done: some bytes; fewer than there is room for says that no more are there now, but for the
   // end. Blocked: none are there. Ended, Failed. May be called before watch(): right after accept.
-  IoOutcome receive(std::span<char> room);
+  Outcome receive(std::span<char> room);
 
   // Done: everything has left. Blocked: `bytes` of it have left, and kWritable will come; until
   // then the rest must stay where it is, because the kernel may be reading it. Then the same rest
   // is to be sent again, from the same address; more may stand behind it. Failed.
-  IoOutcome send(std::string_view bytes, Follows follows = Follows::Nothing);
+  Outcome send(std::string_view bytes, Follows follows = Follows::Nothing);
 
   // Both at once, `first` before `second`.
-  IoOutcome send_two(std::string_view first, std::string_view second);
+  Outcome send_two(std::string_view first, std::string_view second);
 
   // Sends `count` bytes of `file` from `offset`, without a copy through user space. Done may be
   // fewer than `count`: the rest is to be sent by another call. Ended: the file is shorter.
-  IoOutcome send_file(int file, uint64_t offset, uint64_t count);
+  Outcome send_file(int file, uint64_t offset, uint64_t count);
 
   // The peer reads the end after what was sent; we can still receive. Requires: nothing is Blocked.
   void end_sending() { shut_down_sending(fd_.get()); }
@@ -73,4 +73,4 @@ class Socket {
   uint32_t index_;
 };
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

@@ -1,4 +1,4 @@
-#include "daemon/worker/uring.h"
+#include "daemon/io/uring.h"
 
 #include <sys/mman.h>
 
@@ -6,7 +6,7 @@
 
 #include "daemon/base/assert.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
 Result<std::unique_ptr<Uring>> Uring::create(const UringSizes& sizes) {
   std::unique_ptr<Uring> ring(new Uring(sizes));
@@ -110,4 +110,4 @@ bool Uring::takes_overflow() {
   return io_uring_cq_ready(&ring_) != 0;
 }
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io

@@ -21,11 +21,11 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
-#include "daemon/worker/io.h"
-#include "daemon/worker/spin.h"
-#include "daemon/worker/timer_wheel.h"
+#include "daemon/io/spin.h"
+#include "daemon/io/timer_wheel.h"
+#include "daemon/io/transfer.h"
 
-namespace sockherd::worker {
+namespace sockherd::io {
 
 class Loop;
 
@@ -162,12 +162,11 @@ class Loop {
   virtual bool release_socket(uint32_t index, int fd) = 0;
   virtual void end_socket(uint32_t index, UniqueFd fd) = 0;  // closes it
   virtual void look(uint32_t index, int fd) = 0;
-  virtual IoOutcome receive(uint32_t index, int fd, std::span<char> room) = 0;
-  virtual IoOutcome send(uint32_t index, int fd, std::string_view bytes, Follows follows) = 0;
-  virtual IoOutcome send_two(uint32_t index, int fd, std::string_view first,
-                             std::string_view second) = 0;
-  virtual IoOutcome send_file(uint32_t index, int fd, int file, uint64_t offset,
-                              uint64_t count) = 0;
+  virtual Outcome receive(uint32_t index, int fd, std::span<char> room) = 0;
+  virtual Outcome send(uint32_t index, int fd, std::string_view bytes, Follows follows) = 0;
+  virtual Outcome send_two(uint32_t index, int fd, std::string_view first,
+                           std::string_view second) = 0;
+  virtual Outcome send_file(uint32_t index, int fd, int file, uint64_t offset, uint64_t count) = 0;
 
   uint32_t take_place(Watcher* watcher);
   void leave_place(uint32_t index);
@@ -183,4 +182,4 @@ class Loop {
   std::vector<Ready> now_again_;
 };
 
-}  // namespace sockherd::worker
+}  // namespace sockherd::io
