@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/base/assert.h"
+#include "daemon/http/content_rule.h"
 #include "daemon/worker/access_log.h"
 
 namespace sockherd::worker {
@@ -17,8 +18,9 @@ using stats::Count;
 // A head of ours, but for the target that it may repeat (Location).
 constexpr size_t kHeadBytes = 4096;
 
-bool has_content(int status) {
-  return status >= 200 && status != 204 && status != 304;
+// As an answer to GET. A 304 speaks of no length either.
+http::ContentRule rule_of(int status) {
+  return http::content_rule(http::Method::Get, status);
 }
 
 // Of content; nothing where only the source knows when it ends.
@@ -43,7 +45,8 @@ Count count_of_class(int status) {
 }  // namespace
 
 bool ends_with_connection(const Answer& answer, uint8_t minor_version) {
-  return minor_version == 0 && has_content(answer.status) && !length_of(answer.content);
+  return minor_version == 0 && rule_of(answer.status) == http::ContentRule::Sent &&
+         !length_of(answer.content);
 }
 
 AnswerQueue::AnswerQueue(Service& service)
@@ -62,14 +65,17 @@ bool AnswerQueue::put(Answer& answer, const Asked& asked) {
     merged.extras = nullptr;
     return put(answer, merged);
   }
-  const bool with_content = has_content(answer.status);
-  const std::optional<uint64_t> length = length_of(answer.content);
+  const http::ContentRule rule = rule_of(answer.status);
+  const bool with_content = rule == http::ContentRule::Sent;
+  const std::optional<uint64_t> length =
+      rule == http::ContentRule::Empty ? 0 : length_of(answer.content);
+  const bool has_length = with_content || rule == http::ContentRule::Empty;
   const http::ResponseHead head{
       .opening = answer.status == 200 ? service_.opening() : std::string_view(),
       .status = answer.status,
       .date = answer.status == 200 ? std::string_view() : service_.date(),
       .content_type = answer.content_type,
-      .body = with_content ? framing_of(length, asked.minor_version) : http::BodyKind::None,
+      .body = has_length ? framing_of(length, asked.minor_version) : http::BodyKind::None,
       .content_length = length.value_or(0),
       .connection = asked.connection,
       .fields = answer.fields};

@@ -257,6 +257,29 @@ TEST(Connection, AnswersWhatDoesNotEndTheConnection) {
               EndsWith("Hello, World!"));
 }
 
+// Answers with content, whatever the status.
+class Talkative final : public Handler {
+ public:
+  explicit Talkative(int status) : status_(status) {}
+  std::unique_ptr<Job> handle(const Request&, Exchange& exchange) override {
+    exchange.answer({.status = status_, .content = std::string_view("not wanted")});
+    return nullptr;
+  }
+
+ private:
+  int status_;
+};
+
+TEST(Connection, SendsNoContentWhereTheStatusHasNone) {
+  Harness harness;
+  harness.router().add("/204", std::make_unique<Talkative>(204));
+  harness.router().add("/205", std::make_unique<Talkative>(205));
+  harness.router().add("/304", std::make_unique<Talkative>(304));
+  EXPECT_THAT(harness.get("/204"), AllOf(EndsWith("\r\n\r\n"), Not(HasSubstr("Content-Length"))));
+  EXPECT_THAT(harness.get("/304"), AllOf(EndsWith("\r\n\r\n"), Not(HasSubstr("Content-Length"))));
+  EXPECT_THAT(harness.get("/205"), AllOf(EndsWith("\r\n\r\n"), HasSubstr("Content-Length: 0\r\n")));
+}
+
 TEST(Connection, SendsNoContentForHead) {
   Harness harness;
   Client client = harness.connect();
