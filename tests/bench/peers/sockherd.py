@@ -32,6 +32,7 @@ class Sockherd(Peer):
     name = "sockherd"
     engine = "epoll"
     listener = pool = ""  # further options of its listener and its pool
+    routes = ""           # further ones
     programs = None       # the directory of another build
     daemon = None
 
@@ -56,7 +57,8 @@ workers = {workers}
 {threads}
 {engine_line(self.engine, self.programs)}
 {self.pool}
-routes = [{{ path = "/", module = "demo" }}, {{ path = "/file/", files = "{self.files}" }}]
+routes = [{{ path = "/", module = "demo" }}, {{ path = "/file/", files = "{self.files}" }},
+  {self.routes}]
 """)
         self.daemon.program = str(self.programs / "sockherd")
         self.daemon.start()
