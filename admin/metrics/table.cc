@@ -167,6 +167,13 @@ constexpr std::array kTable = {
            "Lines that the access log has lost: its buffer was full, or a write failed.",
            Source::PoolCountParts, "", Count::Requests, kLogDrops},
 
+    Metric{"sockherd_room_messages_total", Type::Counter, "", "pool",
+           "Messages that workers have published in rooms.", Source::PoolCount, "",
+           Count::RoomMessages},
+    Metric{"sockherd_room_deliveries_total", Type::Counter, "", "pool",
+           "Deliveries of such messages, each to one member.", Source::PoolCount, "",
+           Count::RoomDeliveries},
+
     Metric{"sockherd_log_messages_total", Type::Counter, "", "level,process",
            "Log lines written, by level.", Source::Log, "", Count::Requests, kLogs},
     Metric{"sockherd_admin_restarts_total", Type::Counter, "", "",

@@ -48,8 +48,10 @@ enum class Count : uint8_t {
   AccessLogRecords,      // written; by the access log's own thread, which also has:
   AccessLogWriteErrors,  // lost: the file or the reader did not take them
   AccessLogDropped,      // lost: the ring was full
+  RoomMessages,          // published here
+  RoomDeliveries,        // to members here, of messages from wherever
 };
-inline constexpr size_t kCounts = 29;
+inline constexpr size_t kCounts = 31;
 
 struct Counters {
   std::array<std::atomic<uint64_t>, kCounts> counts{};

@@ -42,10 +42,12 @@ Lane::Lane(const Setup& setup, Launch::Part& part, std::unique_ptr<io::Loop> loo
     : statistics_(std::move(part.statistics)),
       heartbeat_(Duration(setup.pool->hang_timeout) / 4),
       loop_(std::move(loop)),
+      hub_(statistics_.counters()),
       router_(std::move(router)),
       service_(*loop_, router_, statistics_.counters(), setup.limits),
       acceptors_(service_) {
   service_.loads = std::move(part.loads);
+  service_.hub = &hub_;
   if (setup.access_log == nullptr) return;
   access_log_ = std::make_unique<AccessLog>(*setup.access_log, setup.identity.thread, *loop_,
                                             statistics_.counters());
@@ -72,6 +74,7 @@ void Lane::turn(Instant at_the_latest) {
   acceptors_.publish_loads();
   const bool has_beat = heartbeat_ > Duration::zero();
   loop_->turn(has_beat ? std::min(at_the_latest, loop_->now() + heartbeat_) : at_the_latest);
+  hub_.end_turn();
   if (access_log_ != nullptr) access_log_->end_turn();
   service_.counters.add(stats::Count::LoopIterations);
 }

@@ -11,6 +11,7 @@
 #include "daemon/base/result.h"
 #include "daemon/config/config.h"
 #include "daemon/io/loop.h"
+#include "daemon/rooms/hub.h"
 #include "daemon/worker/acceptors.h"
 #include "daemon/worker/access_log.h"
 #include "daemon/worker/identity.h"
@@ -58,6 +59,7 @@ class Lane {
   CounterPage statistics_;
   Duration heartbeat_;  // the longest that the loop sleeps; 0: as long as it likes
   std::unique_ptr<io::Loop> loop_;
+  rooms::Hub hub_;  // before routes and connections, which are in rooms
   Router router_;
   std::unique_ptr<AccessLog> access_log_;  // before service_, whose connections log to the end
   Service service_;

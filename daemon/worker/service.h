@@ -25,6 +25,10 @@
 #include "daemon/worker/place.h"
 #include "daemon/worker/router.h"
 
+namespace sockherd::rooms {
+class Hub;
+}  // namespace sockherd::rooms
+
 namespace sockherd::worker {
 
 class AccessLog;
@@ -78,6 +82,7 @@ struct Service {
   std::map<std::string, sys::LoadTable> loads;  // of listeners whose balance asks for it
   Giver* giver = nullptr;                       // as long as a drain may give connections away
   AccessLog* access_log = nullptr;              // where there is one
+  rooms::Hub* hub = nullptr;                    // the lane's; outlives the connections
 
  private:
   // Of now(). The wall clock is read once a second.
