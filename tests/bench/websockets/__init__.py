@@ -1,0 +1,1 @@
+"""What messages cost: sockherd's WebSockets beside those of others."""
