@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""One sender, many receivers: how soon all have the message, and what a delivery costs.
+
+    python3 -m tests.bench.bench_broadcast --out DIRECTORY [--rounds 2] [--seconds 5] [--quick]
+        [--peers sockherd,"node ws"] [--cases 10k,100k,redis] [--draw]
+
+The room "10k" is in one process of each server; the room "100k" in all of seven, for a process may have 20,000
+descriptors: there only who has a room in all its processes takes part. The receivers are processes too, on the
+same two CPUs, with a source address each; they read the sender's clock in each message, so a delay is from the
+send to the receiver's program. Rounds are interleaved, figures are medians. Missed: messages that one of the
+receivers did not get.
+
+"redis": two sockherds, each in a network namespace of its own with half of the receivers, on one bus through a
+Redis that is killed in the middle of the messages and comes back: what the other machine's receivers missed,
+beside what the counters of drops say.
+
+The build is the one SOCKHERD_BIN_DIR points to; take a release build. Writes broadcast.json (all runs),
+broadcast.md and broadcast.svg, and prints the tables.
+"""
+import argparse
+import json
+import os
+import pathlib
+
+from tests.bench.peers.websockets import WEB_SOCKET_PEERS
+from tests.bench.websockets import broadcast, broadcast_report
+from tests.bench.websockets.cases import BROADCASTS
+from tests.bench.websockets.machine import machine
+
+RESULT = "broadcast.json"
+
+
+def arguments():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="directory of the results")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seconds", type=int, default=5, help="of one measured flood; there are two in a run")
+    parser.add_argument("--peers", default=",".join(WEB_SOCKET_PEERS), help="comma-separated; default: all")
+    parser.add_argument("--cases", default=",".join(BROADCASTS), help="comma-separated; default: all")
+    parser.add_argument("--quick", action="store_true", help="one round of two seconds")
+    parser.add_argument("--draw", action="store_true", help="only tables and picture, from the JSON")
+    options = parser.parse_args()
+    options.peers, options.cases = options.peers.split(","), options.cases.split(",")
+    for known, given in ((WEB_SOCKET_PEERS, options.peers), (BROADCASTS, options.cases)):
+        if unknown := set(given) - set(known):
+            parser.error(f"not known: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    if options.quick:
+        options.rounds, options.seconds = 1, 2
+    return options
+
+
+def measured(options):
+    """Everything."""
+    results = {**machine(), "rounds": options.rounds, "seconds": options.seconds}
+    results["runs"] = broadcast.play({name: WEB_SOCKET_PEERS[name] for name in options.peers},
+                                     [BROADCASTS[name] for name in options.cases], options.rounds,
+                                     options.seconds)
+    results["versions"] = {name: run["version"] for peers in results["runs"].values()
+                           for name, runs in peers.items() for run in runs if "version" in run}
+    results["load_average"].append(os.getloadavg()[0])
+    return results
+
+
+def main():
+    """Measures, writes, prints."""
+    options = arguments()
+    options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / RESULT
+    results = json.loads(file.read_text()) if options.draw else measured(options)
+    results["summary"] = broadcast_report.summarize(results["runs"])
+    file.write_text(json.dumps(results, indent=1))
+    (options.out / "broadcast.md").write_text(broadcast_report.markdown(results))
+    (options.out / "broadcast.svg").write_text(broadcast_report.svg(results))
+    print(broadcast_report.markdown(results))
+
+
+if __name__ == "__main__":
+    main()
