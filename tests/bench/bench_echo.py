@@ -22,7 +22,7 @@ import pathlib
 from tests.bench.engine.rounds import say
 from tests.bench.peers import PROCESSES, NotHere
 from tests.bench.peers.websockets import WEB_SOCKET_PEERS
-from tests.bench.websockets import echo, echo_report
+from tests.bench.websockets import echo, echo_report, rounds
 from tests.bench.websockets.cases import ECHOES
 from tests.bench.websockets.machine import machine
 
@@ -61,8 +61,8 @@ def measured(options):
             except NotHere as missing:
                 say(f"bench_echo: without {name}: {missing}")
                 results["note"] += f" Without {name}: {missing}."
-        results["runs"] = echo.play(peers, [ECHOES[name] for name in options.cases], options.rounds,
-                                    options.seconds)
+        results["runs"] = rounds.play(peers, [ECHOES[name] for name in options.cases], options.rounds,
+                                      options.seconds, echo.measure)
     results["load_average"].append(os.getloadavg()[0])
     return results
 

@@ -45,10 +45,11 @@ class Sockherd(Peer):
             raise NotHere("this build has no option threads")
         super().__init__(*arguments, **settings)
 
-    def start(self):
+    def configured(self):
+        """The text of its configuration."""
         workers = max(1, self.workers // self.threads)
         threads = f"threads = {self.threads}" if self.threads > 1 else ""
-        self.daemon = Daemon(f"""
+        return f"""
 [listener.web]
 {self.listener}
 [pool.web]
@@ -59,7 +60,10 @@ workers = {workers}
 {self.pool}
 routes = [{{ path = "/", module = "demo" }}, {{ path = "/file/", files = "{self.files}" }},
   {self.routes}]
-""")
+"""
+
+    def start(self):
+        self.daemon = Daemon(self.configured())
         self.daemon.program = str(self.programs / "sockherd")
         self.daemon.start()
         self.daemon.ready()

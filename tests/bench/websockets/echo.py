@@ -1,43 +1,13 @@
 """One run of echoes, and what it cost the server."""
 import json
-import os
 import subprocess
 import sys
-import time
 
 from tests.bench.engine import costs
-from tests.bench.engine.rounds import say
+from tests.bench.engine.wrk import LoadFailed
 
 CLIENTS = 2  # processes
 FIGURES = ("rate", "cpu", "cpu_user", "p50_ms", "p99_ms", "pss")
-
-
-class LoadFailed(Exception):
-    """The client could not do it, or nothing came back."""
-
-
-def play(peers, cases, rounds, seconds):
-    """{case: {peer: [run, ...]}}; a run has its figures, or nothing but an error."""
-    results = {case.name: {name: [] for name in peers} for case in cases}
-    for number in range(1, rounds + 1):
-        for case in cases:
-            say(f"round {number} of {rounds}: {case.title}")
-            for name, peer in peers.items():
-                run = attempt(peer, case, seconds, warm=number > 1)
-                results[case.name][name].append(run)
-                if "error" not in run:
-                    say(f"  {name}: {run['rate']:,.0f}/s, {run['cpu']:.2f} s of CPU a million")
-    return results
-
-
-def attempt(peer, case, seconds, warm):
-    """A run with its time and the load average of that moment; a failure is a result."""
-    noted = {"at": round(time.time()), "load_average": os.getloadavg()[0]}
-    try:
-        return {**measure(peer, case, seconds, warm), **noted}
-    except (LoadFailed, OSError) as error:
-        say(f"  {peer.name}: {error}")
-        return {"error": str(error), **noted}
 
 
 def measure(peer, case, seconds, warm):
