@@ -1,6 +1,7 @@
 """What the kernel knows of the TCP connections of this network namespace."""
 import os
 import re
+import socket
 import subprocess
 
 
@@ -24,3 +25,10 @@ def accepted(pids, port):
             except FileNotFoundError:
                 pass  # closed while we looked
     return count
+
+
+def free_port(host="127.0.0.1"):
+    """A port that is free there at this moment; for servers that cannot be handed a socket."""
+    with socket.socket() as holder:
+        holder.bind((host, 0))
+        return holder.getsockname()[1]

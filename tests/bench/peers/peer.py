@@ -8,12 +8,12 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 
 from tests.support import processes
 from tests.support.http import request
+from tests.support.tcp import free_port
 from tests.support.wait import until
 
 PROCESSES = 2
@@ -159,10 +159,3 @@ def first_line(*command):
     """Of what a program prints, on either stream."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True)
     return done.stdout.splitlines()[0].strip()
-
-
-def free_port():
-    """A port that is free at this moment; these servers cannot be handed a socket."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        return holder.getsockname()[1]

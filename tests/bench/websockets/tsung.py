@@ -11,8 +11,8 @@ import re
 import subprocess
 import tempfile
 
-from tests.bench.peers.peer import free_port
 from tests.support.orphans import kill_marked
+from tests.support.tcp import free_port
 
 PER_VM = 16_000      # users; each has a descriptor, of 20,000
 FEWEST_VMS = 4       # one starts 500 users a second and not more
