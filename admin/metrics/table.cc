@@ -173,6 +173,12 @@ constexpr std::array kTable = {
     Metric{"sockherd_room_deliveries_total", Type::Counter, "", "pool",
            "Deliveries of such messages, each to one member.", Source::PoolCount, "",
            Count::RoomDeliveries},
+    Metric{"sockherd_bus_refused_total", Type::Counter, "", "pool",
+           "Messages that reached no other worker: larger than a quarter of bus_buffer.",
+           Source::PoolCount, "", Count::BusRefused},
+    Metric{"sockherd_bus_missed_total", Type::Counter, "", "pool",
+           "Messages of other workers that a worker was too slow to read, counted in each.",
+           Source::PoolCount, "", Count::BusMissed},
 
     Metric{"sockherd_log_messages_total", Type::Counter, "", "level,process",
            "Log lines written, by level.", Source::Log, "", Count::Requests, kLogs},

@@ -45,11 +45,6 @@ Result<void> EpollLoop::begin_watch(uint32_t index, int fd, Events events) {
   return {};
 }
 
-void EpollLoop::change_watch(uint32_t index, int fd, Events events) {
-  // Cannot fail for a registered descriptor (no memory is needed).
-  SH_ASSERT(control(EPOLL_CTL_MOD, index, fd, events));
-}
-
 void EpollLoop::end_watch(uint32_t /*index*/, int fd) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
@@ -80,7 +75,9 @@ void EpollLoop::wait_for_room(uint32_t index, int fd) {
   uint32_t& state = state_of(index);
   if ((state & kWaitsForRoom) != 0) return;
   state |= kWaitsForRoom;
-  if ((state & kIsRegistered) != 0) change_watch(index, fd, kOfSocket | event::kWritable);
+  if ((state & kIsRegistered) == 0) return;
+  // Cannot fail for a registered descriptor (no memory is needed).
+  SH_ASSERT(control(EPOLL_CTL_MOD, index, fd, kOfSocket | event::kWritable));
 }
 
 // A short send(2) says that the socket is full: asking again would only hear EAGAIN.

@@ -27,7 +27,6 @@ class EpollLoop final : public Loop {
   bool await(Duration longest) override;
   void dispatch_all() override;
   Result<void> begin_watch(uint32_t index, int fd, Events events) override;
-  void change_watch(uint32_t index, int fd, Events events) override;
   void end_watch(uint32_t index, int fd) override;
   bool begin_socket(uint32_t index, int fd) override;
   bool release_socket(uint32_t index, int fd) override;

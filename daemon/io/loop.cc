@@ -18,10 +18,6 @@ Watch& Watch::operator=(Watch&& other) noexcept {
   return *this;
 }
 
-void Watch::change(Events events) {
-  loop_->change_watch(index_, fd_, events);
-}
-
 void Watch::call_again(Events events) {
   loop_->dispatch_later(loop_->tag_of(index_), events);
 }
@@ -29,11 +25,7 @@ void Watch::call_again(Events events) {
 void Watch::end() {
   if (loop_ == nullptr) return;
   loop_->end_watch(index_, fd_);
-  end_by_close();
-}
-
-void Watch::end_by_close() {
-  if (loop_ != nullptr) std::exchange(loop_, nullptr)->leave_place(index_);
+  std::exchange(loop_, nullptr)->leave_place(index_);
 }
 
 Loop::Loop() : now_(monotonic_now()), timers_(now_) {}

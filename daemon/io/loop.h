@@ -62,19 +62,12 @@ class Watch {
 
   explicit operator bool() const { return loop_ != nullptr; }
 
-  // Waits for other events from now on; what is the case already is reported once more.
-  void change(Events events);
-
   // Calls on_ready(events) in the next turn, before which the loop does not sleep.
   void call_again(Events events);
 
   // Takes the descriptor out of the kernel's set: needed where others hold the same open file (a
   // listener), because closing our number would leave it there (epoll(7), Q6).
   void end();
-
-  // Ends the watch without a system call, for a descriptor that nobody else holds and that is
-  // closed right after: closing takes it out.
-  void end_by_close();
 
  private:
   friend class Loop;
@@ -154,7 +147,6 @@ class Loop {
   virtual void dispatch_all() = 0;
 
   virtual Result<void> begin_watch(uint32_t index, int fd, Events events) = 0;
-  virtual void change_watch(uint32_t index, int fd, Events events) = 0;
   virtual void end_watch(uint32_t index, int fd) = 0;
 
   // See Socket. A socket that is not watched yet has a place as well.

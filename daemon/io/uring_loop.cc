@@ -54,7 +54,7 @@ void UringLoop::remember(uint32_t index, int fd) {
 }
 
 // One event, after which it is polled anew: so what is the case still is told again, as with
-// level-triggered epoll. Edge-triggered, it goes on by itself.
+// level-triggered epoll. Edge-triggered, it goes on by itself until there is no room to tell more.
 void UringLoop::poll(uint32_t index) {
   const Events events = state_of(index);
   io_uring_sqe& entry = ring_->add();
@@ -78,12 +78,6 @@ Result<void> UringLoop::begin_watch(uint32_t index, int fd, Events events) {
   state_of(index) = events;
   poll(index);
   return {};
-}
-
-void UringLoop::change_watch(uint32_t index, int /*fd*/, Events events) {
-  cancel(index, Operation::Poll);
-  state_of(index) = events;
-  poll(index);
 }
 
 void UringLoop::end_watch(uint32_t index, int /*fd*/) {
@@ -220,7 +214,8 @@ void UringLoop::on_completion(const io_uring_cqe& cqe) {
       return;
     case Operation::Poll:
       if (cqe.res == -ECANCELED) return;
-      ready_.push_back({tag, cqe.res <= 0 ? event::kBroken : static_cast<Events>(cqe.res)});
+      ready_.push_back({tag, cqe.res <= 0 ? event::kBroken : static_cast<Events>(cqe.res),
+                        (cqe.flags & IORING_CQE_F_MORE) == 0});
       return;
     case Operation::Receive:
       return on_received(index, cqe);
@@ -286,7 +281,7 @@ void UringLoop::on_hang_up(uint32_t index, const io_uring_cqe& cqe) {
 
 void UringLoop::tell(uint32_t index, Events events) {
   Activity& activity = need_activity(index);
-  if (activity.events == 0) ready_.push_back({tag_of(index), 0});
+  if (activity.events == 0) ready_.push_back({tag_of(index), 0, false});
   activity.events |= events;
 }
 
@@ -313,7 +308,7 @@ void UringLoop::dispatch_watch(const Ready& ready) {
   dispatch(ready.tag, ready.events);
   if (!is_current(ready.tag)) return;
   const auto index = static_cast<uint32_t>(ready.tag);
-  if ((state_of(index) & event::kEdge) == 0) poll(index);
+  if (ready.has_ended) poll(index);
 }
 
 void UringLoop::dispatch_socket(uint64_t tag) {

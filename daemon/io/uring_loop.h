@@ -61,7 +61,8 @@ class UringLoop final : public Loop {
 
   struct Ready {
     uint64_t tag;
-    Events events;  // of a watch; those of a socket are in its activity
+    Events events;   // of a watch; those of a socket are in its activity
+    bool has_ended;  // the poll of a watch
   };
 
   explicit UringLoop(std::unique_ptr<Uring> ring) : ring_(std::move(ring)) {}
@@ -70,7 +71,6 @@ class UringLoop final : public Loop {
   bool await(Duration longest) override;
   void dispatch_all() override;
   Result<void> begin_watch(uint32_t index, int fd, Events events) override;
-  void change_watch(uint32_t index, int fd, Events events) override;
   void end_watch(uint32_t index, int fd) override;
   bool begin_socket(uint32_t index, int fd) override;
   bool release_socket(uint32_t index, int fd) override;

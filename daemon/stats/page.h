@@ -50,8 +50,10 @@ enum class Count : uint8_t {
   AccessLogDropped,      // lost: the ring was full
   RoomMessages,          // published here
   RoomDeliveries,        // to members here, of messages from wherever
+  BusRefused,            // lost: larger than a quarter of the ring to the other lanes
+  BusMissed,             // lost: written over by a lane before this one has read it
 };
-inline constexpr size_t kCounts = 31;
+inline constexpr size_t kCounts = 33;
 
 struct Counters {
   std::array<std::atomic<uint64_t>, kCounts> counts{};

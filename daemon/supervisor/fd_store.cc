@@ -22,6 +22,8 @@ constexpr Form kForms[] = {
     {Kept::Statistics, "sockherd.stats.", false, true},
     {Kept::Config, "sockherd.config.", true, false},
     {Kept::Balance, "sockherd.bpf.", true, true},
+    {Kept::Bus, "sockherd.bus.", false, true},
+    {Kept::Bell, "sockherd.bell.", false, true},
 };
 
 }  // namespace

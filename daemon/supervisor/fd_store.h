@@ -23,6 +23,8 @@ enum class Kept : uint8_t {
   Statistics,  // sockherd.stats.NAME           a pool's segment
   Config,      // sockherd.config.NUMBER        the configuration in force, by generation
   Balance,     // sockherd.bpf.NUMBER.NAME      a listener's eBPF table
+  Bus,         // sockherd.bus.NAME             a pool's memory file of the bus
+  Bell,        // sockherd.bell.NAME            the bell to it
 };
 
 struct KeptName {

@@ -71,7 +71,10 @@ Result<void> Hands::take_seats(const fleet::Spawn& action, Running& running) {
 }
 
 void Hands::fold_seats(const Running& running) {
-  for (const uint32_t seat : running.seats) statistics_.fold(running.pool, seat);
+  for (const uint32_t seat : running.seats) {
+    statistics_.fold(running.pool, seat);
+    buses_.leave(running.pool, seat);
+  }
 }
 
 SocketNumbers Hands::Running::served() const {
@@ -99,6 +102,9 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
   if (running.is_builtin) {
     control = TRY(sys::create_packet_pair());
     request.fds.push_back({control.theirs.get(), contract::kControlFd});
+    const RoomBuses::Descriptors bus = TRY(buses_.descriptors(action.pool));
+    request.fds.push_back({bus.file, contract::kBusFd});
+    request.fds.push_back({bus.bell, contract::kBellFd});
   } else if (!sys::has_manager()) {
     // Nobody would hand it to a successor of ours, and it does not notice that we are gone.
     request.signal_at_parents_end = SIGTERM;
@@ -197,98 +203,6 @@ void Hands::release_new() {
     if (found != running_.end()) found->second.process->release();
   }
   unreleased_.clear();
-}
-
-// --- adopting
-
-void Hands::adopt(Inheritance& from, SavedState& state) {
-  std::set<std::string> counted;  // pools whose statistics go on
-  for (auto& [pool, fd] : from.statistics) {
-    auto adopted = statistics_.adopt(pool, std::move(fd));
-    if (adopted.ok()) {
-      counted.insert(pool);
-    } else {
-      log::notice("statistics-begin-anew", {{"pool", pool}, {"why", adopted.error().what}});
-    }
-  }
-  for (const auto& [id, worker] : from.workers) {  // should the state be lost
-    state.past.next_id = std::max(state.past.next_id, id + 1);
-  }
-  std::erase_if(state.past.workers, [&](const fleet::Survivor& survivor) {
-    const auto remains = from.workers.find(survivor.id);
-    Inheritance::Worker nothing;
-    Inheritance::Worker& worker = remains != from.workers.end() ? remains->second : nothing;
-    const UniqueFd process(worker.pidfd ? ::fcntl(worker.pidfd.get(), F_DUPFD_CLOEXEC, 3) : -1);
-    auto adopted =
-        adopt_worker(survivor, state.places[survivor.id], worker, counted.contains(survivor.pool));
-    if (remains != from.workers.end()) from.workers.erase(remains);
-    if (adopted.ok()) {
-      add_running(survivor.id, std::move(adopted).value());
-      return false;
-    }
-    log::notice("worker-lost", {{"pool", survivor.pool},
-                                {"slot", survivor.slot},
-                                {"pid", state.places[survivor.id].pid},
-                                {"why", adopted.error().what}});
-    forget(survivor.id);
-    // One that lives and that we can not take over would serve in a slot that gets another one.
-    if (process) [[maybe_unused]]
-      const auto told = sys::send_signal(process.get(), SIGTERM);
-    fleet::PastPool& pool = state.past.pools[survivor.pool];
-    ++pool.exits.exit;
-    if (survivor.owns_slot && survivor.slot < pool.slots.size()) {
-      ++pool.slots[survivor.slot].restarts;
-      pool.slots[survivor.slot].last_exit = "ended while sockherd was away";
-    }
-    return true;
-  });
-  for (auto& [id, worker] : from.workers) dismiss_unknown(id, worker);
-  for (const auto& [number, text] : from.configs) store_.forget({Kept::Config, number, ""});
-  for (const std::string& pool : counted) {
-    std::set<uint32_t> seats;
-    for (const auto& [id, running] : running_) {
-      if (running.pool == pool) seats.insert(running.seats.begin(), running.seats.end());
-    }
-    statistics_.fold_all_but(pool, seats);
-  }
-}
-
-// A pidfd never means another process, so a number that was used again can not mislead us.
-Result<Hands::Running> Hands::adopt_worker(const fleet::Survivor& survivor,
-                                           const SavedState::Place& place,
-                                           Inheritance::Worker& from, bool has_statistics) {
-  if (!from.pidfd) return Error{ESRCH, "ended while sockherd was away"};
-  const pid_t pid = TRY(sys::pid_of(from.pidfd.get()));
-  if (pid != place.pid) return Error{ESRCH, "its pidfd is of process " + std::to_string(pid)};
-  Running running{.pool = survivor.pool,
-                  .slot = survivor.slot,
-                  .listeners = survivor.listeners,
-                  .is_builtin = place.is_builtin,
-                  .threads = std::max(1U, static_cast<uint32_t>(place.seats.size()))};
-  for (const uint32_t seat : place.seats) {
-    if (has_statistics && statistics_.has_seat(seat)) running.seats.push_back(seat);
-  }
-  for (const std::string& name : running.listeners) {
-    running.sockets[name] = listeners_.numbers(name, running.slot);
-  }
-  running.sockets = running.served();  // whether it has more we do not know: they are swept
-  const bool had_notify = static_cast<bool>(from.notify);
-  running.process = TRY(WorkerProcess::adopt(loop_, survivor.id,
-                                             {.pid = pid,
-                                              .pidfd = std::move(from.pidfd),
-                                              .control = std::move(from.control),
-                                              .notify = std::move(from.notify)},
-                                             notify_path(survivor.id), callbacks_of(survivor.id)));
-  if (!had_notify) store_.keep({Kept::Notify, survivor.id, ""}, running.process->notify_fd());
-  return running;
-}
-
-// Left by a predecessor that could not write down who it is. It finishes what it has.
-void Hands::dismiss_unknown(fleet::WorkerId id, Inheritance::Worker& from) {
-  const bool is_alive = from.pidfd && sys::send_signal(from.pidfd.get(), SIGTERM).ok();
-  log::warn("unknown-worker",
-            {{"name", KeptName{Kept::Worker, id, ""}.text()}, {"drains", is_alive ? "yes" : "no"}});
-  forget(id);
 }
 
 void Hands::keep(fleet::WorkerId id, const WorkerProcess& process) {

@@ -22,6 +22,7 @@
 #include "daemon/supervisor/inheritance.h"
 #include "daemon/supervisor/listeners.h"
 #include "daemon/supervisor/quiet_watch.h"
+#include "daemon/supervisor/room_buses.h"
 #include "daemon/supervisor/state_file.h"
 #include "daemon/supervisor/statistics.h"
 #include "daemon/supervisor/worker_process.h"
@@ -139,6 +140,8 @@ class Hands {
   Result<Running> start(const fleet::Spawn& action);
   Result<void> take_seats(const fleet::Spawn& action, Running& running);
   void fold_seats(const Running& running);
+  std::set<std::string> adopt_memory(Inheritance& from);
+  void leave_other_seats(const std::set<std::string>& pools);
   Result<void> start_process(const fleet::Spawn& action, Running& running);
   Result<sys::SpawnRequest> request_for(const fleet::Spawn& action, const Running& running);
   void pass_listeners(const fleet::Spawn& action, const Running& running,
@@ -171,6 +174,7 @@ class Hands {
   FdStore store_;
   Listeners listeners_{store_};
   Statistics statistics_{store_};
+  RoomBuses buses_{store_};
   std::map<uint32_t, Generation> generations_;
   uint32_t current_ = 0;
   std::map<fleet::WorkerId, Running> running_;

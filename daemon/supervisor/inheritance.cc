@@ -31,6 +31,12 @@ void put(Inheritance& all, const KeptName& name, UniqueFd fd) {
     case Kept::Statistics:
       all.statistics[name.name] = std::move(fd);
       return;
+    case Kept::Bus:
+      all.buses[name.name].file = std::move(fd);
+      return;
+    case Kept::Bell:
+      all.buses[name.name].bell = std::move(fd);
+      return;
     case Kept::Config:
       all.configs[static_cast<uint32_t>(name.number)] = std::move(fd);
       return;

@@ -56,6 +56,10 @@ Result<UniqueFd> Statistics::open_read_only(const std::string& name) const {
   return sys::reopen_read_only(found->second.fd.get());
 }
 
+uint32_t Statistics::seats() {
+  return kSeats;
+}
+
 bool Statistics::has_seat(uint32_t seat) {
   return seat < kSeats;
 }

@@ -30,6 +30,8 @@ class Statistics {
   // A read-only descriptor of it, for whoever only watches. Errors: no such pool.
   Result<UniqueFd> open_read_only(const std::string& pool) const;
 
+  // How many there are, of each pool.
+  static uint32_t seats();
   // Whether there can be a seat of this number.
   static bool has_seat(uint32_t seat);
 

@@ -80,4 +80,12 @@ Result<Mapping> Mapping::create(int fd, size_t bytes, Access access) {
   return Mapping({static_cast<std::byte*>(base), bytes});
 }
 
+Result<Mapping> Mapping::create_part(int fd, uint64_t offset, size_t bytes, Access access) {
+  const int protection = access == Access::Read ? PROT_READ : PROT_READ | PROT_WRITE;
+  void* base = ::mmap(nullptr, bytes, protection, MAP_SHARED, fd, static_cast<off_t>(offset));
+  if (base == MAP_FAILED) return errno_error("mmap");
+  ::madvise(base, bytes, MADV_DONTDUMP);
+  return Mapping({static_cast<std::byte*>(base), bytes});
+}
+
 }  // namespace sockherd::sys

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,6 +41,9 @@ class Mapping {
   static Result<Mapping> create(int fd, Access access);
   // Maps the first bytes of what does not tell its size, such as a BPF map.
   static Result<Mapping> create(int fd, size_t bytes, Access access);
+  // Maps a part of the file, from a page on, that has no place in a core dump: what nobody has
+  // written would become memory by that.
+  static Result<Mapping> create_part(int fd, uint64_t offset, size_t bytes, Access access);
 
   std::span<std::byte> bytes() const { return bytes_; }
 

@@ -33,6 +33,9 @@ constexpr std::string_view kHelp =
     "Descriptors (LISTEN_FDS, LISTEN_FDNAMES; sd_listen_fds(3)):\n"
     "  sockherd.config  a memory file with the configuration, TOML\n"
     "  sockherd.stats   the statistics segment of the pool (optional)\n"
+    "  sockherd.bus, sockherd.bell\n"
+    "                   memory and bell by which the workers of the pool hear each\n"
+    "                   other's rooms (optional)\n"
     "  sockherd.control the control socket (optional): further sockets to serve; its\n"
     "                   hang-up is as SIGTERM\n"
     "  sockherd.load.L  where to count the load of listener L (optional)\n"
@@ -156,7 +159,7 @@ Result<void> count_threads(const config::Pool& pool, Identity& identity) {
 }
 
 // "5", or "5,6,9" where there are several threads.
-Result<std::vector<uint32_t>> seats_from_environment() {
+Result<std::vector<uint32_t>> parse_seats() {
   const char* text = std::getenv(contract::kSeatVariable);
   std::vector<uint32_t> seats;
   for (std::string_view rest = text == nullptr ? "0" : text;;) {
@@ -166,6 +169,14 @@ Result<std::vector<uint32_t>> seats_from_environment() {
     if (rest.find(',') == std::string_view::npos) return seats;
     rest.remove_prefix(rest.find(',') + 1);
   }
+}
+
+// One for each of the threads.
+Result<std::vector<uint32_t>> seats_from_environment(size_t threads) {
+  std::vector<uint32_t> seats = TRY(parse_seats());
+  if (seats.size() == threads) return seats;
+  return usage(std::string(contract::kSeatVariable) + " has " + std::to_string(seats.size()) +
+               " seats for " + std::to_string(threads) + " threads");
 }
 
 Result<CounterPage> open_page(int fd, uint32_t seat) {
@@ -184,16 +195,32 @@ Result<CounterPage> open_page(int fd, uint32_t seat) {
 Result<void> open_statistics(UniqueFd fd, Launch& launch) {
   std::vector<Launch::Part>& parts = launch.parts;
   if (!fd) return {};
-  const std::vector<uint32_t> seats = TRY(seats_from_environment());
-  if (seats.size() != parts.size()) {
-    return usage(std::string(contract::kSeatVariable) + " has " + std::to_string(seats.size()) +
-                 " seats for " + std::to_string(parts.size()) + " threads");
-  }
+  const std::vector<uint32_t> seats = TRY(seats_from_environment(parts.size()));
   for (size_t i = 0; i < parts.size(); ++i) {
     parts[i].statistics = TRY(open_page(fd.get(), seats[i]));
   }
   if (!launch.pool.access_log.empty()) {
     launch.access_log_statistics = TRY(open_page(fd.get(), seats[0]));
+  }
+  return {};
+}
+
+Result<UniqueFd> copy_of(const UniqueFd& fd) {
+  UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+  if (!copy) return Error{kExitUsage, errno_error("F_DUPFD_CLOEXEC").what};
+  return copy;
+}
+
+// Without it, rooms end at each thread.
+Result<void> open_bus(const UniqueFd& file, const UniqueFd& bell,
+                      std::vector<Launch::Part>& parts) {
+  if (!file && !bell) return {};
+  if (!file || !bell) return usage("sockherd.bus and sockherd.bell go together");
+  const std::vector<uint32_t> seats = TRY(seats_from_environment(parts.size()));
+  for (size_t i = 0; i < parts.size(); ++i) {
+    parts[i].bus.file = TRY(copy_of(file));
+    parts[i].bus.bell = TRY(copy_of(bell));
+    parts[i].bus.seat = seats[i];
   }
   return {};
 }
@@ -230,8 +257,7 @@ Result<void> share_listeners(std::vector<Launch::Part>& parts) {
   for (const auto& [name, listener] : first) {
     for (size_t i = 0; i < parts.size(); ++i) {
       if (has_socket(parts[i], name)) continue;
-      UniqueFd copy(::fcntl(listener->fd.get(), F_DUPFD_CLOEXEC, 3));
-      if (!copy) return Error{kExitUsage, errno_error("F_DUPFD_CLOEXEC").what};
+      UniqueFd copy = TRY(copy_of(listener->fd));
       shared.emplace_back(i, Launch::Listener{listener->place, std::move(copy)});
     }
   }
@@ -263,6 +289,9 @@ Result<Launch> open_launch(std::span<char* const> arguments) {
   TRY(count_threads(launch.pool, launch.identity));
   launch.parts.resize(launch.identity.threads);
   TRY(open_statistics(take(passed, contract::kStatsFd), launch));
+  const UniqueFd bus = take(passed, contract::kBusFd);
+  const UniqueFd bell = take(passed, contract::kBellFd);
+  TRY(open_bus(bus, bell, launch.parts));
   TRY(open_loads(passed, launch.parts));
   launch.control = take(passed, contract::kControlFd);
   if (passed.empty()) return usage("no listening socket was passed");

@@ -42,11 +42,18 @@ struct Launch {
     Place place;
     UniqueFd fd;
   };
+  // By which the lanes of the pool hear each other; empty where it has none.
+  struct Bus {
+    UniqueFd file;
+    UniqueFd bell;
+    uint32_t seat = 0;
+  };
   // What one thread serves with.
   struct Part {
     std::vector<Listener> listeners;
     std::map<std::string, sys::LoadTable> loads;  // by listener
     CounterPage statistics;
+    Bus bus;
   };
 
   Identity identity;

@@ -18,7 +18,7 @@ MAY_SEE = {  # folder: the folders it may include, besides its own
                           "daemon/fleet", "daemon/bus"],
     "daemon/io": [BASE, "daemon/sys"],
     "daemon/websocket": [BASE, "daemon/http"],
-    "daemon/rooms": [BASE, "daemon/sys", "daemon/stats", "daemon/io", "daemon/websocket"],
+    "daemon/rooms": [BASE, "daemon/sys", "daemon/contract", "daemon/stats", "daemon/io", "daemon/websocket"],
     "daemon/worker": [BASE, "daemon/sys", "daemon/contract", "daemon/config", "daemon/stats", "daemon/http",
                       "daemon/io", "daemon/websocket", "daemon/rooms"],
     "daemon/app": [],

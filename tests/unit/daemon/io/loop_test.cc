@@ -1,6 +1,7 @@
 #include "daemon/io/loop.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <functional>
@@ -117,6 +118,28 @@ TEST_P(LoopTest, DoesNotCallAgainWhatHasEnded) {
   watched.call_again(event::kReadable);
   watched.end();
   turn();
+}
+
+// As a bell that many wait for has to be: nobody takes what another one waits for.
+TEST_P(LoopTest, TellsEveryEdgeOfAnEventThatNobodyReads) {
+  const UniqueFd bell(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  constexpr Events kEdges = event::kReadable | event::kEdge;
+  const auto other_loop = std::move(GetParam().create()).value();
+  Loop* loops[] = {loop_.get(), other_loop.get()};
+  Ear ears[2];
+  Watch watches[2];
+  int heard[2] = {};
+  for (int i : {0, 1}) {
+    ears[i].act = [&heard, i](Events) { ++heard[i]; };
+    watches[i] = std::move(loops[i]->watch(bell.get(), kEdges, ears[i])).value();
+  }
+  for (int round = 0; round <= 20; ++round) {
+    EXPECT_THAT(heard, testing::Each(round));
+    ASSERT_EQ(::eventfd_write(bell.get(), 1), 0);
+    for (int i = 0; i < 4; ++i) {  // told in the first of them, and not once more
+      for (Loop* loop : loops) loop->turn(loop->now());
+    }
+  }
 }
 
 TEST_P(LoopTest, RefusesADescriptorThatCannotBeWaitedFor) {

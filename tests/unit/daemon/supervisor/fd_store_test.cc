@@ -32,6 +32,8 @@ TEST(KeptName, IsReadAsItWasWritten) {
       {{Kept::Notify, 1, ""}, "sockherd.notify.1"},
       {{Kept::Statistics, 0, "web"}, "sockherd.stats.web"},
       {{Kept::Statistics, 0, "1.2"}, "sockherd.stats.1.2"},
+      {{Kept::Bus, 0, "web"}, "sockherd.bus.web"},
+      {{Kept::Bell, 0, "web"}, "sockherd.bell.web"},
       {{Kept::Config, 3, ""}, "sockherd.config.3"},
       {{Kept::Balance, 2, "web"}, "sockherd.bpf.2.web"},
   };

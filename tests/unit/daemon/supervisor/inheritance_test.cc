@@ -21,10 +21,11 @@ Inheritance sorted(const std::vector<std::string>& names) {
 }
 
 TEST(Inheritance, IsSortedByNameAndNotByOrder) {
-  const auto all = sorted({"sockherd.notify.7", "sockherd.slot.1.web", "web", "sockherd.worker.7",
-                           "sockherd.stats.web", "sockherd.slot.0.web", "sockherd.slot.0.a.b",
-                           "admin", "sockherd.control.7", "sockherd.worker.9", "web",
-                           "sockherd.bpf.2.web", "sockherd.config.4"});
+  const auto all =
+      sorted({"sockherd.notify.7", "sockherd.slot.1.web", "web", "sockherd.worker.7",
+              "sockherd.stats.web", "sockherd.slot.0.web", "sockherd.slot.0.a.b", "admin",
+              "sockherd.control.7", "sockherd.worker.9", "web", "sockherd.bpf.2.web",
+              "sockherd.config.4", "sockherd.bus.web", "sockherd.bell.web"});
   std::vector<std::string> units;
   for (const sys::PassedFd& unit : all.units) units.push_back(unit.name);
   EXPECT_THAT(units, ElementsAre("web", "admin", "web"));
@@ -35,6 +36,8 @@ TEST(Inheritance, IsSortedByNameAndNotByOrder) {
   EXPECT_TRUE(all.workers.at(9).pidfd);
   EXPECT_FALSE(all.workers.at(9).control || all.workers.at(9).notify);
   EXPECT_THAT(all.statistics, ElementsAre(Key("web")));
+  EXPECT_THAT(all.buses, ElementsAre(Key("web")));
+  EXPECT_TRUE(all.buses.at("web").file && all.buses.at("web").bell);
   EXPECT_THAT(all.balances.at("web"), ElementsAre(Key(2U)));
   EXPECT_THAT(all.configs, ElementsAre(Key(4U)));
   EXPECT_THAT(all.strays, IsEmpty());
