@@ -101,7 +101,7 @@ void Lane::drain() {
   service_.phase =
       ServicePhase::Draining;  // before accepting: what comes now is answered and closed
   acceptors_.finish();
-  Connection::drain_all(service_);
+  service_.connections.drain_all();
 }
 
 }  // namespace sockherd::worker
