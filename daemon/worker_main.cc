@@ -1,8 +1,10 @@
 // sockherd-worker: see daemon/worker/launch.h for what it is given and worker.h for what it does.
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <utility>
 
+#include "daemon/module/host.h"
 #include "daemon/sys/notify.h"
 #include "daemon/worker/launch.h"
 #include "daemon/worker/worker.h"
@@ -26,12 +28,15 @@ int main(int argc, char** argv) {
     if (refusal->exit_status != 0) tell_why(refusal->text);
     return refusal->exit_status;
   }
-  auto worker = Worker::create(std::move(*std::get_if<Launch>(&taken)));
+  auto& launch = *std::get_if<Launch>(&taken);
+  sockherd::module::Host modules(launch.pool);
+  auto worker = Worker::create(std::move(launch), modules);
   if (!worker.ok()) {
     std::fprintf(stderr, "sockherd-worker: %s\n", worker.error().what.c_str());
     tell_why(worker.error().what);
     return worker.error().code;
   }
-  worker.value()->run();
+  // Handlers that may wait run on; cut off, they are not waited for.
+  if (!worker.value()->run() && modules.is_busy()) std::_Exit(0);
   return 0;
 }

@@ -185,6 +185,17 @@ void fill_pool_counts(const Snapshot& snapshot, Family& family) {
   });
 }
 
+void fill_pool_gauges(const Snapshot& snapshot, Family& family) {
+  for_each_pool_with_traffic(snapshot, [&](const std::string& pool, auto slots) {
+    uint64_t sum = 0;
+    for (const stats::Totals& slot : slots) {
+      sum += family.metric().count == stats::Count::BlockingQueued ? slot.blocking_queued()
+                                                                   : slot.blocking_running();
+    }
+    family.add(static_cast<double>(sum), {pool});
+  });
+}
+
 void fill_pool_count_parts(const Snapshot& snapshot, Family& family) {
   for_each_pool_with_traffic(snapshot, [&](const std::string& pool, auto slots) {
     for (const Part& part : family.metric().parts)
@@ -283,6 +294,8 @@ void fill(const Snapshot& snapshot, Family& family) {
       return fill_pool_counts(snapshot, family);
     case Source::PoolCountParts:
       return fill_pool_count_parts(snapshot, family);
+    case Source::PoolGauge:
+      return fill_pool_gauges(snapshot, family);
     case Source::PoolLatency:
       return fill_latency(snapshot, family);
     case Source::Process:

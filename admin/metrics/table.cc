@@ -33,6 +33,9 @@ constexpr Part kTimeouts[] = {
     {"header", "", Count::HeaderTimeouts}, {"body", "", Count::BodyTimeouts},
     {"write", "", Count::WriteTimeouts},   {"keepalive", "", Count::KeepaliveTimeouts},
     {"body_rate", "", Count::SlowBodies},  {"read_rate", "", Count::SlowReads}};
+constexpr Part kBlocking[] = {{"queue_full", "", Count::BlockingFull},
+                              {"queue_timeout", "", Count::BlockingQueueTimeouts},
+                              {"request_timeout", "", Count::BlockingTimeouts}};
 constexpr Part kLogDrops[] = {{"full", "", Count::AccessLogDropped},
                               {"write", "", Count::AccessLogWriteErrors}};
 // The key says which process counted, the value of the second label.
@@ -167,6 +170,23 @@ constexpr std::array kTable = {
            "Lines that the access log has lost: its buffer was full, or a write failed.",
            Source::PoolCountParts, "", Count::Requests, kLogDrops},
 
+    Metric{"sockherd_handler_failures_total", Type::Counter, "", "pool",
+           "Exceptions of application modules, and responses that they have let go of unsent.",
+           Source::PoolCount, "", Count::HandlerFailures},
+    Metric{"sockherd_blocking_queued", Type::Gauge, "", "pool",
+           "Requests that wait for a thread of those for blocking handlers.", Source::PoolGauge, "",
+           Count::BlockingQueued},
+    Metric{"sockherd_blocking_running", Type::Gauge, "", "pool", "Blocking handlers that run now.",
+           Source::PoolGauge, "", Count::BlockingStarted},
+    Metric{"sockherd_blocking_started_total", Type::Counter, "", "pool",
+           "Blocking handlers that were started.", Source::PoolCount, "", Count::BlockingStarted},
+    Metric{"sockherd_blocking_rejected_total", Type::Counter, "", "pool,reason",
+           "Requests answered 503 or 504 before their blocking handler was through, by why.",
+           Source::PoolCountParts, "", Count::Requests, kBlocking},
+    Metric{"sockherd_blocking_late_answers_total", Type::Counter, "", "pool",
+           "Answers of blocking handlers that nobody waited for any more.", Source::PoolCount, "",
+           Count::BlockingLate},
+
     Metric{"sockherd_room_messages_total", Type::Counter, "", "pool",
            "Messages that workers have published in rooms.", Source::PoolCount, "",
            Count::RoomMessages},
@@ -282,6 +302,7 @@ std::string_view source_name(Source source) {
     case Source::SlotOpen:
     case Source::PoolCount:
     case Source::PoolCountParts:
+    case Source::PoolGauge:
     case Source::PoolLatency:
       return "pages";
     case Source::Process:

@@ -34,6 +34,7 @@ enum class Source : uint8_t {
   SlotOpen,         // accepted - closed of each slot's statistics pages
   PoolCount,        // `count` summed over a pool's statistics pages
   PoolCountParts,   // `parts` by count, summed over a pool's statistics pages
+  PoolGauge,        // what is begun and not ended: `count`, of a pool's statistics pages
   PoolLatency,      // the latency histogram of a pool's statistics pages
   Process,          // `key` of ProcessFacts
   Log,              // lines logged by supervisor and admin

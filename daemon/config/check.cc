@@ -127,6 +127,14 @@ void check_route_target(const Route& route, const std::string& path, Report& rep
                          "; remove one of the two");
 }
 
+void check_module(const Route& route, const std::string& path, Report& report) {
+  const std::string& module = route.module;
+  if (module.empty() || module == "demo" || module.starts_with('/')) return;
+  report.add(path + ".module", quote(module) + " is no module" + did_you_mean(module, {"demo"}) +
+                                   "; write \"demo\", or the absolute path of a shared object "
+                                   "(\"/path/app.so\")");
+}
+
 void check_route(const Route& route, const std::string& path, Report& report) {
   if (!route.path.starts_with('/') && !report.has_fault(path + ".path"))
     report.add(path + ".path", route.path.empty()
@@ -137,6 +145,7 @@ void check_route(const Route& route, const std::string& path, Report& report) {
   if (!route.fallback.empty() && !route.fallback.starts_with('/'))
     report.add(path + ".fallback", "must begin with \"/\": write " + quote("/" + route.fallback));
   check_redirect(route, path, report);
+  check_module(route, path, report);
   check_route_target(route, path, report);
 }
 

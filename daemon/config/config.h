@@ -40,7 +40,7 @@ struct Route {
   bool precompressed = false;      // look for NAME.br and NAME.gz
   bool gzip = false;               // compress what clients accept so
   std::string fallback;            // path below `path` for what is not there; "" = 404
-  std::string module;              // built-in module; today "demo"
+  std::string module;              // "demo", or the path of a shared object
   std::string redirect;            // where the rest of the path goes, "https://example.org/new"
   int64_t status = 0;              // of the redirect
   std::vector<NamedText> headers;  // beside those of the pool, which they replace
@@ -103,6 +103,10 @@ struct Pool {
   int64_t bus_buffer = 0;         // bytes of what a thread may say before all others have read it
   std::string engine;             // auto, epoll, io_uring: the loop of a built-in worker
   int64_t spin = 0;  // microseconds that the loop of a built-in worker looks before it sleeps
+  int64_t blocking_threads = 0;     // of a built-in worker, for handlers that may wait
+  int64_t queue_depth = 0;          // requests that may wait for one of these
+  Milliseconds queue_timeout{0};    // and for how long
+  Milliseconds request_timeout{0};  // of a blocking handler, then 504
   Limits limits;
 };
 

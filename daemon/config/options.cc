@@ -272,6 +272,45 @@ constexpr Option kOptions[] = {
          "waits of late were shorter than that; 0 stands for never.",
      .field = at<&Pool::spin>},
     {.section = Section::Pool,
+     .name = "blocking_threads",
+     .type = Type::Integer,
+     .fallback = "8",
+     .min = 1,
+     .max = 1024,
+     .unit = "threads",
+     .help =
+         "How many threads a built-in worker has for those handlers of application modules that "
+         "may wait; they are started when they are needed.",
+     .field = at<&Pool::blocking_threads>},
+    {.section = Section::Pool,
+     .name = "queue_depth",
+     .type = Type::Integer,
+     .fallback = "1024",
+     .min = 1,
+     .max = 1'000'000,
+     .unit = "requests",
+     .help = "How many requests of a worker may wait for one of its blocking_threads; further ones "
+             "are answered 503 at once.",
+     .field = at<&Pool::queue_depth>},
+    {.section = Section::Pool,
+     .name = "queue_timeout",
+     .type = Type::Duration,
+     .fallback = "\"5s\"",
+     .min = 1,
+     .max = kHour,
+     .help = "How long a request may wait for one of the blocking_threads before it is answered "
+             "503.",
+     .field = at<&Pool::queue_timeout>},
+    {.section = Section::Pool,
+     .name = "request_timeout",
+     .type = Type::Duration,
+     .fallback = "\"30s\"",
+     .min = 1,
+     .max = kDay,
+     .help = "How long a blocking handler may take before its request is answered 504; it runs on, "
+             "and its answer is dropped.",
+     .field = at<&Pool::request_timeout>},
+    {.section = Section::Pool,
      .name = "batch",
      .type = Type::Integer,
      .fallback = "0",
@@ -604,10 +643,12 @@ constexpr Option kOptions[] = {
      .field = at<&Route::error_pages>},
     {.section = Section::Route,
      .name = "module",
-     .type = Type::Choice,
+     .type = Type::Text,
      .fallback = "\"\"",
-     .choices = "demo",
-     .help = "Target: a module of the built-in engine; \"demo\" shows what it can do.",
+     .help =
+         "Target: an application module, the absolute path of a shared object; \"demo\" is built "
+         "in, and shows what the engine can do.",
+
      .field = at<&Route::module>},
 
     // --- [admin] ---

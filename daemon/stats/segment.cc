@@ -184,6 +184,9 @@ void Segment::fold_seat(uint32_t seat_index) {
   counted.add(ended.counters);
   // The kernel has closed what was open.
   counted.counts[static_cast<size_t>(Count::ConnectionsClosed)] += counted.open_connections();
+  // What waited or ran there is gone with it.
+  counted.counts[static_cast<size_t>(Count::BlockingCancelled)] += counted.blocking_queued();
+  counted.counts[static_cast<size_t>(Count::BlockingEnded)] += counted.blocking_running();
   const uint32_t slot = ended.slot.load(std::memory_order_relaxed);
   const WriteLock lock(header().sequence);
   // Workers can write these pages, so a number from there is not trusted as an index.

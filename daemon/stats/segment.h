@@ -31,8 +31,21 @@ struct Totals {
     const uint64_t ended = get(Count::ConnectionsClosed) + get(Count::ConnectionsGiven);
     return begun > ended ? begun - ended : 0;
   }
+  // Tasks of blocking handlers that wait, and that run.
+  uint64_t blocking_queued() const {
+    return difference(Count::BlockingQueued,
+                      get(Count::BlockingStarted) + get(Count::BlockingCancelled));
+  }
+  uint64_t blocking_running() const {
+    return difference(Count::BlockingStarted, get(Count::BlockingEnded));
+  }
   void add(const Counters& counters);
   void add(const Totals& other);
+
+ private:
+  uint64_t difference(Count begun, uint64_t ended) const {
+    return get(begun) > ended ? get(begun) - ended : 0;
+  }
 };
 
 class Segment {

@@ -146,7 +146,7 @@ void Crew::ThreadLane::handle(Order order) {
 // In this order: who sees an order done sees what came of it, and who sees that nothing is left
 // sees that something was given.
 void Crew::ThreadLane::report() {
-  const size_t open = lane_->service().connections.size();
+  const size_t open = lane_->service().connections.size() + lane_->service().background;
   const bool is_news = handled_.load(std::memory_order_relaxed) != done_ ||
                        open_.load(std::memory_order_relaxed) != open;
   if (!is_news) return;

@@ -15,10 +15,10 @@
 #include <string_view>
 #include <variant>
 
+#include "daemon/base/result.h"
 #include "daemon/http/request.h"
 #include "daemon/io/loop.h"
 #include "daemon/worker/open_file.h"
-#include "daemon/worker/web_socket.h"
 
 namespace sockherd::worker {
 
@@ -92,13 +92,6 @@ class Exchange {
   // be gone then.
   virtual void content_ready() = 0;
 
-  // Instead of answer(), within Handler::handle(): the request asks for a WebSocket. Returns true
-  // when it gets one: `handler`, which must outlive it, hears of it from on_open() on, with
-  // `context` in it. Otherwise it has been refused, and that was the answer: 400, 405 or 426 where
-  // it is no valid handshake, 403 where the origin is not allowed, 503 in a drain.
-  virtual bool accept_web_socket(const WebSocketTerms& terms, WebSocketHandler& handler,
-                                 void* context) = 0;
-
   virtual io::Loop& loop() = 0;
 
  protected:
@@ -121,9 +114,19 @@ struct Request {
   std::string_view path;          // decoded and without dot segments; void after the call
 };
 
+struct Service;
+
 class Handler {
  public:
   virtual ~Handler() = default;
+
+  // Once, before the first request: what it may use from then on. It outlives the handler's
+  // requests, and ends before the handler.
+  // Errors: why the worker cannot serve; the code is the exit status.
+  virtual Result<void> start(Service& /*service*/) { return {}; }
+
+  // The worker drains: what would go on for ever is to end soon.
+  virtual void drain() {}
 
   // Null when it has answered. Then, or if there is none, the body is read and dropped.
   virtual std::unique_ptr<Job> handle(const Request& request, Exchange& exchange) = 0;

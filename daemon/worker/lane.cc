@@ -9,7 +9,6 @@
 #include "daemon/sys/affinity.h"
 #include "daemon/worker/connection.h"
 #include "daemon/worker/engine.h"
-#include "daemon/worker/routes.h"
 
 namespace sockherd::worker {
 namespace {
@@ -72,13 +71,14 @@ Lane::Lane(const Setup& setup, Launch::Part& part, std::unique_ptr<io::Loop> loo
 
 Result<std::unique_ptr<Lane>> Lane::create(const Setup& setup, Launch::Part part) {
   pin(setup);  // first, so that what it touches is near its CPU
-  Router router = TRY(make_router(*setup.pool, setup.identity));
+  Router router = TRY(make_router(*setup.pool, setup.identity, *setup.modules));
   auto loop = TRY(open_loop(setup));
   std::unique_ptr<Lane> lane(new Lane(setup, part, std::move(loop), std::move(router)));
   TRY(join_bus(setup, part.bus, *lane->loop_, lane->hub_, lane->statistics_.counters()));
   if (setup.cpu || sys::allowed_cpus().size() > 1) {  // else it would keep the client from sending
     lane->loop_->look_before_sleep(std::chrono::microseconds(setup.pool->spin));
   }
+  TRY(lane->router_.start(lane->service_));
   for (Launch::Listener& listener : part.listeners) {
     const std::string name = listener.place.listener;
     const auto added = lane->acceptors_.add(std::move(listener.place), std::move(listener.fd));
@@ -100,8 +100,9 @@ void Lane::drain() {
   if (service_.phase == ServicePhase::Draining) return;
   service_.phase =
       ServicePhase::Draining;  // before accepting: what comes now is answered and closed
+  router_.drain();
   acceptors_.finish();
-  service_.connections.drain_all();
+  Connection::drain_all(service_);
 }
 
 }  // namespace sockherd::worker

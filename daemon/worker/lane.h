@@ -18,6 +18,7 @@
 #include "daemon/worker/launch.h"
 #include "daemon/worker/limits.h"
 #include "daemon/worker/router.h"
+#include "daemon/worker/routes.h"
 #include "daemon/worker/service.h"
 
 namespace sockherd::worker {
@@ -29,6 +30,7 @@ class Lane {
     Identity identity;
     Limits limits;
     std::optional<uint32_t> cpu;         // to stay on
+    Modules* modules;                    // of the worker, outlives the lane
     AccessWriter* access_log = nullptr;  // of the worker, outlives the lane; null: off
   };
 
@@ -50,7 +52,8 @@ class Lane {
 
   // The drain has nothing left to do.
   bool is_empty() const {
-    return service_.phase == ServicePhase::Draining && service_.connections.size() == 0;
+    return service_.phase == ServicePhase::Draining && service_.connections.size() == 0 &&
+           service_.background == 0;
   }
 
  private:

@@ -20,6 +20,18 @@ void Router::add(std::string_view prefix, std::unique_ptr<Handler> handler,
   routes_.insert(shorter, std::move(route));
 }
 
+Result<void> Router::start(Service& service) {
+  for (const Route& route : routes_) {
+    Result<void> started = route.handler->start(service);
+    if (!started.ok()) return started;
+  }
+  return {};
+}
+
+void Router::drain() {
+  for (const Route& route : routes_) route.handler->drain();
+}
+
 const Router::Route* Router::find(std::string_view path) const {
   for (const Route& route : routes_) {
     if (!path.starts_with(route.prefix)) continue;

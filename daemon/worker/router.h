@@ -29,6 +29,10 @@ class Router {
   void set_extras(std::unique_ptr<Extras> extras) { extras_ = std::move(extras); }
   const Extras* extras() const { return extras_.get(); }
 
+  // Handler::start() and drain() of all.
+  Result<void> start(Service& service);
+  void drain();
+
   // Null if no route covers `path` (which is decoded and free of dot segments).
   const Route* find(std::string_view path) const;
 

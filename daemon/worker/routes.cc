@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/worker/demo.h"
 #include "daemon/worker/directory.h"
 #include "daemon/worker/extras.h"
 #include "daemon/worker/file_cache.h"
@@ -35,11 +34,7 @@ Result<std::unique_ptr<Handler>> make_files(const config::Route& route, const Sh
                                                           route.fallback));
 }
 
-Result<std::unique_ptr<Handler>> make_handler(const config::Route& route, const Identity& identity,
-                                              const Shared& shared) {
-  if (route.module == "demo") {
-    return std::unique_ptr<Handler>(std::make_unique<Demo>(route.path, identity));
-  }
+Result<std::unique_ptr<Handler>> make_handler(const config::Route& route, const Shared& shared) {
   if (!route.redirect.empty()) {
     return std::unique_ptr<Handler>(
         std::make_unique<Redirect>(route.path, route.redirect, static_cast<int>(route.status)));
@@ -62,7 +57,7 @@ Result<std::unique_ptr<Extras>> make_extras(const std::string& path,
 
 }  // namespace
 
-Result<Router> make_router(const config::Pool& pool, const Identity& identity) {
+Result<Router> make_router(const config::Pool& pool, const Identity& identity, Modules& modules) {
   Router router;
   const Shared shared{
       .cache = std::make_shared<FileCache>(FileCache::Settings{
@@ -74,7 +69,10 @@ Result<Router> make_router(const config::Pool& pool, const Identity& identity) {
     std::unique_ptr<Extras> extras =
         TRY(make_extras(path + ".routes[" + std::to_string(i) + "]", route.headers,
                         route.error_pages, router.extras()));
-    router.add(route.path, TRY(make_handler(route, identity, shared)), std::move(extras));
+    std::unique_ptr<Handler> handler = route.module.empty()
+                                           ? TRY(make_handler(route, shared))
+                                           : TRY(modules.make(pool, route, identity));
+    router.add(route.path, std::move(handler), std::move(extras));
   }
   return router;
 }

@@ -50,7 +50,7 @@ size_t raise_descriptor_limit() {
 }
 
 // What each thread is made of.
-std::vector<Crew::Member> members_of(Launch& launch, AccessWriter* access_log) {
+std::vector<Crew::Member> members_of(Launch& launch, Modules& modules, AccessWriter* access_log) {
   const auto threads = static_cast<uint32_t>(launch.parts.size());
   const std::vector<uint32_t> cpus =
       launch.pool.pin == "auto" ? sys::allowed_cpus() : std::vector<uint32_t>{};
@@ -61,7 +61,8 @@ std::vector<Crew::Member> members_of(Launch& launch, AccessWriter* access_log) {
   for (uint32_t thread = 0; thread < threads; ++thread) {
     Identity identity = launch.identity;
     identity.thread = thread;
-    Lane::Setup setup{&launch.pool, std::move(identity), limits, std::nullopt, access_log};
+    Lane::Setup setup{&launch.pool, std::move(identity), limits, std::nullopt,
+                      &modules,     access_log};
     if (!cpus.empty()) setup.cpu = sys::cpu_of(cpus, launch.identity.slot, thread, threads);
     members.push_back({std::move(setup), std::move(launch.parts[thread])});
   }
@@ -101,14 +102,14 @@ Worker::Worker(Launch& launch, AccessWriterHandle access_writer, UniqueFd signal
 
 Worker::~Worker() = default;
 
-Result<std::unique_ptr<Worker>> Worker::create(Launch launch) {
+Result<std::unique_ptr<Worker>> Worker::create(Launch launch, Modules& modules) {
   Result<UniqueFd> signals = open_signals();
   if (!signals.ok()) return Error{kExitFailure, signals.error().what};
   std::map<Place, size_t> lanes = lanes_of(launch);
   auto access_log = TRY(start_access_log(launch));  // not within new: what it returns from leaks
   std::unique_ptr<Worker> worker(
       new Worker(launch, std::move(access_log), std::move(signals).value()));
-  std::vector<Crew::Member> members = members_of(launch, worker->access_writer_.get());
+  std::vector<Crew::Member> members = members_of(launch, modules, worker->access_writer_.get());
   worker->lane_ = TRY(Lane::create(members[0].setup, std::move(members[0].part)));
   members.erase(members.begin());
   io::Loop& loop = worker->lane_->loop();
@@ -129,10 +130,11 @@ Result<std::unique_ptr<Worker>> Worker::create(Launch launch) {
   return worker;
 }
 
-void Worker::run() {
+bool Worker::run() {
   if (crew_ != nullptr) crew_->start();
   tell_manager("READY=1\nSTATUS=serving on " + std::string(name_of(lane_->loop().engine())));
   while (!is_done()) lane_->turn(next_turn_at());
+  return is_empty();
 }
 
 Instant Worker::next_turn_at() const {

@@ -32,12 +32,14 @@ class Worker final : private io::Watcher {
   // Blocks SIGTERM, SIGINT and SIGUSR1 for this process, and ignores SIGPIPE.
   // Errors: a descriptor that is no listening socket, a directory that cannot be opened; their code
   // is the exit status.
-  static Result<std::unique_ptr<Worker>> create(Launch launch);
+  // modules: outlives the worker.
+  static Result<std::unique_ptr<Worker>> create(Launch launch, Modules& modules);
 
   ~Worker();
 
-  // Says READY=1, serves with all threads, and drains. Returns when the process may end.
-  void run();
+  // Says READY=1, serves with all threads, and drains. Returns when the process may end: whether
+  // all was done by then, and not cut off.
+  bool run();
 
  private:
   Worker(Launch& launch, AccessWriterHandle access_writer, UniqueFd signals);

@@ -44,7 +44,8 @@ class CrewTest : public ::testing::Test {
 
   Crew::Member member(uint32_t thread, UniqueFd listener) {
     Identity identity{.pool = "web", .slot = 0, .thread = thread, .threads = 3};
-    Crew::Member made{{&pool_, std::move(identity), Limits{}, std::nullopt}, {}};
+    Crew::Member made{{&pool_, std::move(identity), Limits{}, std::nullopt, &harness_.modules()},
+                      {}};
     made.part.listeners.push_back({{"web", thread}, std::move(listener)});
     return made;
   }

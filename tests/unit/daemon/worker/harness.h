@@ -16,8 +16,9 @@
 #include <utility>
 
 #include "daemon/io/loop.h"
+#include "daemon/module/host.h"
+#include "daemon/rooms/hub.h"
 #include "daemon/worker/connection.h"
-#include "daemon/worker/demo.h"
 #include "daemon/worker/router.h"
 #include "daemon/worker/service.h"
 #include "tests/unit/daemon/io/engines.h"
@@ -69,12 +70,27 @@ class Harness {
       : loop_(io::loop_for_tests()),
         page_(std::make_unique<stats::Page>()),
         service_(std::make_unique<Service>(*loop_, router_, page_->counters, limits)) {
-    router_.add("/", std::make_unique<Demo>("/", Identity{"web", 3, 7, 4242}));
+    service_->hub = hub_.get();
+    add_demo("/", Identity{"web", 3, 7, 4242});
   }
 
   Router& router() { return router_; }
   Service& service() { return *service_; }
   io::Loop& loop() { return *loop_; }
+
+  // A module below `prefix`: the demo, or the path of a shared object.
+  Result<void> add_module(const std::string& prefix, const std::string& module,
+                          const Identity& identity) {
+    const config::Route route{.path = prefix, .module = module};
+    std::unique_ptr<Handler> handler = TRY(modules_.make(pool_, route, identity));
+    TRY(handler->start(*service_));
+    router_.add(prefix, std::move(handler));
+    return {};
+  }
+  void add_demo(const std::string& prefix, const Identity& identity) {
+    ASSERT_TRUE(add_module(prefix, "demo", identity).ok());
+  }
+  Modules& modules() { return modules_; }
   uint64_t count(stats::Count what) const { return page_->counters.get(what); }
   size_t open_connections() const { return service_->connections.size(); }
 
@@ -113,7 +129,7 @@ class Harness {
 
   void drain() {
     service_->phase = ServicePhase::Draining;
-    service_->connections.for_each([](Peer& peer) { peer.drain(0); });
+    service_->connections.for_each([](Connection& connection) { connection.drain(0); });
     run();
   }
 
@@ -124,9 +140,21 @@ class Harness {
     return {UniqueFd(fds[0]), UniqueFd(fds[1])};
   }
 
+  static config::Pool pool_for_tests() {
+    config::Pool pool;
+    pool.blocking_threads = 2;
+    pool.queue_depth = 4;
+    pool.queue_timeout = std::chrono::seconds(5);
+    pool.request_timeout = std::chrono::seconds(30);
+    return pool;
+  }
+
+  config::Pool pool_ = pool_for_tests();
   std::unique_ptr<io::Loop> loop_;
-  Router router_;
   std::unique_ptr<stats::Page> page_;
+  std::unique_ptr<rooms::Hub> hub_ = std::make_unique<rooms::Hub>(page_->counters);
+  module::Host modules_{pool_};
+  Router router_;
   std::unique_ptr<Service> service_;
   Instant start_ = loop_->now();
 };
