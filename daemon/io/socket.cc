@@ -9,7 +9,11 @@ namespace sockherd::io {
 Socket::Socket(Loop& loop, UniqueFd fd)
     : loop_(loop), fd_(std::move(fd)), index_(loop.take_place(nullptr)) {}
 
+Socket::Socket(Socket&& other) noexcept
+    : loop_(other.loop_), fd_(std::move(other.fd_)), index_(std::exchange(other.index_, kNone)) {}
+
 Socket::~Socket() {
+  if (index_ == kNone) return;
   loop_.end_socket(index_, std::move(fd_));
   loop_.leave_place(index_);
 }
@@ -23,6 +27,11 @@ bool Socket::watch(Watcher& watcher) {
 
 bool Socket::is_watched() const {
   return loop_.waiting_[index_].watcher != nullptr;
+}
+
+void Socket::hand_over(Watcher& watcher) {
+  SH_ASSERT(is_watched());
+  loop_.waiting_[index_].watcher = &watcher;
 }
 
 void Socket::call_again(Events events) {

@@ -22,6 +22,8 @@ class Socket {
  public:
   // fd: connected and non-blocking. Nothing is asked of the kernel yet.
   Socket(Loop& loop, UniqueFd fd);
+  // What is under way goes on; nothing is left of `other`. Whoever watched still does.
+  Socket(Socket&& other) noexcept;
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
@@ -29,11 +31,15 @@ class Socket {
   ~Socket();
 
   int fd() const { return fd_.get(); }
+  Engine engine() const { return loop_.engine(); }
 
   // Word comes to `watcher` from now on, of what is the case already too. Returns false where the
   // kernel refuses (out of memory, or of fs.epoll.max_user_watches).
   [[nodiscard]] bool watch(Watcher& watcher);
   bool is_watched() const;
+
+  // Word comes to `watcher` instead, also of what has been asked for. Requires: is_watched().
+  void hand_over(Watcher& watcher);
 
   // Calls on_ready(events) in the next turn, before which the loop does not sleep.
   // Requires: is_watched().
@@ -70,7 +76,9 @@ class Socket {
  private:
   Loop& loop_;
   UniqueFd fd_;
-  uint32_t index_;
+  uint32_t index_;  // of its place, or kNone: moved away
+
+  static constexpr uint32_t kNone = UINT32_MAX;
 };
 
 }  // namespace sockherd::io

@@ -52,7 +52,25 @@ enum class Count : uint8_t {
   RoomDeliveries,        // to members here, of messages from wherever
   BusRefused,            // lost: larger than a quarter of the ring to the other lanes
   BusMissed,             // lost: written over by a lane before this one has read it
-  HandlerFailures,       // exceptions, and responses that were let go of
+  WebSocketsOpened,
+  WebSocketsClosed,
+  WebSocketMessagesReceived,
+  WebSocketMessagesSent,
+  WebSocketBytesReceived,      // payload, as it came
+  WebSocketBytesSent,          // the same, before it is compressed
+  WebSocketMessagesDropped,    // the client did not take those before
+  WebSocketWaits,              // a client was not read from until it did
+  WebSocketSlowCloses,         // or was closed for it
+  WebSocketPings,              // sent
+  WebSocketTimeouts,           // closed: no pong
+  WebSocketCloseTimeouts,      // closed: no answer to our Close
+  WebSocketOriginsRefused,     // 403
+  WebSocketClosesNormal,       // 1000, or none
+  WebSocketClosesGoingAway,    // 1001
+  WebSocketClosesError,        // 1002 to 1014
+  WebSocketClosesApplication,  // 3000 to 5199
+  WebSocketClosesAbnormal,     // without a Close
+  HandlerFailures,             // exceptions, and responses that were let go of
   // Of blocking handlers. These four are added to by several threads, atomically.
   BlockingQueued,
   BlockingCancelled,  // taken out of the queue, or never put there
@@ -63,7 +81,7 @@ enum class Count : uint8_t {
   BlockingTimeouts,       // 504
   BlockingLate,           // answers that nobody waited for any more
 };
-inline constexpr size_t kCounts = 42;
+inline constexpr size_t kCounts = 60;
 
 struct Counters {
   std::array<std::atomic<uint64_t>, kCounts> counts{};

@@ -165,48 +165,11 @@ FlushState AnswerQueue::flush(io::Socket& socket, Instant others_began) {
   state_ = outcome.state;
   if (state_ == FlushState::Done) observe_latency(others_began);
   if (log_ != nullptr) log_->sent(outcome.bytes, state_ == FlushState::Done, sent_at_);
-  if (state_ == FlushState::Blocked || is_timed_) time_client(socket.fd(), outcome.bytes);
+  const bool is_blocked = state_ == FlushState::Blocked;
+  if (is_blocked || pace_.is_on()) {
+    pace_.note(socket, service_.loop.now(), outcome.bytes, is_blocked);
+  }
   return state_;
-}
-
-// What went into the full socket since then is less than what the client has taken out of it.
-void AnswerQueue::time_client(int fd, size_t sent) {
-  const Instant now = service_.loop.now();
-  if (std::exchange(is_timed_, state_ == FlushState::Blocked)) {
-    sent_since_ += sent;
-    pace_.note(now, moved_then_ + sent_since_);
-    return;
-  }
-  pace_.begin(now);
-  moved_then_ = sent_since_ = 0;
-  // On io_uring every answer is under way for a moment: the kernel is asked where that lasts.
-  is_measured_ = service_.loop.engine() == io::Engine::Epoll;
-  if (is_measured_) measure(fd);
-}
-
-void AnswerQueue::measure(int fd) {
-  moved_then_ = pace_.bytes();
-  sent_since_ = 0;
-  unread_then_ = io::unsent_bytes(fd);
-}
-
-Instant AnswerQueue::deadline() const {
-  constexpr Duration kFirstLook = std::chrono::seconds(1);
-  const Limits& limits = service_.limits;
-  const Duration stall =
-      is_measured_ ? limits.write_timeout : std::min(limits.write_timeout, kFirstLook);
-  return pace_.deadline(stall, limits.read_rate);
-}
-
-bool AnswerQueue::is_too_slow(int fd, Instant now) {
-  if (!std::exchange(is_measured_, true)) {
-    measure(fd);
-    return false;
-  }
-  const uint64_t unread = io::unsent_bytes(fd);
-  const uint64_t put = unread_then_ + sent_since_;
-  if (put > unread) pace_.note(now, moved_then_ + put - unread);
-  return now >= deadline();
 }
 
 // One reading of the clock for all answers of one send.

@@ -14,7 +14,7 @@
 #include "daemon/worker/extras.h"
 #include "daemon/worker/handler.h"
 #include "daemon/worker/output.h"
-#include "daemon/worker/pace.h"
+#include "daemon/worker/send_pace.h"
 #include "daemon/worker/service.h"
 
 namespace sockherd::worker {
@@ -49,11 +49,9 @@ class AnswerQueue {
 
   Instant sent_at() const { return sent_at_; }  // when the last bytes went
 
-  // While blocked: when to ask whether the client reads too slowly. The answer is what the kernel
-  // says of the bytes that it has taken by now.
-  Instant deadline() const;
-  bool is_too_slow(int fd, Instant now);
-  const Pace& pace() const { return pace_; }
+  // While blocked: how fast the client reads.
+  SendPace& pace() { return pace_; }
+  const SendPace& pace() const { return pace_; }
 
   // Whether any answer of ours fits behind what is there.
   bool has_room() const;
@@ -85,8 +83,6 @@ class AnswerQueue {
   AccessBatch& log_of(int fd);
   void log_answer(int status, size_t content_at);
   void observe_latency(Instant others_began);
-  void time_client(int fd, size_t sent);
-  void measure(int fd);
 
   Service& service_;
   Output output_;
@@ -94,12 +90,7 @@ class AnswerQueue {
   Instant oldest_began_;  // of the first request whose answer is here
   uint32_t count_ = 0;    // answers here
   FlushState state_ = FlushState::Done;
-  bool is_timed_ = false;     // pace_ counts, since the socket was full first
-  bool is_measured_ = false;  // the next two are known
-  uint64_t moved_then_ = 0;   // what pace_ had counted when the socket was measured
-  uint64_t sent_since_ = 0;   // since then
-  uint64_t unread_then_ = 0;  // what the socket held then
-  Pace pace_;
+  SendPace pace_;
   AccessBatchHandle log_;  // where there is one, and something in it
 };
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sockherd::worker {
@@ -41,6 +42,7 @@ class Buffer {
 
   bool is_empty() const { return begin_ == end_; }
   size_t size() const { return end_ - begin_; }
+  std::span<char> content() { return {block_.get() + begin_, end_ - begin_}; }
   std::string_view bytes() const { return {block_.get() + begin_, end_ - begin_}; }
 
   // Where further bytes go; commit() says how many were put there. Takes a block if there is none.
@@ -53,6 +55,13 @@ class Buffer {
 
   // Requires: bytes.size() <= room_bytes().
   void append(std::string_view bytes);
+
+  // Of the same pool.
+  void swap(Buffer& other) noexcept {
+    block_.swap(other.block_);
+    std::swap(begin_, other.begin_);
+    std::swap(end_, other.end_);
+  }
 
   void consume(size_t count) { begin_ += count; }
 

@@ -6,6 +6,7 @@
 
 #include "daemon/worker/access_log.h"
 #include "daemon/worker/giver.h"
+#include "daemon/worker/web_socket_connection.h"
 
 namespace sockherd::worker {
 namespace {
@@ -33,15 +34,19 @@ constexpr Instant kNever{Duration::max()};
 }  // namespace
 
 Connection::Connection(Service& service, UniqueFd fd, const Place* origin, Count begun_as)
-    : service_(service),
-      socket_(service.loop, std::move(fd)),
+    : Peer(service, io::Socket(service.loop, std::move(fd))),
       origin_(origin),
       active_at_(service.loop.now()) {
   service_.counters.add(begun_as);
 }
 
 Connection::~Connection() {
+  if (conversation_ != nullptr && conversation_->has_upgraded() && !has_moved_) {
+    has_moved_ = true;
+    WebSocketConnection::abandon(service_, std::move(socket_), conversation_->take_upgrade());
+  }
   end_conversation();
+  if (has_moved_) return;
   if (service_.access_log != nullptr) service_.access_log->forget(socket_.fd());
   service_.counters.add(has_left_ ? Count::ConnectionsGiven : Count::ConnectionsClosed);
 }
@@ -96,6 +101,15 @@ void Connection::end_conversation() {
   service_.conversations.release(std::exchange(conversation_, nullptr));
 }
 
+// The answer that says so has left.
+void Connection::become_web_socket() {
+  if (service_.access_log != nullptr) service_.access_log->forget(socket_.fd());
+  has_moved_ = true;
+  close();
+  WebSocketConnection::start(service_, std::move(socket_), conversation_->take_upgrade(),
+                             conversation_->input());
+}
+
 void Connection::on_ready(io::Events events) {
   if ((events & io::event::kBroken) != 0) {  // reset, or both directions are closed: nobody listens
     close();
@@ -135,6 +149,10 @@ void Connection::take_turn() {
 // What every turn ends with: all answers in one send, the deadline, no memory that is not needed.
 void Connection::finish_turn() {
   if (stage_ == Stage::Open) end_after_answers();
+  if (stage_ == Stage::Open && conversation_ != nullptr && conversation_->has_upgraded() &&
+      !conversation_->has_unsent()) {
+    return become_web_socket();
+  }
   if (conversation_ != nullptr && conversation_->is_over()) end_conversation();
   if (service_.giver != nullptr && leave()) return;
   if (stage_ == Stage::Closed || !watch_socket()) return;
@@ -342,15 +360,6 @@ void Connection::end_idle() {
 }
 
 // --- Drain
-
-void Connection::drain_all(Service& service) {
-  const auto count = static_cast<double>(service.connections.size());
-  double place = 0;
-  service.connections.for_each([&place, count](Connection& connection) {
-    connection.drain(place / count);
-    place += 1;
-  });
-}
 
 void Connection::drain(double spread) {
   if (!is_idle()) return;

@@ -22,11 +22,12 @@
 #include "daemon/io/socket.h"
 #include "daemon/io/timer_wheel.h"
 #include "daemon/worker/conversation.h"
+#include "daemon/worker/peer.h"
 #include "daemon/worker/service.h"
 
 namespace sockherd::worker {
 
-class Connection final : private io::Watcher, private io::Timer {
+class Connection final : public Peer {
  public:
   // Takes over a connected, non-blocking socket and serves what it has sent already.
   // origin: where it was accepted; without one it cannot leave.
@@ -43,16 +44,9 @@ class Connection final : private io::Watcher, private io::Timer {
   Connection(Service& service, UniqueFd fd, const Place* origin, stats::Count begun_as);
   ~Connection() override;
 
-  // The worker drains: what is idle leaves for another worker, or, where there is none, ends after
-  // a short grace; the rest ends after its answers. May destroy this connection.
-  // spread: 0..1, so that clients do not all come back in the same instant.
-  void drain(double spread);
-
-  // drain() for all connections; again when it has changed whether they can leave.
-  static void drain_all(Service& service);
-
-  size_t place() const { return place_; }
-  void set_place(size_t place) { place_ = static_cast<uint32_t>(place); }
+  // What is idle leaves for another worker, or, where there is none, ends after a short grace; the
+  // rest ends after its answers.
+  void drain(double spread) override;
 
   // --- For its conversation
 
@@ -88,6 +82,7 @@ class Connection final : private io::Watcher, private io::Timer {
   void settle();
   Conversation& conversation();
   void end_conversation();
+  void become_web_socket();
   bool is_reading() const;
   bool watch_socket();
   bool read_into(Buffer& buffer, size_t& bytes);
@@ -106,9 +101,6 @@ class Connection final : private io::Watcher, private io::Timer {
   Instant idle_deadline() const;
   void set_deadline(Instant at);
 
-  Service& service_;
-  io::Socket socket_;
-  uint32_t place_ = 0;                    // in Service::connections
   const Place* origin_;                   // of Service::remember()
   Conversation* conversation_ = nullptr;  // of the pool
   Instant deadline_;                      // of the stage we are in; the timer fires then or earlier
@@ -123,6 +115,7 @@ class Connection final : private io::Watcher, private io::Timer {
   bool is_fresh_ : 1 = true;      // no request yet
   bool is_surplus_ : 1 = false;   // there are too many connections: its next answer is its last
   bool has_left_ : 1 = false;     // for another worker
+  bool has_moved_ : 1 = false;    // its socket is that of a WebSocket
 };
 
 }  // namespace sockherd::worker

@@ -63,6 +63,8 @@ void Conversation::handle_input() {
         if (!answered_) return;
         end_request();
         break;
+      case Phase::Upgrade:
+        return;
     }
   }
 }
@@ -150,7 +152,9 @@ void Conversation::dispatch(const http::RequestHead& head) {
     return;
   }
   extras_ = route->extras.get();
+  head_ = &head;
   job_ = route->handler->handle({.head = head, .path = plain.path}, *this);
+  head_ = nullptr;
   SH_ASSERT(job_ != nullptr || answered_);
   if (answered_) return;
   if (phase_ == Phase::Body) {
@@ -259,6 +263,68 @@ void Conversation::content_ready() {
   connection_->proceed();
 }
 
+// --- WebSockets
+
+bool Conversation::accept_web_socket(const WebSocketTerms& terms, WebSocketHandler& handler,
+                                     void* context) {
+  SH_ASSERT(head_ != nullptr && !answered_);
+  const websocket::Handshake handshake = websocket::check_handshake(*head_);
+  if (!handshake.is_valid()) {
+    refuse_web_socket(handshake);
+    return false;
+  }
+  if (!websocket::is_origin_allowed(*head_, terms.origins)) {
+    service_.counters.add(Count::WebSocketOriginsRefused);
+    answer_error(403, "pages of that origin may not open a WebSocket here", {});
+    return false;
+  }
+  if (service_.phase == ServicePhase::Draining) {
+    constexpr std::array kFields = {http::Field{"Retry-After", "1"}};
+    must_end_ = true;
+    answer_error(503, "this worker is about to end", kFields);
+    return false;
+  }
+  upgrade_ = {.handler = &handler, .context = context};
+  std::optional<websocket::DeflateTerms> deflate;
+  if (terms.deflate && service_.limits.web_socket.deflate) {
+    deflate = websocket::negotiate_deflate(*head_);
+  }
+  if (deflate) upgrade_.deflate_window_bits = deflate->server_window_bits;
+  put_upgrade(handshake, deflate ? deflate->answer() : "",
+              websocket::choose_subprotocol(*head_, terms.subprotocols));
+  return true;
+}
+
+void Conversation::refuse_web_socket(const websocket::Handshake& handshake) {
+  constexpr std::array kAllow = {http::Field{"Allow", "GET"}};
+  std::span<const http::Field> fields;
+  if (handshake.status == 405) fields = kAllow;
+  if (handshake.status == 426) fields = websocket::kUpgradeFields;
+  answer_error(handshake.status, handshake.reason, fields);
+}
+
+// RFC 6455 section 4.2.2. What the configuration adds to answers is for those that have content.
+void Conversation::put_upgrade(const websocket::Handshake& handshake, std::string_view extensions,
+                               std::string_view subprotocol) {
+  const websocket::Accept accept = websocket::accept_of(handshake.key);
+  std::array<http::Field, 4> fields = {
+      {{"Upgrade", "websocket"}, {"Sec-WebSocket-Accept", {accept.data(), accept.size()}}}};
+  size_t count = 2;
+  if (!extensions.empty()) fields[count++] = {"Sec-WebSocket-Extensions", extensions};
+  if (!subprotocol.empty()) fields[count++] = {"Sec-WebSocket-Protocol", subprotocol};
+  Answer answer{.status = 101, .fields = std::span(fields).first(count)};
+  Asked asked = this->asked(http::ConnectionOption::Upgrade);
+  asked.extras = nullptr;
+  if (!answers_.put(answer, asked)) connection_->close();
+  answered_ = true;
+  phase_ = Phase::Upgrade;
+}
+
+WebSocketUpgrade Conversation::take_upgrade() {
+  phase_ = Phase::Head;
+  return upgrade_;
+}
+
 // Answers what is wrong with the stream itself; the connection ends after it.
 void Conversation::refuse_request(int status, std::string_view reason) {
   if (status == 400) service_.counters.add(Count::BadRequests);
@@ -308,9 +374,9 @@ void Conversation::on_room() {
 
 Instant Conversation::deadline() const {
   const Limits& limits = service_.limits;
-  if (answers_.is_blocked()) return answers_.deadline();
+  if (answers_.is_blocked()) return answers_.pace().deadline(limits);
   if (answers_.is_waiting()) return kNever;
-  if (phase_ == Phase::Answer) return kNever;  // the job has its own
+  if (phase_ == Phase::Answer || phase_ == Phase::Upgrade) return kNever;  // the job has its own
   if (phase_ == Phase::Body) {
     return is_body_paused_ ? kNever : body_pace_.deadline(limits.body_timeout, limits.body_rate);
   }
@@ -319,7 +385,7 @@ Instant Conversation::deadline() const {
 
 void Conversation::on_timeout(Instant now) {
   if (answers_.is_blocked()) return on_write_timeout(now);
-  if (phase_ == Phase::Answer || answers_.is_waiting()) return;
+  if (phase_ == Phase::Answer || phase_ == Phase::Upgrade || answers_.is_waiting()) return;
   const bool in_body = phase_ == Phase::Body;
   // Bytes that came in this very moment are progress; of a head they are not.
   if (in_body) connection_->socket().look();
@@ -339,8 +405,8 @@ void Conversation::on_body_timeout(Instant now) {
 // What the socket has taken, and the client not yet, tells a slow client from one that stands
 // still: it is looked at only here.
 void Conversation::on_write_timeout(Instant now) {
-  if (!answers_.is_too_slow(connection_->socket().fd(), now)) return;
-  const bool is_slow = answers_.pace().was_behind(now, service_.limits.write_timeout);
+  if (!answers_.pace().is_too_slow(connection_->socket(), now, service_.limits)) return;
+  const bool is_slow = answers_.pace().was_behind(now, service_.limits);
   service_.counters.add(is_slow ? Count::SlowReads : Count::WriteTimeouts);
   drop_unsent_at_close(connection_->socket().fd());
   connection_->close();

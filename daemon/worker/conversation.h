@@ -18,11 +18,13 @@
 #include "daemon/http/body.h"
 #include "daemon/http/request.h"
 #include "daemon/http/response.h"
+#include "daemon/websocket/handshake.h"
 #include "daemon/worker/answer_queue.h"
 #include "daemon/worker/buffer.h"
 #include "daemon/worker/handler.h"
 #include "daemon/worker/pace.h"
 #include "daemon/worker/service.h"
+#include "daemon/worker/web_socket_upgrade.h"
 
 namespace sockherd::worker {
 
@@ -69,6 +71,10 @@ class Conversation final : private Exchange {
   // Nothing can come any more that somebody waits for.
   bool awaits_input() const { return phase_ == Phase::Head || phase_ == Phase::Body; }
 
+  // A WebSocket is to take the place of this, once all is sent; take_upgrade() then.
+  bool has_upgraded() const { return phase_ == Phase::Upgrade; }
+  WebSocketUpgrade take_upgrade();
+
   // When the client has taken too long; never while we are the ones who take long.
   Instant deadline() const;
   // It has come. Answers 408, closes, or finds that there was progress.
@@ -79,9 +85,10 @@ class Conversation final : private Exchange {
 
  private:
   enum class Phase : uint8_t {
-    Head,    // between requests, or within a head
-    Body,    // the head is handled; its body is being read
-    Answer,  // the request is read; its job has to answer
+    Head,     // between requests, or within a head
+    Body,     // the head is handled; its body is being read
+    Answer,   // the request is read; its job has to answer
+    Upgrade,  // the answer said so; nothing more is read
   };
   enum class Progress : uint8_t { Made, Stuck };
 
@@ -92,6 +99,8 @@ class Conversation final : private Exchange {
   void pause_body() override { is_body_paused_ = true; }
   void resume_body() override;
   void content_ready() override;
+  bool accept_web_socket(const WebSocketTerms& terms, WebSocketHandler& handler,
+                         void* context) override;
   io::Loop& loop() override { return service_.loop; }
 
   // Requests.
@@ -111,6 +120,9 @@ class Conversation final : private Exchange {
   void answer_is_put();
   void refuse_request(int status, std::string_view reason);
   void log_what_came();
+  void refuse_web_socket(const websocket::Handshake& handshake);
+  void put_upgrade(const websocket::Handshake& handshake, std::string_view extensions,
+                   std::string_view subprotocol);
   void on_body_timeout(Instant now);
   void on_write_timeout(Instant now);
 
@@ -119,6 +131,8 @@ class Conversation final : private Exchange {
   Buffer in_;
   AnswerQueue answers_;
   std::unique_ptr<Job> job_;
+  const http::RequestHead* head_ = nullptr;  // while it is handled
+  WebSocketUpgrade upgrade_;
   const Extras* extras_ =
       nullptr;  // of the route of this request; before that is known, those of the pool
   http::BodyReader body_;

@@ -25,7 +25,7 @@ bool passes(int code) {
 
 void Giver::begin() {
   service_.giver = this;
-  if (service_.phase == ServicePhase::Draining) Connection::drain_all(service_);
+  if (service_.phase == ServicePhase::Draining) service_.connections.drain_all();
 }
 
 // Not at once: give() may have been called from the list of connections.
@@ -53,7 +53,7 @@ bool Giver::give(int fd, const Place& origin) {
 
 void Giver::on_due(Instant /*now*/) {
   is_blocked_ = false;
-  if (service_.phase == ServicePhase::Draining) Connection::drain_all(service_);
+  if (service_.phase == ServicePhase::Draining) service_.connections.drain_all();
 }
 
 bool Giver::has_unread() const {

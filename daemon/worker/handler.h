@@ -19,6 +19,7 @@
 #include "daemon/http/request.h"
 #include "daemon/io/loop.h"
 #include "daemon/worker/open_file.h"
+#include "daemon/worker/web_socket.h"
 
 namespace sockherd::worker {
 
@@ -91,6 +92,13 @@ class Exchange {
   // The source that said Waiting can go on, or has ended. It is read before this returns, and may
   // be gone then.
   virtual void content_ready() = 0;
+
+  // Instead of answer(), within Handler::handle(): the request asks for a WebSocket. Returns true
+  // when it gets one: `handler`, which must outlive it, hears of it from on_open() on, with
+  // `context` in it. Otherwise it has been refused, and that was the answer: 400, 405 or 426 where
+  // it is no valid handshake, 403 where the origin is not allowed, 503 in a drain.
+  virtual bool accept_web_socket(const WebSocketTerms& terms, WebSocketHandler& handler,
+                                 void* context) = 0;
 
   virtual io::Loop& loop() = 0;
 

@@ -102,7 +102,7 @@ void Lane::drain() {
       ServicePhase::Draining;  // before accepting: what comes now is answered and closed
   router_.drain();
   acceptors_.finish();
-  Connection::drain_all(service_);
+  service_.connections.drain_all();
 }
 
 }  // namespace sockherd::worker

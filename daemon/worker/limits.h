@@ -11,6 +11,24 @@
 
 namespace sockherd::worker {
 
+// What becomes of messages for a client that does not take them (websocket_buffer is full).
+enum class SlowPolicy : uint8_t {
+  Wait,   // what it sends itself waits in its socket; what others send it is dropped
+  Drop,   // they are dropped
+  Close,  // the connection ends
+};
+
+struct WebSocketLimits {
+  uint64_t max_message_bytes = uint64_t{16} << 20;
+  size_t buffer_bytes = size_t{1} << 20;  // that wait for the client
+  SlowPolicy slow = SlowPolicy::Wait;
+  Duration ping = std::chrono::seconds(30);     // silent for so long: is asked whether it is there
+  Duration timeout = std::chrono::seconds(30);  // and has so long to say so
+  Duration close_timeout = std::chrono::seconds(5);
+  Duration drain = std::chrono::seconds(10);  // a drain closes them over this window
+  bool deflate = true;
+};
+
 struct Limits {
   http::HeadLimits head;
   size_t max_connections = 1024;
@@ -25,6 +43,7 @@ struct Limits {
   uint32_t connection_requests = 0;  // of one connection; 0: any number
   Duration drain_idle = std::chrono::milliseconds(500);
   Duration drain_spread = std::chrono::milliseconds(250);
+  WebSocketLimits web_socket;
 
   // max_connections = 0 becomes what `descriptors` leave after a reserve for everything else.
   static Limits create(const config::Limits& from, size_t descriptors);

@@ -3,26 +3,37 @@
 #include <chrono>
 #include <utility>
 
-#include "daemon/worker/connection.h"
+#include "daemon/worker/peer.h"
 
 namespace sockherd::worker {
 
-ConnectionSet::ConnectionSet() = default;
-ConnectionSet::~ConnectionSet() = default;
+PeerSet::PeerSet() = default;
+PeerSet::~PeerSet() = default;
 
-void ConnectionSet::add(std::unique_ptr<Connection> connection) {
-  connection->set_place(connections_.size());
-  connections_.push_back(std::move(connection));
+void PeerSet::add(std::unique_ptr<Peer> peer) {
+  peer->set_place(peers_.size());
+  peers_.push_back(std::move(peer));
 }
 
-void ConnectionSet::remove(Connection& connection) {
-  const size_t place = connection.place();
-  const std::unique_ptr<Connection> removed = std::move(connections_[place]);
-  if (place + 1 != connections_.size()) {
-    connections_[place] = std::move(connections_.back());
-    connections_[place]->set_place(place);
+void PeerSet::remove(Peer& peer) {
+  const size_t place = peer.place();
+  const std::unique_ptr<Peer> removed = std::move(peers_[place]);
+  if (place + 1 != peers_.size()) {
+    peers_[place] = std::move(peers_.back());
+    peers_[place]->set_place(place);
   }
-  connections_.pop_back();
+  peers_.pop_back();
+}
+
+// Between the steps of this set, so that those of several workers do not step together.
+void PeerSet::drain_all() {
+  const auto count = static_cast<double>(peers_.size());
+  const double phase = std::uniform_real_distribution<>()(random_);
+  double place = 0;
+  for_each([&place, phase, count](Peer& peer) {
+    peer.drain((place + phase) / count);
+    place += 1;
+  });
 }
 
 Service::Service(io::Loop& on, const Router& routes, stats::Counters& counts, const Limits& bounds)
@@ -31,6 +42,7 @@ Service::Service(io::Loop& on, const Router& routes, stats::Counters& counts, co
       counters(counts),
       limits(bounds),
       buffers(bounds.block_bytes()),
+      web_sockets(buffers),
       heads(bounds.head),
       path(bounds.head.max_target_bytes),
       next_second_(on.now()) {}

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <random>
 #include <set>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@
 #include "daemon/worker/limits.h"
 #include "daemon/worker/place.h"
 #include "daemon/worker/router.h"
+#include "daemon/worker/web_socket_pool.h"
 
 namespace sockherd::rooms {
 class Hub;
@@ -32,29 +34,33 @@ class Hub;
 namespace sockherd::worker {
 
 class AccessLog;
-class Connection;
 class Giver;
+class Peer;
 
 // The owner of the open connections; finds and removes one in constant time.
-class ConnectionSet {
+class PeerSet {
  public:
-  ConnectionSet();
-  ConnectionSet(const ConnectionSet&) = delete;
-  ConnectionSet& operator=(const ConnectionSet&) = delete;
-  ~ConnectionSet();
+  PeerSet();
+  PeerSet(const PeerSet&) = delete;
+  PeerSet& operator=(const PeerSet&) = delete;
+  ~PeerSet();
 
-  size_t size() const { return connections_.size(); }
-  void add(std::unique_ptr<Connection> connection);
-  void remove(Connection& connection);  // destroys it
+  size_t size() const { return peers_.size(); }
+  void add(std::unique_ptr<Peer> peer);
+  void remove(Peer& peer);  // destroys it
 
-  // The connection with the highest place first, so that `visit` may remove the one it is given.
+  // drain() for all; again when it has changed whether they can leave.
+  void drain_all();
+
+  // The one with the highest place first, so that `visit` may remove the one it is given.
   template <typename Visit>
   void for_each(Visit visit) {
-    for (size_t i = connections_.size(); i > 0; --i) visit(*connections_[i - 1]);
+    for (size_t i = peers_.size(); i > 0; --i) visit(*peers_[i - 1]);
   }
 
  private:
-  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<Peer>> peers_;
+  std::minstd_rand random_{std::random_device{}()};
 };
 
 enum class ServicePhase : uint8_t { Serving, Draining };
@@ -76,9 +82,10 @@ struct Service {
   ServicePhase phase = ServicePhase::Serving;
   BufferPool buffers;
   ConversationPool conversations;
+  WebSocketPool web_sockets;
   http::HeadMemo heads;    // with the head being handled: 4 KiB that no connection has to hold
   std::vector<char> path;  // of that request, decoded
-  ConnectionSet connections;
+  PeerSet connections;
   std::map<std::string, sys::LoadTable> loads;  // of listeners whose balance asks for it
   uint32_t background = 0;  // what handlers have under way without a connection; a drain awaits it
   Giver* giver = nullptr;   // as long as a drain may give connections away

@@ -632,7 +632,7 @@ TEST(Connection, DrainClosesIdleConnectionsOverAWindow) {
   }
   harness.service().phase = ServicePhase::Draining;
   double place = 0;
-  harness.service().connections.for_each([&place](Connection& connection) {
+  harness.service().connections.for_each([&place](Peer& connection) {
     connection.drain(place / 10);
     place += 1;
   });

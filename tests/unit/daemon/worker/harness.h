@@ -129,7 +129,7 @@ class Harness {
 
   void drain() {
     service_->phase = ServicePhase::Draining;
-    service_->connections.for_each([](Connection& connection) { connection.drain(0); });
+    service_->connections.for_each([](Peer& peer) { peer.drain(0); });
     run();
   }
 
