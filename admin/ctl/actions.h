@@ -23,6 +23,10 @@ Result<void> check_config(const Request& request, Answer& answer);
 Result<void> init_config(const Request& request, Answer& answer);
 Result<void> show_config(const Request& request, Answer& answer);
 
+// bench.cc: load, without the daemon
+Result<void> bench_http(const Request& request, Answer& answer);
+Result<void> bench_web_socket(const Request& request, Answer& answer);
+
 // lists.cc: the tables themselves, for programs
 Result<void> list_options(const Request& request, Answer& answer);
 Result<void> list_verbs(const Request& request, Answer& answer);

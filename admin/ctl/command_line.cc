@@ -89,6 +89,15 @@ void add_verb(CLI::App& app, const Verb& verb, Parsed& parsed) {
     const std::string name(flag.name);
     if (flag.value.empty()) {
       command->add_flag_callback(name, [&parsed, name] { parsed.flags.insert(name); });
+    } else if (flag.may_repeat) {
+      command
+          ->add_option_function<std::vector<std::string>>(
+              name,
+              [&parsed, name](const std::vector<std::string>& values) {
+                parsed.values[name] = joined(values, "\n");
+              })
+          ->expected(1)
+          ->take_all();
     } else {
       command->add_option_function<std::string>(
           name, [&parsed, name](const std::string& value) { parsed.values[name] = value; });

@@ -11,6 +11,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kQuick = std::chrono::seconds(5);
 constexpr milliseconds kPatient = std::chrono::minutes(10);  // workers start and drain meanwhile
 
+constexpr milliseconds kAnswer = std::chrono::seconds(10);  // for one answer
+
 constexpr Argument kOptionalPool[] = {{"POOL", "only the workers of this pool", false}};
 constexpr Argument kScale[] = {{"POOL", "the pool"}, {"N", "how many workers it shall have"}};
 constexpr Argument kRestart[] = {{"POOL", "the pool"},
@@ -30,6 +32,57 @@ constexpr Flag kEvents[] = {
 };
 constexpr Flag kInit[] = {{"--force", "overwrite an existing file"}};
 constexpr Flag kShow[] = {{"--origin", "say where each value comes from"}};
+
+constexpr Argument kHttpUrl[] = {{"URL", "http://HOST[:PORT][/PATH] or unix:/SOCKET[:/PATH]"}};
+constexpr Argument kWebSocketUrl[] = {{"URL", "ws://HOST[:PORT][/PATH] or unix:/SOCKET[:/PATH]"}};
+constexpr Flag kBenchHttp[] = {
+    {"--connections", "so many at a time; default 50", "N"},
+    {"--processes", "divided among these; default what descriptors and CPUs ask for", "N"},
+    {"--ramp", "open them evenly over this time; default as fast as they are taken", "TIME"},
+    {"--connect-rate", "or so many a second", "N"},
+    {"--duration", "from when all are open; default 10s", "TIME"},
+    {"--rate",
+     "requests a second over all connections, by a schedule; default each after the last one's "
+     "answer",
+     "N"},
+    {"--count", "requests in all, at most", "N"},
+    {"--pipeline", "unanswered ones on a connection; default 1", "N"},
+    {"--source", "IPv4 addresses to come from; default chosen on loopback", "FIRST-LAST"},
+    {"--header", "a further field of the request; may be repeated", "FIELD", true},
+    {"--hold", "only hold the connections, and say nothing"},
+    {"--method", "default GET, or POST with a body", "NAME"},
+    {"--body", "what to send; @FILE for the content of a file", "TEXT"},
+    {"--close", "a connection for each request"},
+    {"--fail-on", "what makes it a failure, as p99>5ms,errors>0; default errors>1%", "BOUNDS"},
+    {"--save", "write the report as JSON", "FILE"},
+    {"--svg", "draw it", "FILE"},
+};
+constexpr Flag kBenchWebSocket[] = {
+    {"--connections", "so many at a time; default 50", "N"},
+    {"--processes", "divided among these; default what descriptors and CPUs ask for", "N"},
+    {"--ramp", "open them evenly over this time; default as fast as they are taken", "TIME"},
+    {"--connect-rate", "or so many a second", "N"},
+    {"--duration", "from when all are open; default 10s", "TIME"},
+    {"--rate",
+     "messages a second over all connections, by a schedule; default each after the last one's "
+     "answer",
+     "N"},
+    {"--count", "messages in all, at most", "N"},
+    {"--pipeline", "unanswered ones on a connection; default 1", "N"},
+    {"--source", "IPv4 addresses to come from; default chosen on loopback", "FIRST-LAST"},
+    {"--header", "a further field of the request; may be repeated", "FIELD", true},
+    {"--hold", "only hold the connections, and say nothing"},
+    {"--size", "of a message; default 64", "BYTES"},
+    {"--text", "text messages; default binary"},
+    {"--deflate", "compress, with permessage-deflate"},
+    {"--subprotocol", "to offer", "NAME"},
+    {"--echo-at-end", "one message of each connection when all else is done"},
+    {"--receive", "some send, all receive, as in a room"},
+    {"--senders", "so many of the connections send; default 1", "N"},
+    {"--fail-on", "what makes it a failure, as p99>5ms,errors>0; default errors>1%", "BOUNDS"},
+    {"--save", "write the report as JSON", "FILE"},
+    {"--svg", "draw it", "FILE"},
+};
 
 constexpr Verb kVerbs[] = {
     {"status", "Show the daemon and its pools.", {}, {}, kQuick, false, show_status},
@@ -74,6 +127,10 @@ constexpr Verb kVerbs[] = {
      kInit, kQuick, false, init_config},
     {"config show", "Show every option of a configuration file with the value it has.",
      kCheckedFile, kShow, kQuick, false, show_config},
+    {"bench http", "Make HTTP load and measure latency, without coordinated omission.", kHttpUrl,
+     kBenchHttp, kAnswer, false, bench_http},
+    {"bench ws", "Make WebSocket load: echoes, rooms, or connections that are held.", kWebSocketUrl,
+     kBenchWebSocket, kAnswer, false, bench_web_socket},
     {"version",
      "Show the versions of sockherdctl and of the daemon.",
      {},
@@ -95,8 +152,8 @@ constexpr GlobalOption kGlobalOptions[] = {
      "control socket; default $SOCKHERD_CONTROL, $RUNTIME_DIRECTORY/control or "
      "/run/sockherd/control"},
     {"--timeout TIME",
-     "give up after this long, such as 30s or 2m; default 5s, or 10m where "
-     "workers are replaced"},
+     "give up after this long, such as 30s or 2m; default 5s, 10m where "
+     "workers are replaced, 10s for an answer to load"},
     {"--json", "write JSON"},
     {"--no-color", "no colours; also without a terminal, with NO_COLOR or TERM=dumb"},
     {"-h, --help", "show this help, or that of a verb"},

@@ -23,6 +23,7 @@ struct Flag {
   std::string_view name;  // "--wait"
   std::string_view help;
   std::string_view value = "";  // "N" where one must follow
+  bool may_repeat = false;      // Request::values has all of them then, a line each
 };
 
 // Answers through `answer`, also when it fails: the reasons may be data.

@@ -221,4 +221,14 @@ std::optional<Error> read_spawn_failure(int failure_fd, const std::string& progr
   return errno_error(std::string(stage_name(failure.stage)) + " " + program, failure.code);
 }
 
+Result<pid_t> fork_to(const std::function<int()>& body) {
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return errno_error("fork");
+  if (pid > 0) return pid;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(1);  // it died before we asked
+  ::_exit(body());
+}
+
 }  // namespace sockherd::sys

@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -59,5 +60,9 @@ void open_gate(Child& child);
 // What the failure pipe says: nothing (not yet, or never again), or the error, worded like
 // "exec /usr/bin/x: No such file or directory".
 std::optional<Error> read_spawn_failure(int failure_fd, const std::string& program);
+
+// Starts a copy of this process that does `body`, exits with what it returns, and dies with us. For
+// a program of one thread that divides its own work; the caller reaps it.
+Result<pid_t> fork_to(const std::function<int()>& body);
 
 }  // namespace sockherd::sys

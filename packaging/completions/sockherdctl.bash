@@ -13,28 +13,39 @@ _sockherdctl_slots() {
 _sockherdctl() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local options='--socket --timeout --json --no-color --help --version'
+  local load='--connections --processes --ramp --connect-rate --duration --rate --count --pipeline --source'
+  load+=' --header --hold --fail-on --save --svg'
   local words=() i
   COMPREPLY=()
   case $prev in
-    --socket) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    --socket | --save | --svg) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     --timeout | --since | --limit) return ;;
+    --connections | --processes | --ramp | --connect-rate | --duration | --rate | --count | \
+      --pipeline | --source | --header | --method | --body | --fail-on | --size | --subprotocol | \
+      --senders) return ;;
   esac
   # The words of the verb so far: what is neither an option nor the value of one.
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --socket | --timeout | --since | --limit) ((i++)) ;;
+      --socket | --timeout | --since | --limit | --save | --svg) ((i++)) ;;
+      --connections | --processes | --ramp | --connect-rate | --duration | --rate | --count | \
+        --pipeline | --source | --header | --method | --body | --fail-on | --size | --subprotocol | \
+        --senders) ((i++)) ;;
       -*) ;;
       *) words+=("${COMP_WORDS[i]}") ;;
     esac
   done
   local candidates=''
   case "${words[*]}" in
-    '') candidates='status workers listeners events scale reload restart check config version' ;;
+    '') candidates='status workers listeners events scale reload restart bench check config version' ;;
     config) candidates='init show' ;;
+    bench) candidates='http ws' ;;
     workers | scale | restart) [[ $cur == -* ]] || candidates=$(_sockherdctl_pools) ;;
     'restart '*) [[ ${#words[@]} -eq 2 ]] && candidates=$(_sockherdctl_slots "${words[1]}") ;;
     events) options+=' --since --limit --follow' ;;
     reload) [[ $cur == -* ]] && options+=' --wait --no-wait' ;;
+    'bench http'*) options+=" $load --method --body --close" ;;
+    'bench ws'*) options+=" $load --size --text --deflate --subprotocol --echo-at-end --receive --senders" ;;
     'config init') options+=' --force' ;;
     'config show') options+=' --origin' ;;
   esac

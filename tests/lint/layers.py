@@ -29,7 +29,7 @@ MAY_SEE = {  # folder: the folders it may include, besides its own
     "admin/api": [BASE, "daemon/sys", "daemon/http", "daemon/stats", "daemon/config", "daemon/bus",
                   "admin/metrics", "admin/web"],
     "admin/load": [BASE, "daemon/sys", "daemon/stats", "daemon/http", "daemon/io", "daemon/websocket"],
-    "admin/ctl": [BASE, "daemon/sys", "daemon/config", "daemon/bus", "admin/load"],
+    "admin/ctl": [BASE, "daemon/sys", "daemon/http", "daemon/config", "daemon/bus", "admin/load"],
     "daemon": ["daemon", "admin"],  # the *_main.cc wire everything together
     "admin": ["daemon", "admin"],
 }
