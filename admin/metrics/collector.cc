@@ -185,13 +185,15 @@ void fill_pool_counts(const Snapshot& snapshot, Family& family) {
   });
 }
 
+uint64_t gauge_of(const stats::Totals& slot, stats::Count count) {
+  if (count == stats::Count::WebSocketsOpened) return slot.open_web_sockets();
+  return count == stats::Count::BlockingQueued ? slot.blocking_queued() : slot.blocking_running();
+}
+
 void fill_pool_gauges(const Snapshot& snapshot, Family& family) {
   for_each_pool_with_traffic(snapshot, [&](const std::string& pool, auto slots) {
     uint64_t sum = 0;
-    for (const stats::Totals& slot : slots) {
-      sum += family.metric().count == stats::Count::BlockingQueued ? slot.blocking_queued()
-                                                                   : slot.blocking_running();
-    }
+    for (const stats::Totals& slot : slots) sum += gauge_of(slot, family.metric().count);
     family.add(static_cast<double>(sum), {pool});
   });
 }

@@ -36,6 +36,16 @@ constexpr Part kTimeouts[] = {
 constexpr Part kBlocking[] = {{"queue_full", "", Count::BlockingFull},
                               {"queue_timeout", "", Count::BlockingQueueTimeouts},
                               {"request_timeout", "", Count::BlockingTimeouts}};
+constexpr Part kCloses[] = {{"1000", "", Count::WebSocketClosesNormal},
+                            {"1001", "", Count::WebSocketClosesGoingAway},
+                            {"error", "", Count::WebSocketClosesError},
+                            {"application", "", Count::WebSocketClosesApplication},
+                            {"none", "", Count::WebSocketClosesAbnormal}};
+constexpr Part kSlow[] = {{"wait", "", Count::WebSocketWaits},
+                          {"drop", "", Count::WebSocketMessagesDropped},
+                          {"close", "", Count::WebSocketSlowCloses}};
+constexpr Part kWebSocketTimeouts[] = {{"pong", "", Count::WebSocketTimeouts},
+                                       {"close", "", Count::WebSocketCloseTimeouts}};
 constexpr Part kLogDrops[] = {{"full", "", Count::AccessLogDropped},
                               {"write", "", Count::AccessLogWriteErrors}};
 // The key says which process counted, the value of the second label.
@@ -186,6 +196,39 @@ constexpr std::array kTable = {
     Metric{"sockherd_blocking_late_answers_total", Type::Counter, "", "pool",
            "Answers of blocking handlers that nobody waited for any more.", Source::PoolCount, "",
            Count::BlockingLate},
+
+    Metric{"sockherd_websocket_connections", Type::Gauge, "", "pool", "WebSockets open now.",
+           Source::PoolGauge, "", Count::WebSocketsOpened},
+    Metric{"sockherd_websocket_opened_total", Type::Counter, "", "pool", "WebSockets opened.",
+           Source::PoolCount, "", Count::WebSocketsOpened},
+    Metric{"sockherd_websocket_origins_refused_total", Type::Counter, "", "pool",
+           "Requests for WebSockets from pages of other origins, answered with 403.",
+           Source::PoolCount, "", Count::WebSocketOriginsRefused},
+    Metric{"sockherd_websocket_messages_received_total", Type::Counter, "", "pool",
+           "Messages that came over WebSockets.", Source::PoolCount, "",
+           Count::WebSocketMessagesReceived},
+    Metric{"sockherd_websocket_messages_sent_total", Type::Counter, "", "pool",
+           "Messages sent, or about to be, over WebSockets, each receiver counted.",
+           Source::PoolCount, "", Count::WebSocketMessagesSent},
+    Metric{"sockherd_websocket_received_bytes_total", Type::Counter, "bytes", "pool",
+           "Payload of the messages received, as it came.", Source::PoolCount, "",
+           Count::WebSocketBytesReceived},
+    Metric{"sockherd_websocket_sent_bytes_total", Type::Counter, "bytes", "pool",
+           "Payload of the messages sent, before it is compressed.", Source::PoolCount, "",
+           Count::WebSocketBytesSent},
+    Metric{"sockherd_websocket_closes_total", Type::Counter, "", "pool,code",
+           "WebSockets closed, by code: 1000 or no code, 1001, error (1002 to 1014), application "
+           "(3000 to 4999), none (the connection broke).",
+           Source::PoolCountParts, "", Count::Requests, kCloses},
+    Metric{"sockherd_websocket_slow_total", Type::Counter, "", "pool,policy",
+           "Clients that did not take their messages, by what was done: times that one was not "
+           "read from, messages dropped, WebSockets closed.",
+           Source::PoolCountParts, "", Count::Requests, kSlow},
+    Metric{"sockherd_websocket_pings_total", Type::Counter, "", "pool",
+           "Pings sent to clients that were silent.", Source::PoolCount, "", Count::WebSocketPings},
+    Metric{"sockherd_websocket_timeouts_total", Type::Counter, "", "pool,phase",
+           "WebSockets ended because a client did not answer a ping or a Close.",
+           Source::PoolCountParts, "", Count::Requests, kWebSocketTimeouts},
 
     Metric{"sockherd_room_messages_total", Type::Counter, "", "pool",
            "Messages that workers have published in rooms.", Source::PoolCount, "",

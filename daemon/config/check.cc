@@ -110,18 +110,70 @@ void check_redirect(const Route& route, const std::string& path, Report& report)
     report.add(path + ".status", "must be 301, 302, 307 or 308");
 }
 
+// "scheme://host[:port]" in lower case, as browsers send it.
+bool is_origin(std::string_view text) {
+  const size_t slashes = text.find("://");
+  if (slashes == std::string_view::npos || slashes == 0) return false;
+  const std::string_view authority = text.substr(slashes + 3);
+  return !authority.empty() && authority.find_first_of("/?#@ ") == std::string_view::npos;
+}
+
+void check_web_socket(const Route& route, const std::string& path, Report& report) {
+  constexpr std::string_view kRoom = "room:";
+  constexpr size_t kLongestName = 255;
+  const std::string& target = route.websocket;
+  const bool is_room = target.starts_with(kRoom) && target.size() > kRoom.size() &&
+                       target.size() <= kRoom.size() + kLongestName;
+  if (!target.empty() && target != "echo" && !is_room)
+    report.add(path + ".websocket",
+               quote(target) + did_you_mean(target, {"echo", "room:"}) +
+                   " is no target for WebSockets; write \"echo\", or \"room:NAME\" with a name of "
+                   "1 to 255 bytes");
+  if (!route.origins.empty() && target.empty() && route.module.empty())
+    report.add(path + ".origins",
+               "are for WebSockets, and this route has none; remove them, or add websocket = "
+               "\"echo\"");
+  for (size_t i = 0; i < route.origins.size(); ++i) {
+    const std::string& origin = route.origins[i];
+    if (origin != "*" && !is_origin(origin))
+      report.add(indexed(path + ".origins", i),
+                 quote(origin) +
+                     " is no origin; write \"https://HOST\" or \"https://HOST:PORT\", without a "
+                     "slash behind it, or \"*\" for all");
+  }
+}
+
+// What is left of a drain when all WebSockets have been told is for their close handshakes.
+void check_web_socket_drain(const Pool& pool, Report& report) {
+  const std::string path = pool_path(pool);
+  const bool has_web_sockets =
+      std::any_of(pool.routes.begin(), pool.routes.end(),
+                  [](const Route& route) { return !route.websocket.empty(); });
+  const Limits& limits = pool.limits;
+  if (!has_web_sockets || report.has_fault(path + ".websocket_drain") ||
+      report.has_fault(path + ".drain_timeout"))
+    return;
+  if (limits.websocket_drain + limits.websocket_close_timeout > pool.drain_timeout)
+    report.add(path + ".websocket_drain",
+               quote(format_duration(limits.websocket_drain)) + " and websocket_close_timeout = " +
+                   quote(format_duration(limits.websocket_close_timeout)) +
+                   " are more than drain_timeout = " + quote(format_duration(pool.drain_timeout)) +
+                   ", which would cut the last off; lower one of the two, or raise drain_timeout");
+}
+
 // Exactly one of them.
 void check_route_target(const Route& route, const std::string& path, Report& report) {
   std::vector<std::string> targets;
   if (!route.files.empty()) targets.emplace_back("files");
   if (!route.module.empty()) targets.emplace_back("module");
   if (!route.redirect.empty()) targets.emplace_back("redirect");
-  for (const char* target : {".files", ".module", ".redirect"})
+  if (!route.websocket.empty()) targets.emplace_back("websocket");
+  for (const char* target : {".files", ".module", ".redirect", ".websocket"})
     if (report.has_fault(path + target)) return;
   if (targets.empty())
     report.add(path,
-               "the route has no target; add files = \"/DIRECTORY\", redirect = \"/PATH\" or "
-               "module = \"demo\"");
+               "the route has no target; add files = \"/DIRECTORY\", redirect = \"/PATH\", "
+               "websocket = \"echo\" or module = \"demo\"");
   if (targets.size() > 1)
     report.add(path, "the route has both " + targets[0] + " and " + targets[1] +
                          "; remove one of the two");
@@ -146,6 +198,7 @@ void check_route(const Route& route, const std::string& path, Report& report) {
     report.add(path + ".fallback", "must begin with \"/\": write " + quote("/" + route.fallback));
   check_redirect(route, path, report);
   check_module(route, path, report);
+  check_web_socket(route, path, report);
   check_route_target(route, path, report);
 }
 
@@ -232,6 +285,7 @@ void check(const Config& config, Report& report) {
     check_target(pool, report);
     check_routes(pool, report);
     check_numbers(pool, report);
+    check_web_socket_drain(pool, report);
     check_threads(pool, report);
     check_access_log(pool, report);
   }

@@ -35,15 +35,17 @@ struct NamedText {
 // is set. The longest matching path wins; "/static/" matches whole segments only.
 struct Route {
   std::string path;
-  std::string files;               // directory to serve, absolute
-  std::vector<std::string> index;  // files that stand for a directory, the first that is there
-  bool precompressed = false;      // look for NAME.br and NAME.gz
-  bool gzip = false;               // compress what clients accept so
-  std::string fallback;            // path below `path` for what is not there; "" = 404
-  std::string module;              // "demo", or the path of a shared object
-  std::string redirect;            // where the rest of the path goes, "https://example.org/new"
-  int64_t status = 0;              // of the redirect
-  std::vector<NamedText> headers;  // beside those of the pool, which they replace
+  std::string files;                 // directory to serve, absolute
+  std::vector<std::string> index;    // files that stand for a directory, the first that is there
+  bool precompressed = false;        // look for NAME.br and NAME.gz
+  bool gzip = false;                 // compress what clients accept so
+  std::string fallback;              // path below `path` for what is not there; "" = 404
+  std::string module;                // "demo", or the path of a shared object
+  std::string websocket;             // what a WebSocket gets to hear: "echo", "room:NAME"
+  std::vector<std::string> origins;  // of pages that may open one; none = its own host's
+  std::string redirect;              // where the rest of the path goes, "https://example.org/new"
+  int64_t status = 0;                // of the redirect
+  std::vector<NamedText> headers;    // beside those of the pool, which they replace
   std::vector<NamedText> error_pages;
 };
 
@@ -64,6 +66,14 @@ struct Limits {
   int64_t max_connection_requests = 0;  // 0 = any number
   Milliseconds drain_idle{0};           // idle for so long: a drain may close it
   Milliseconds drain_spread{0};         // ... and closes them over this window
+  int64_t max_message_size = 0;         // bytes of a message on a WebSocket
+  bool websocket_deflate = false;       // messages may be compressed
+  int64_t websocket_buffer = 0;         // bytes that wait for the client of a WebSocket
+  std::string websocket_slow;           // wait, drop, close: what if it does not take them
+  Milliseconds websocket_ping{0};       // silent for so long: is pinged; 0 = never
+  Milliseconds websocket_timeout{0};    // and must say something within
+  Milliseconds websocket_close_timeout{0};  // for the close handshake
+  Milliseconds websocket_drain{0};          // a drain closes WebSockets over this window
 };
 
 // [pool.NAME]: interchangeable workers of one program, serving one or more listeners.

@@ -68,7 +68,7 @@ enum class Count : uint8_t {
   WebSocketClosesNormal,       // 1000, or none
   WebSocketClosesGoingAway,    // 1001
   WebSocketClosesError,        // 1002 to 1014
-  WebSocketClosesApplication,  // 3000 to 5199
+  WebSocketClosesApplication,  // 3000 to 4999
   WebSocketClosesAbnormal,     // without a Close
   HandlerFailures,             // exceptions, and responses that were let go of
   // Of blocking handlers. These four are added to by several threads, atomically.

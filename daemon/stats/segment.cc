@@ -184,6 +184,7 @@ void Segment::fold_seat(uint32_t seat_index) {
   counted.add(ended.counters);
   // The kernel has closed what was open.
   counted.counts[static_cast<size_t>(Count::ConnectionsClosed)] += counted.open_connections();
+  counted.counts[static_cast<size_t>(Count::WebSocketsClosed)] += counted.open_web_sockets();
   // What waited or ran there is gone with it.
   counted.counts[static_cast<size_t>(Count::BlockingCancelled)] += counted.blocking_queued();
   counted.counts[static_cast<size_t>(Count::BlockingEnded)] += counted.blocking_running();

@@ -31,6 +31,9 @@ struct Totals {
     const uint64_t ended = get(Count::ConnectionsClosed) + get(Count::ConnectionsGiven);
     return begun > ended ? begun - ended : 0;
   }
+  uint64_t open_web_sockets() const {
+    return difference(Count::WebSocketsOpened, get(Count::WebSocketsClosed));
+  }
   // Tasks of blocking handlers that wait, and that run.
   uint64_t blocking_queued() const {
     return difference(Count::BlockingQueued,

@@ -12,6 +12,23 @@ constexpr size_t kReservedDescriptors = 64 + FileCache::kMaxDescriptors;
 
 }  // namespace
 
+namespace {
+
+WebSocketLimits web_socket_limits(const config::Limits& from) {
+  return {.max_message_bytes = static_cast<uint64_t>(from.max_message_size),
+          .buffer_bytes = static_cast<size_t>(from.websocket_buffer),
+          .slow = from.websocket_slow == "drop"    ? SlowPolicy::Drop
+                  : from.websocket_slow == "close" ? SlowPolicy::Close
+                                                   : SlowPolicy::Wait,
+          .ping = from.websocket_ping,
+          .timeout = from.websocket_timeout,
+          .close_timeout = from.websocket_close_timeout,
+          .drain = from.websocket_drain,
+          .deflate = from.websocket_deflate};
+}
+
+}  // namespace
+
 Limits Limits::create(const config::Limits& from, size_t descriptors) {
   const size_t room =
       descriptors > 2 * kReservedDescriptors ? descriptors - kReservedDescriptors : descriptors / 2;
@@ -34,6 +51,7 @@ Limits Limits::create(const config::Limits& from, size_t descriptors) {
   limits.connection_requests = static_cast<uint32_t>(from.max_connection_requests);
   limits.drain_idle = from.drain_idle;
   limits.drain_spread = from.drain_spread;
+  limits.web_socket = web_socket_limits(from);
   return limits;
 }
 

@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "daemon/worker/directory.h"
+#include "daemon/worker/echo.h"
 #include "daemon/worker/extras.h"
 #include "daemon/worker/file_cache.h"
 #include "daemon/worker/files.h"
 #include "daemon/worker/gzip.h"
 #include "daemon/worker/launch.h"
 #include "daemon/worker/redirect.h"
+#include "daemon/worker/room.h"
 
 namespace sockherd::worker {
 namespace {
@@ -35,6 +37,14 @@ Result<std::unique_ptr<Handler>> make_files(const config::Route& route, const Sh
 }
 
 Result<std::unique_ptr<Handler>> make_handler(const config::Route& route, const Shared& shared) {
+  if (route.websocket == "echo") {
+    return std::unique_ptr<Handler>(std::make_unique<Echo>(route.origins));
+  }
+  if (!route.websocket.empty()) {
+    constexpr std::string_view kRoom = "room:";
+    return std::unique_ptr<Handler>(
+        std::make_unique<Room>(route.websocket.substr(kRoom.size()), route.origins));
+  }
   if (!route.redirect.empty()) {
     return std::unique_ptr<Handler>(
         std::make_unique<Redirect>(route.path, route.redirect, static_cast<int>(route.status)));

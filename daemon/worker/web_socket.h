@@ -14,6 +14,10 @@
 #include "daemon/rooms/member.h"
 #include "daemon/websocket/kind.h"
 
+namespace sockherd::rooms {
+class Hub;
+}
+
 namespace sockherd::worker {
 
 // Owned by its connection; there from on_open() to the end of on_close().
@@ -46,6 +50,9 @@ class WebSocket : public rooms::Member {
   virtual void resume() = 0;
 
   virtual io::Loop& loop() = 0;
+
+  // The rooms of this loop, which it leaves by itself when it closes.
+  virtual rooms::Hub& hub() = 0;
 
   void* context = nullptr;  // the handler's own, which it frees in on_close()
 };

@@ -50,6 +50,7 @@ class WebSocketConnection final : public WebSocket, public Peer {
   void pause() override { is_paused_ = true; }
   void resume() override;
   io::Loop& loop() override { return service_.loop; }
+  rooms::Hub& hub() override { return *service_.hub; }
 
   // rooms::Member
   void deliver(const std::shared_ptr<const rooms::Message>& message) override;

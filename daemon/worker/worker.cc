@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <map>
 #include <optional>
@@ -49,6 +50,13 @@ size_t raise_descriptor_limit() {
   return limit.rlim_cur;
 }
 
+// So that the last one that a drain closes has its close_timeout, also where an application opens
+// WebSockets that the configuration does not tell of.
+void fit_into(Duration drain_timeout, WebSocketLimits& limits) {
+  const Duration window = std::max(drain_timeout - limits.close_timeout, drain_timeout / 2);
+  limits.drain = std::min(limits.drain, window);
+}
+
 // What each thread is made of.
 std::vector<Crew::Member> members_of(Launch& launch, Modules& modules, AccessWriter* access_log) {
   const auto threads = static_cast<uint32_t>(launch.parts.size());
@@ -56,7 +64,8 @@ std::vector<Crew::Member> members_of(Launch& launch, Modules& modules, AccessWri
       launch.pool.pin == "auto" ? sys::allowed_cpus() : std::vector<uint32_t>{};
   config::Limits share = launch.pool.limits;
   share.max_connections = (share.max_connections + threads - 1) / threads;
-  const Limits limits = Limits::create(share, raise_descriptor_limit() / threads);
+  Limits limits = Limits::create(share, raise_descriptor_limit() / threads);
+  fit_into(launch.pool.drain_timeout, limits.web_socket);
   std::vector<Crew::Member> members;
   for (uint32_t thread = 0; thread < threads; ++thread) {
     Identity identity = launch.identity;

@@ -282,6 +282,35 @@ TEST(Faults, Routes) {
   });
 }
 
+TEST(Faults, WebSockets) {
+  const auto route = [](const std::string& text, std::string column,
+                        std::vector<std::string> words) {
+    return after(kNoTarget, "routes = [{path=\"/\"," + text + "}]\n", "f:4:" + column,
+                 std::move(words));
+  };
+  const std::string echo = "routes = [{path=\"/\",websocket=\"echo\"}]\n";
+  expect_faults({
+      route("websocket=\"ehco\"", "31", {"\"ehco\"", "did you mean \"echo\"?", "\"room:NAME\""}),
+      route("websocket=\"room:\"", "31", {"\"room:NAME\""}),
+      route("websocket=\"room:" + std::string(256, 'x') + "\"", "31", {"1 to 255 bytes"}),
+      route("websocket=\"echo\",files=\"/srv\"", "11", {"both files and websocket"}),
+      route("files=\"/srv\",origins=[\"*\"]", "42", {"origins: are for WebSockets"}),
+      route("websocket=\"echo\",origins=[\"example.org\"]", "47",
+            {"origins[0]", "\"https://HOST\""}),
+      route("websocket=\"echo\",origins=[\"*\",\"https://example.org/\"]", "51",
+            {"origins[1]", "without a slash"}),
+      after(kNoTarget, echo + "websocket_drain = \"26s\"\n", "f:5:19",
+            {"websocket_close_timeout = \"5s\"", "drain_timeout = \"30s\""}),
+      after(kNoTarget, echo + "websocket_slow = \"block\"\n", "f:5:18", {"wait, drop, close"}),
+      after(kNoTarget, echo + "max_message_size = 0\n", "f:5:20", {"must be 1B to 1GiB"}),
+  });
+  const std::string room =
+      "routes = [{path=\"/\",websocket=\"room:a b\",origins=[\"http://h:1\"]}]";
+  EXPECT_TRUE(load(std::string(kNoTarget) + room, "f").config);
+  // Without WebSockets nobody is asked to make room for them.
+  EXPECT_TRUE(load(std::string(kPool) + "drain_timeout = \"1s\"\n", "f").config);
+}
+
 TEST(Faults, AllComeAtOnceInTheOrderOfTheText) {
   const Loaded loaded = load(
       "[admin]\nenabled = 1\n[listener.web]\nbacklog = 0\nmode = 7\n[pool.web]\nlisteners = "
