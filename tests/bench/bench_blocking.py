@@ -31,6 +31,8 @@ from tests.bench.websockets import rounds
 from tests.bench.websockets.machine import machine
 
 RESULT = "blocking.json"
+OVERLOAD = "overload"
+CASES = (*blocking.CASES, OVERLOAD)
 
 
 def arguments():
@@ -39,13 +41,13 @@ def arguments():
     parser.add_argument("--out", type=pathlib.Path, required=True, help="directory of the results")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4, help="of one measured run")
-    parser.add_argument("--cases", default=",".join(blocking.CASES), help="comma-separated; default: all")
+    parser.add_argument("--cases", default=",".join(CASES), help="comma-separated; default: all")
     parser.add_argument("--quick", action="store_true", help="one round of two seconds")
     parser.add_argument("--draw", action="store_true", help="only tables and picture, from the JSON")
     options = parser.parse_args()
     options.cases = options.cases.split(",")
-    if unknown := set(options.cases) - set(blocking.CASES):
-        parser.error(f"not known: {', '.join(sorted(unknown))}; there are {', '.join(blocking.CASES)}")
+    if unknown := set(options.cases) - set(CASES):
+        parser.error(f"not known: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
     if options.quick:
         options.rounds, options.seconds = 1, 2
     return options
@@ -54,7 +56,7 @@ def arguments():
 def measured(options):
     """Everything, with all peers up at once."""
     results = {**machine(), "versions": {}, "rounds": options.rounds, "seconds": options.seconds,
-               "threads": THREADS}
+               "threads": THREADS, OVERLOAD: {}}
     with contextlib.ExitStack() as stack:
         peers = {}
         for name, kind in BLOCKING_PEERS.items():
@@ -64,8 +66,11 @@ def measured(options):
             except NotHere as missing:
                 say(f"bench_blocking: without {name}: {missing}")
                 results["note"] += f" Without {name}: {missing}."
-        results["runs"] = rounds.play(peers, [blocking.CASES[name] for name in options.cases], options.rounds,
-                                      options.seconds, blocking.measure)
+        cases = [blocking.CASES[name] for name in options.cases if name != OVERLOAD]
+        results["runs"] = rounds.play(peers, cases, options.rounds, options.seconds, blocking.measure)
+    for name in peers if OVERLOAD in options.cases else ():
+        say(f"overload: {name}")
+        results[OVERLOAD][name] = blocking.overload(BLOCKING_PEERS[name], PROCESSES, 2 * options.seconds)
     results["load_average"].append(os.getloadavg()[0])
     return results
 

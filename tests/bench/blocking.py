@@ -1,8 +1,12 @@
 """Runs against handlers that wait or compute, their tables and their picture."""
 import dataclasses
+import json
 import statistics
+import subprocess
+import sys
+import time
 
-from tests.bench.engine import wrk
+from tests.bench.engine import costs, wrk
 from tests.bench.engine.picture import panels
 from tests.bench.engine.report import figure
 
@@ -30,6 +34,61 @@ class Case:
 CASES = {case.name: case for case in (
     Case("io", "/io: a sleep of 5 ms"), Case("burn", "/burn: 2 ms of processor time"),
     Case("cpu", "/cpu: a Fibonacci number"))}
+
+
+OVERLOAD_THREADS = 2  # of each process
+TIMES = 10
+PATIENCE = 3
+CLIENTS = 2
+
+
+def overload(kind, processes, seconds):
+    """/io with ten times what the threads can do."""
+    able = processes * OVERLOAD_THREADS / 0.005
+    with kind(processes, threads=OVERLOAD_THREADS) as peer:
+        wrk.wrk(peer.address, CASES["io"], 1)
+        before = costs.memory(peer.pids())["pss"]
+        clients = [subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.overload", peer.address, "/io", str(able * TIMES / CLIENTS), str(seconds),
+             str(PATIENCE)], stdout=subprocess.PIPE) for _ in range(CLIENTS)]
+        time.sleep(seconds * 0.9)
+        during = costs.memory(peer.pids())["pss"]
+        reports = [json.loads(client.communicate()[0]) for client in clients]
+        served = sorted(sum((report.get("200", []) for report in reports), []))
+        told = sorted(sum((report.get("503", []) for report in reports), []))
+        found = {name: sum(report[name] for report in reports) for name in ("retry_after", "unanswered")}
+        return {"able": able, "offered": able * TIMES, "seconds": seconds, **found, "served": len(served),
+                "told": len(told), "late_s": max(report["late_s"] for report in reports),
+                "served_ms": [rank(served, share) for share in SHARES],
+                "told_ms": [rank(told, share) for share in SHARES], "before": before, "during": during,
+                "after": costs.memory(peer.pids())["pss"]}
+
+
+SHARES = (0.5, 0.99, 1)
+
+
+def rank(values, share):
+    """Of a sorted list."""
+    return values[min(len(values) - 1, int(share * len(values)))] if values else None
+
+
+def overload_table(rows):
+    """What becomes of ten times as many requests as can be served."""
+    if not rows:
+        return []
+    row = next(iter(rows.values()))
+    lines = [f"### /io, ten times what the threads can do: {row['offered']:,.0f} a second for {row['seconds']} s", "",
+             f"{OVERLOAD_THREADS} threads in each of two processes: {row['able']:,.0f} a second. Times count from when a "
+             "request was due.", "",
+             "| server | served | p50 ms | p99 ms | slowest | told 503 | with Retry-After | p50 ms | p99 ms | "
+             f"no answer in {PATIENCE} s more | PSS MB before | during | after |", "|---|" + "---:|" * 12]
+    for name, row in rows.items():
+        times = [[figure(value, "{:,.0f}") for value in row[key]] for key in ("served_ms", "told_ms")]
+        lines.append("| " + " | ".join((
+            name, f"{row['served']:,}", *times[0], f"{row['told']:,}",
+            f"{row['retry_after']:,}", *times[1][:2], f"{row['unanswered']:,}",
+            *(f"{row[key] / MIB:.1f}" for key in ("before", "during", "after")))) + " |")
+    return lines + [""]
 
 
 def measure(peer, case, seconds, warm):
@@ -77,7 +136,7 @@ def markdown(results):
     for case, rows in results["summary"].items():
         if rows:
             lines += [f"### {CASES[case].title}", ""] + case_table(rows)
-    return "\n".join(lines)
+    return "\n".join(lines + overload_table(results["overload"]))
 
 
 def svg(results):

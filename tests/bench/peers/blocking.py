@@ -17,12 +17,12 @@ class SockherdBlocking(Sockherd):
     """The bounded pool. Its limits are the defaults."""
 
     paths = BLOCKING
-    pool = f"blocking_threads = {THREADS}"
 
-    def __init__(self, *arguments, **settings):
+    def __init__(self, *arguments, threads=THREADS, **settings):
+        self.pool = f"blocking_threads = {threads}"
         if "blocking_threads" not in options(self.programs or bin_dir()):
             raise NotHere("this build has no option blocking_threads")
-        self.module = bin_dir() / "bench_blocking.so"
+        self.module = bin_dir() / "test_blocking.so"
         if not self.module.exists():
             raise NotHere(f"not built: {self.module}")
         super().__init__(*arguments, **settings)
@@ -37,9 +37,13 @@ class PumaBlocking(Puma):
 
     paths = BLOCKING
 
+    def __init__(self, *arguments, threads=THREADS, **settings):
+        self.each = threads
+        super().__init__(*arguments, **settings)
+
     def command(self, port):
         return ["puma", "--quiet", "--config", str(PROGRAMS / "blocking.rb"), "--workers", str(self.workers),
-                "--threads", f"{THREADS}:{THREADS}", "--bind", f"tcp://127.0.0.1:{port}?backlog=4096"]
+                "--threads", f"{self.each}:{self.each}", "--bind", f"tcp://127.0.0.1:{port}?backlog=4096"]
 
 
 BLOCKING_PEERS = {peer.name: peer for peer in (SockherdBlocking, PumaBlocking)}
