@@ -2,24 +2,24 @@
 import os
 import time
 
-from tests.bench.engine import costs
 from tests.bench.engine.rounds import say
+from tests.bench.engine.wrk import LoadFailed
 from tests.bench.peers import NotHere
 from tests.bench.peers.websockets import ROOM
-from tests.bench.websockets.room import Room, Sender, flood, quantiles
+from tests.bench.websockets import client
 from tests.support.wait import NotReached
 
-MILLION = 1e6
+BURST_RATE = 10_000  # a second: all of them at once
 
 
-def play(kinds, cases, rounds, seconds):
+def play(kinds, cases, rounds):
     """{case: {peer: [run, ...]}}; one server at a time is up, for a full room needs the machine."""
     results = {case.name: {name: [] for name, kind in kinds.items() if takes_part(kind, case)} for case in cases}
     for number in range(1, rounds + 1):
         for case in cases:
             say(f"round {number} of {rounds}: {case.title}")
             for name, runs in results[case.name].items():
-                run = attempt(kinds[name], case, seconds)
+                run = attempt(kinds[name], case)
                 runs.append(run)
                 say(f"  {name}: {run.get('error') or summary(run)}")
     return results
@@ -32,45 +32,26 @@ def takes_part(kind, case):
 
 def summary(run):
     """In a line."""
-    return (f"{run['receivers']:,} in; alone p99 {run['alone']['p99_ms']:.0f} ms; "
-            f"{run['full']['deliveries']:,.0f} deliveries/s, {run['full']['cpu']:.2f} s of CPU a million")
+    return (f"{run['receivers']:,} in; p99 {run['alone']['p99_ms']:.0f} ms; {run['full']['rate']:,.0f} deliveries/s, "
+            f"{run['full']['cpu']:.2f} s of CPU a million")
 
 
-def attempt(kind, case, seconds):
+def attempt(kind, case):
     """A failure is a result."""
     noted = {"at": round(time.time()), "load_average": os.getloadavg()[0]}
     try:
-        return {**measure(kind, case, seconds), **noted}
-    except (NotHere, NotReached, OSError, EOFError, ValueError) as error:
+        return {**measure(kind, case), **noted}
+    except (NotHere, NotReached, LoadFailed, OSError) as error:
         return {"error": str(error).splitlines()[0], **noted}
 
 
-def measure(kind, case, seconds):
-    """One run: a message at a time, then `window` of them."""
+def measure(kind, case):
+    """One run. Each half opens the room anew."""
     with kind(case.workers, case.receivers) as peer:
-        base = costs.memory(peer.pids())["pss"]
-        began = time.monotonic()
-        run = {"version": peer.version()}
-        for manner, window in (("alone", 1), ("full", case.window)):
-            with Room(peer.address, ROOM, case.receivers, case.size) as room:
-                if manner == "alone":
-                    run["open_s"] = time.monotonic() - began
-                    run["bytes_each"] = (costs.memory(peer.pids())["pss"] - base) / max(room.receivers, 1)
-                run["receivers"] = room.receivers
-                run[manner] = one_flood(peer, room, case, seconds, window)
-        return run
-
-
-def one_flood(peer, room, case, seconds, window):
-    """The figures of one flood."""
-    with Sender(peer.address, ROOM, case.size) as sender:
-        flood(room, sender, 0.5, window)  # warm
-        warm, before = sender.sent, costs.cpu(peer.pids())
-        took = flood(room, sender, seconds, window)
-        used = sum(now - then for now, then in zip(costs.cpu(peer.pids()), before))
-        sent = sender.sent - warm
-        report = room.finish()
-    deliveries = sent * room.receivers
-    return {"sent": sent, "rate": sent / took, "deliveries": deliveries / took,
-            "cpu": used / deliveries * MILLION, "missed": sender.sent * room.receivers - report["messages"],
-            "late": report["late"], "ended": report["ended"], **quantiles(report["delays"])}
+        options = ("--receive", "--connections", case.receivers, "--size", case.size, "--timeout", "60s")
+        alone = client.bench(peer, ROOM, *options, "--rate", 1 / case.apart, "--count", case.messages)
+        full = client.bench(peer, ROOM, *options, "--rate", BURST_RATE, "--count", case.burst)
+        return {"version": peer.version(), "receivers": full["connections"]["open_at_run"],
+                "open_s": alone["connections"]["seconds"], "missing": alone["missing"] + full["missing"],
+                "errors": alone["errors"] + full["errors"], "alone": client.figures(alone),
+                "full": client.figures(full), "burst": case.burst}

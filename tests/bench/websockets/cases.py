@@ -27,13 +27,18 @@ ECHOES = {case.name: case for case in (
 
 @dataclasses.dataclass(frozen=True)
 class Broadcast:
-    """One sends, all others receive. window: messages under way at once; workers: of the server."""
+    """One of the connections of a room sends, all receive. workers: of the server.
+
+    First `messages` with `apart` seconds between them, each of which finds everybody idle, then `burst` at once.
+    """
 
     name: str
     receivers: int
     workers: int
+    apart: float
     size: int = 64
-    window: int = 4
+    messages: int = 5
+    burst: int = 20
 
     @property
     def title(self):
@@ -43,4 +48,4 @@ class Broadcast:
 
 
 BROADCASTS = {case.name: case for case in (
-    Broadcast("10k", 10_000, 1), Broadcast("100k", 100_000, 7))}
+    Broadcast("10k", 10_000, 1, 0.5), Broadcast("100k", 100_000, 7, 3.0))}

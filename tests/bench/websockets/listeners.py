@@ -18,7 +18,6 @@ import struct
 import sys
 import time
 
-from tests.bench.websockets.echo_client import head_of
 from tests.support.websocket import handshake
 
 STAMP = struct.Struct("!QQ")  # number, nanoseconds of CLOCK_MONOTONIC, which all processes share
@@ -27,6 +26,11 @@ TICK = 100_000                # nanoseconds: the step of the histogram of delays
 PATIENCE = 30                 # seconds for an answer to a handshake
 BINARY_HEAD = 0x82
 READ = 4096
+
+
+def head_of(size):
+    """Bytes before the payload of a frame that is not masked."""
+    return 2 if size < 126 else 4 if size < 1 << 16 else 10
 
 
 class Listeners:
