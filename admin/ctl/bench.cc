@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <utility>
 
 #include "admin/ctl/actions.h"
 #include "admin/ctl/bench_plan.h"
@@ -150,7 +151,8 @@ std::string facts(const Progress& progress) {
   return text;
 }
 
-// On a terminal a bar that is drawn over and over, else a line every few seconds.
+// On a terminal a bar that is drawn over and over, else a line every few seconds and for each
+// phase.
 class Display {
  public:
   Display(const Plan& plan, Answer& answer)
@@ -158,7 +160,9 @@ class Display {
 
   void show(const Progress& progress) {
     constexpr double kBetweenLines = 5;
-    if (!is_terminal_ && progress.now.seconds - shown_at_ < kBetweenLines) return;
+    const bool is_news = std::exchange(phase_, progress.phase) != progress.phase;
+    const bool is_time = progress.now.seconds - shown_at_ >= kBetweenLines;
+    if (!is_terminal_ && !is_news && !is_time) return;
     shown_at_ = progress.now.seconds;
     char line[200];
     const double share = std::min(share_done(plan_, progress), 1.0);
@@ -182,6 +186,7 @@ class Display {
   Answer& answer_;
   bool is_terminal_;
   double shown_at_ = 0;
+  Phase phase_ = Phase::Open;
 };
 
 Result<void> judge(const Report& report, const std::vector<load::Bound>& bounds) {

@@ -115,7 +115,8 @@ void judge_memory(const Machine& machine, const Demand& demand, std::vector<Find
                      "sysctl net.ipv4.tcp_mem=\"" + text(ends) + " " + text(ends * 3 / 2) + " " +
                          text(ends * 2) + "\""});
   }
-  if (machine.tracked_most > 0 && machine.tracked + ends > machine.tracked_most) {
+  // None are tracked where nobody has asked for it, though the limit is there.
+  if (machine.tracked > 0 && machine.tracked + ends > machine.tracked_most) {
     found.push_back({"tracking",
                      "connections are tracked, at most " + text(machine.tracked_most) +
                          " (net.netfilter.nf_conntrack_max)",

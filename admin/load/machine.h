@@ -23,8 +23,8 @@ struct Machine {
   uint64_t tcp_pages = 0;          // in use
   uint64_t page_bytes = 4096;
   uint64_t memory_free_bytes = 0;  // MemAvailable
-  uint64_t tracked_most = 0;       // nf_conntrack_max; 0: connections are not tracked
-  uint64_t tracked = 0;
+  uint64_t tracked_most = 0;       // nf_conntrack_max
+  uint64_t tracked = 0;            // nf_conntrack_count; 0: connections are not tracked
   unsigned cpus = 1;
   // Since boot.
   uint64_t listen_overflows = 0;

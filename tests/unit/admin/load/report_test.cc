@@ -136,7 +136,8 @@ TEST(Machine, TellsWhatIsInTheWay) {
                       .last_port = 60999,
                       .tcp_pages_most = 10'000,
                       .memory_free_bytes = uint64_t{10} << 20,
-                      .tracked_most = 1000};
+                      .tracked_most = 1000,
+                      .tracked = 1};
   std::vector<std::string> checks;
   for (const Finding& finding : judge(small, {.connections = 30'000, .has_both_ends = true})) {
     checks.emplace_back(finding.check);
