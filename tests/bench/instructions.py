@@ -28,6 +28,7 @@ from tests.bench.peers.sockherd import engine_line
 from tests.support.daemon import address_of, tcp_listener
 from tests.support.http import Wire
 from tests.support.spawn_worker import spawn_worker
+from tests.support.websocket import TEXT, WebSocketWire, frame
 
 SKIPPED = 77
 TEN_KIB = 10 * 1024
@@ -40,13 +41,15 @@ CONFIG = """
 listeners = ["web"]
 workers = 1
 {engine}
-routes = [{{ path = "/", module = "demo" }}, {{ path = "/file/", files = "{files}" }}]
+routes = [{{ path = "/", module = "demo" }}, {{ path = "/file/", files = "{files}" }},
+          {{ path = "/ws", websocket = "echo" }}]
 """
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """few, many: the requests of the two runs; bound: of the figure, three times that of the day."""
+    """few, many: the requests (on a WebSocket: messages) of the two runs; bound: of the figure, three times
+    that of the day."""
 
     name: str
     title: str
@@ -62,7 +65,10 @@ CASES = (
     Case("pipe16", "/plaintext, pipelined ×16", "/plaintext", 7_500, depth=16, few=3_200, many=32_000),
     Case("10k", "/10k", "/10k", 12_500),
     Case("file10k", "a file of 10 KiB", "/file/10k.bin", 19_000, few=500, many=5_500),
+    Case("echo", "an echo of 32 bytes", "/ws", 4_500),
+    Case("echo16", "an echo of 32 bytes, ×16", "/ws", 4_500, depth=16, few=3_200, many=32_000),
 )
+MESSAGE = b"thirty-two bytes of text, no two"
 
 
 class Broken(Exception):
@@ -84,6 +90,17 @@ def answer_size(address, case):
         wire.send(f"GET {case.path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
         closing = len(wire.reader.read())
     return closing - len("Connection: close\r\n")
+
+
+def say(address, case, count):
+    """So many messages on one WebSocket, each the same."""
+    batch = frame(TEXT, MESSAGE) * case.depth
+    size = len(frame(TEXT, MESSAGE, masked=False)) * case.depth
+    with WebSocketWire(address, case.path) as wire:
+        for _ in range(count // case.depth):
+            wire.send(batch)
+            if len(wire.reader.read(size)) != size:
+                raise Broken(f"{case.title}: the worker closed the connection")
 
 
 def ask(address, case, count):
@@ -109,7 +126,7 @@ def instructions(worker, config, case, count, keep):
                        str(worker)])
         address = address_of(listener)
         try:
-            ask(address, case, count)
+            (say if case.path == "/ws" else ask)(address, case, count)
         finally:
             os.kill(pid, signal.SIGTERM)
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
