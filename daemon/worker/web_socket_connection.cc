@@ -42,7 +42,6 @@ WebSocketConnection::~WebSocketConnection() {
   finish(close_code::kAbnormal, "");
   { const io::Socket ended(std::move(socket_)); }  // it may be sending from the traffic
   release_traffic();
-  service_.counters.add(Count::WebSocketsClosed);
   service_.counters.add(Count::ConnectionsClosed);
 }
 
@@ -248,9 +247,10 @@ void WebSocketConnection::handle_message(const Receiver::Step& step) {
   WebSocketPool::trim(shared.inflated);
 }
 
-// RFC 6455 section 5.5.1: the answer has the code of the client.
+// RFC 6455 section 5.5.1: the answer has the code of the client; with its reason, as other servers
+// answer, since browsers show that of the answer.
 void WebSocketConnection::handle_close(uint16_t code, std::string_view reason) {
-  if (stage_ == Stage::Open) queue_close(code, "");
+  if (stage_ == Stage::Open) queue_close(code, reason);
   stage_ = Stage::Ending;
   finish(code, reason);
   traffic_->in.clear();
@@ -388,6 +388,7 @@ void WebSocketConnection::finish(uint16_t code, std::string_view reason) {
   if (is_over_) return;
   is_over_ = true;
   due_ = service_.loop.now() + service_.limits.web_socket.close_timeout;
+  service_.counters.add(Count::WebSocketsClosed);
   count_close(code);
   if (service_.hub != nullptr) service_.hub->leave_all(*this);
   handler_.on_close(*this, code, reason);

@@ -308,7 +308,7 @@ TEST(WebSocketClose, AnswersTheCloseOfTheClientWithItsCode) {
     WebSocketHarness harness;
     Client client = harness.open();
     EXPECT_EQ(harness.tell(client, close_frame(code, "bye") + text("behind")),
-              "close " + std::to_string(code) + "\n");
+              "close " + std::to_string(code) + " bye\n");
     EXPECT_TRUE(client.is_ended());
     EXPECT_EQ(harness.test->take_heard(), "close " + std::to_string(code) + " bye\n");
     EXPECT_EQ(harness.open_connections(), 1);  // reads on until the client has closed
