@@ -49,8 +49,8 @@ class SockherdWebSockets(WebSockets, Sockherd):
     routes = f'{{ path = "{ECHO}", websocket = "echo" }}, {{ path = "{ROOM}", websocket = "room:bench" }}'
 
     def __init__(self, *arguments, **settings):
-        if "websocket" not in options(self.programs or bin_dir()):
-            raise NotHere("this build has no option websocket")
+        if "websocket_buffer" not in options(self.programs or bin_dir()):
+            raise NotHere("this build has no WebSockets")
         super().__init__(*arguments, **settings)
 
 
