@@ -59,7 +59,9 @@ class Scenario:
   </load>
   <sessions>
     <session name="hold" probability="100" type="ts_websocket">
-      <transaction name="open"><request><websocket type="connect" path="{self.path}"/></request></transaction>
+      <transaction name="open"><request>
+        <websocket type="connect" path="{self.path}" origin="http://{host}"/>
+      </request></transaction>
       <transaction name="message"><request><websocket type="message">hello</websocket></request></transaction>
       <thinktime value="{self.hold}" random="false"/>
       <request><websocket type="close"/></request>
