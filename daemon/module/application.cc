@@ -1,12 +1,12 @@
 #include "daemon/module/application.h"
 
 #include <algorithm>
-#include <exception>
 #include <stdexcept>
 #include <utility>
 
 #include "daemon/base/log.h"
 #include "daemon/module/host_timer.h"
+#include "daemon/module/open_socket.h"
 #include "daemon/module/request_job.h"
 #include "daemon/module/stream.h"
 #include "daemon/worker/launch.h"
@@ -30,19 +30,6 @@ log::Level level_of(app::Level level) {
       break;
   }
   return log::Level::Error;
-}
-
-// What `call` throws, in words; "" if nothing.
-template <typename Body>
-std::string failure_of(const Body& call) {
-  try {
-    call();
-  } catch (const std::exception& error) {
-    return std::string("exception: ") + error.what();
-  } catch (...) {
-    return "an exception that is no std::exception";
-  }
-  return "";
 }
 
 }  // namespace
@@ -93,11 +80,6 @@ void Application::on_ready(io::Events /*events*/) {
   for (const auto& call : inbox_->take()) guard("callback", call);
 }
 
-void Application::guard(std::string_view what, const std::function<void()>& call) {
-  const std::string failure = failure_of(call);
-  if (!failure.empty()) tell(what, failure);
-}
-
 void Application::tell(std::string_view where, std::string_view what) {
   service_->counters.add(Count::HandlerFailures);
   failures_.tell(service_->loop.now(), settings_.name, where, what);
@@ -116,16 +98,19 @@ std::shared_ptr<app::Timer> Application::start_timer(std::chrono::milliseconds d
 
 // --- Running handlers
 
-std::shared_ptr<Call> Application::take_call() {
-  if (spare_ != nullptr) return std::move(spare_);
-  return std::make_shared<Call>(*this);
+// One that somebody keeps is gone with its last owner.
+Call& Application::fresh_call() {
+  if (spare_ == nullptr) [[unlikely]]
+    spare_ = std::make_shared<Call>(*this);
+  return *spare_;
 }
 
-// One that somebody keeps is gone with its last owner.
-void Application::put_back(std::shared_ptr<Call> call) {
-  if (call.use_count() != 1) return;
-  call->reset();
-  spare_ = std::move(call);
+void Application::end_call() {
+  if (spare_.use_count() == 1) [[likely]] {
+    spare_->reset();
+  } else {
+    spare_.reset();
+  }
 }
 
 void Application::filter(const std::deque<Filter>& filters, Call& call) {
@@ -134,25 +119,38 @@ void Application::filter(const std::deque<Filter>& filters, Call& call) {
   }
 }
 
-std::string Application::run(Call& call) const {
+void Application::run_before(Call& call) const {
+  for (const Filter& each : before_) {
+    if (each.fits_all || matches(each.pattern, call.path())) each.handler(call, call);
+    if (call.is_answered() || call.is_kept()) return;
+  }
+}
+
+template <typename Body>
+bool Application::run_guarded(Call& call, std::string& failure, const Body& body) {
   try {
-    for (const Filter& each : before_) {
-      if (each.fits_all || matches(each.pattern, call.path())) each.handler(call, call);
-      if (call.is_answered() || call.is_kept()) break;
-    }
-    if (!call.is_answered() && !call.is_kept()) call.matched()->handler(call, call);
-    if (!after_.empty() && !call.is_kept()) filter(after_, call);
-    return "";
+    body();
+    return true;
   } catch (const app::HttpError& error) {
     call.fail_now(error.status(), error.text());
-    return "";
   } catch (const std::exception& error) {
     call.fail_now(500, "");
-    return std::string("exception: ") + error.what();
+    failure = std::string("exception: ") + error.what();
   } catch (...) {
     call.fail_now(500, "");
-    return "an exception that is no std::exception";
+    failure = "an exception that is no std::exception";
   }
+  return false;
+}
+
+bool Application::run(Call& call, std::string& failure) const {
+  return run_guarded(call, failure, [&] {
+    if (!has_filters_) [[likely]]
+      return call.matched()->handler(call, call);
+    run_before(call);
+    if (!call.is_answered() && !call.is_kept()) call.matched()->handler(call, call);
+    if (!call.is_kept()) filter(after_, call);
+  });
 }
 
 void Application::conclude(Call& call, const std::string& failure) {
@@ -204,95 +202,130 @@ std::unique_ptr<worker::Job> Application::handle(const worker::Request& request,
     return nullptr;
   }
   const auto method = static_cast<app::Method>(head.method);
-  std::shared_ptr<Call> call = take_call();
-  RouteTable::Found found = table_.find(path, method, call->values());
-  if (found.endpoint == nullptr && method == app::Method::Head) {
-    found = table_.find(path, app::Method::Get, call->values());
+  Call& call = fresh_call();
+  const RouteTable::Found found = table_.find(path, method, call.values());
+  if (found.endpoint == nullptr || head.upgrade) [[unlikely]] {
+    return handle_other(request, path, found, exchange);
   }
-  const Route* route = nullptr;
-  if (found.endpoint != nullptr) {
-    route = found.endpoint->route(method).get();
-    if (route == nullptr) route = found.endpoint->route(app::Method::Get).get();
-  }
-  call->begin(route, method, head, path, exchange);
-  if (route == nullptr) return answer_unrouted(std::move(call), found, exchange);
-  const bool takes_body =
-      method != app::Method::Get && method != app::Method::Head && method != app::Method::Options;
-  if (head.body != http::BodyKind::None && takes_body)
-    return await_body(std::move(call), head, exchange);
-  if (head.minor_version == 0 && method >= app::Method::Post) [[unlikely]] {
-    return begin_without_length(std::move(call), exchange);
-  }
-  return dispatch(std::move(call), exchange);
+  call.begin(found.endpoint->route(method).get(), method, head, path);
+  return dispatch(head, exchange);
 }
 
-std::unique_ptr<worker::Job> Application::dispatch(std::shared_ptr<Call> call,
+// The spare call has begun.
+std::unique_ptr<worker::Job> Application::dispatch(const http::RequestHead& head,
                                                    worker::Exchange& exchange) {
-  if (call->matched()->options.blocking) {
+  Call& call = *spare_;
+  if (head.body != http::BodyKind::None || call.method() >= app::Method::Post) {
+    if (head.body != http::BodyKind::None && takes_body(call.method())) {
+      return await_body(head, exchange);
+    }
+    // RFC 1945 section 7.2.2: without a length, nobody knows where the body ends.
+    const bool wants_body = call.method() == app::Method::Post ||
+                            call.method() == app::Method::Put ||
+                            call.method() == app::Method::Patch;
+    if (head.minor_version == 0 && wants_body) return answer_failed(411, "", exchange);
+  }
+  if (call.matched()->options.blocking) [[unlikely]] {
     auto job = std::make_unique<RequestJob>(*this, exchange);
-    if (!job->begin_blocking(std::move(call))) return nullptr;
+    if (!job->begin_blocking(std::move(spare_))) return nullptr;
     return job;
   }
-  const std::string failure = run(*call);
-  if (!failure.empty() || call->has_failed()) [[unlikely]]
-    conclude(*call, failure);
-  if (call->is_kept()) [[unlikely]] {
+  std::string failure;
+  if (!run(call, failure) || call.has_failed()) [[unlikely]]
+    conclude(call, failure);
+  if (call.is_kept()) [[unlikely]] {
     auto job = std::make_unique<RequestJob>(*this, exchange);
-    job->await_send(*call);
+    job->await_send(call);
+    spare_.reset();
     return job;
   }
-  call->answer(exchange);
-  put_back(std::move(call));
+  call.answer(exchange);
+  end_call();
   return nullptr;
 }
 
-std::unique_ptr<worker::Job> Application::await_body(std::shared_ptr<Call> call,
-                                                     const http::RequestHead& head,
-                                                     worker::Exchange& exchange) {
-  const bool is_long = head.body == http::BodyKind::Length &&
-                       head.content_length > call->matched()->options.max_body;
-  call->own();
-  if (is_long && !http::is_multipart_form(call->header("content-type").value_or(""))) {
-    return answer_failed(std::move(call), 413, "the body is longer than this route takes",
-                         exchange);
+// What has no route of its method, and what asks for a WebSocket.
+std::unique_ptr<worker::Job> Application::handle_other(const worker::Request& request,
+                                                       std::string_view path,
+                                                       RouteTable::Found found,
+                                                       worker::Exchange& exchange) {
+  const http::RequestHead& head = request.head;
+  auto method = static_cast<app::Method>(head.method);
+  Call& call = *spare_;
+  if (head.upgrade || found.endpoint == nullptr) {
+    const Endpoint* endpoint = table_.find_web_socket(path, call.values());
+    const bool is_only = !found.has_path || found.methods == 0;
+    if (endpoint != nullptr && (head.upgrade || (is_only && found.endpoint == nullptr))) {
+      return open_web_socket(*endpoint->web_socket, head, path, exchange);
+    }
+    found = table_.find(path, method, call.values());
   }
+  if (found.endpoint == nullptr && method == app::Method::Head) {
+    found = table_.find(path, app::Method::Get, call.values());
+    method = app::Method::Get;
+  }
+  const Route* route = found.endpoint == nullptr ? nullptr : found.endpoint->route(method).get();
+  call.begin(route, static_cast<app::Method>(head.method), head, path);
+  return route == nullptr ? answer_unrouted(found, exchange) : dispatch(head, exchange);
+}
+
+// Filters may refuse it, as they may any request.
+std::unique_ptr<worker::Job> Application::open_web_socket(SocketRoute& route,
+                                                          const http::RequestHead& head,
+                                                          std::string_view path,
+                                                          worker::Exchange& exchange) {
+  Call& call = *spare_;
+  call.begin(&route.as_route(), static_cast<app::Method>(head.method), head, path);
+  std::string failure;
+  const bool passed = run_guarded(call, failure, [&] { run_before(call); });
+  if (!passed || call.has_failed()) conclude(call, failure);
+  if (call.is_answered()) {
+    call.answer(exchange);
+  } else {
+    route.accept(head, call.values(), exchange);
+  }
+  end_call();
+  return nullptr;
+}
+
+bool Application::takes_body(app::Method method) {
+  return method != app::Method::Get && method != app::Method::Head &&
+         method != app::Method::Options;
+}
+
+std::unique_ptr<worker::Job> Application::await_body(const http::RequestHead& head,
+                                                     worker::Exchange& exchange) {
+  Call& call = *spare_;
+  const bool is_long =
+      head.body == http::BodyKind::Length && head.content_length > call.matched()->options.max_body;
+  if (is_long && !http::is_multipart_form(call.header("content-type").value_or(""))) {
+    return answer_failed(413, "the body is longer than this route takes", exchange);
+  }
+  call.own();
   auto job = std::make_unique<RequestJob>(*this, exchange);
-  if (!job->await_body(std::move(call))) return nullptr;
+  if (!job->await_body(std::move(spare_))) return nullptr;
   return job;
 }
 
-// RFC 1945 section 7.2.2: without a length, nobody knows where the body of an HTTP/1.0 request
-// ends.
-std::unique_ptr<worker::Job> Application::begin_without_length(std::shared_ptr<Call> call,
-                                                               worker::Exchange& exchange) {
-  const app::Method method = call->method();
-  if (method == app::Method::Delete || method == app::Method::Options) {
-    return dispatch(std::move(call), exchange);
-  }
-  return answer_failed(std::move(call), 411, "", exchange);
-}
-
-std::unique_ptr<worker::Job> Application::answer_failed(std::shared_ptr<Call> call, int status,
-                                                        std::string_view text,
+std::unique_ptr<worker::Job> Application::answer_failed(int status, std::string_view text,
                                                         worker::Exchange& exchange) {
-  call->fail_now(status, text);
-  conclude(*call, "");
-  call->answer(exchange);
-  put_back(std::move(call));
+  Call& call = *spare_;
+  call.fail_now(status, text);
+  conclude(call, "");
+  call.answer(exchange);
+  end_call();
   return nullptr;
 }
 
-std::unique_ptr<worker::Job> Application::answer_unrouted(std::shared_ptr<Call> call,
-                                                          const RouteTable::Found& found,
+std::unique_ptr<worker::Job> Application::answer_unrouted(const RouteTable::Found& found,
                                                           worker::Exchange& exchange) {
-  if (!found.has_path) return answer_failed(std::move(call), 404, "", exchange);
-  call->header("Allow", allow_of(found.methods));
-  if (call->method() != app::Method::Options) {
-    return answer_failed(std::move(call), 405, "", exchange);
-  }
-  call->status(204);
-  call->answer(exchange);
-  put_back(std::move(call));
+  Call& call = *spare_;
+  if (!found.has_path) return answer_failed(404, "", exchange);
+  call.header("Allow", allow_of(found.methods));
+  if (call.method() != app::Method::Options) return answer_failed(405, "", exchange);
+  call.status(204);
+  call.answer(exchange);
+  end_call();
   return nullptr;
 }
 
@@ -330,8 +363,7 @@ void Application::websocket(std::string_view pattern, app::WebSocketHandlers han
   if (endpoint.web_socket != nullptr) {
     throw std::invalid_argument("the WebSocket " + std::string(pattern) + " is there already");
   }
-  endpoint.web_socket = std::make_shared<SocketRoute>(
-      SocketRoute{std::move(handlers), std::string(pattern), parsed.names()});
+  endpoint.web_socket = std::make_shared<SocketRoute>(*this, std::move(handlers), parsed);
 }
 
 void Application::add_filter(std::deque<Filter>& filters, std::string_view pattern,
@@ -342,6 +374,7 @@ void Application::add_filter(std::deque<Filter>& filters, std::string_view patte
   const bool fits_all =
       parsed.segments.size() == 1 && parsed.segments[0].kind == Segment::Kind::Rest;
   filters.push_back({std::move(parsed), std::move(handler), fits_all});
+  has_filters_ = true;
 }
 
 void Application::before(std::string_view pattern, app::Handler filter) {

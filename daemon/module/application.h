@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -36,6 +37,20 @@
 namespace sockherd::module {
 
 class HostTimer;
+
+// What `call` throws, in words; "" if nothing.
+template <typename Body>
+std::string failure_of(const Body& call) {
+  try {
+    call();
+  } catch (const std::exception& error) {
+    return std::string("exception: ") + error.what();
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+  return "";
+}
+
 class OpenStream;
 
 class Application final : public worker::Handler, private app::App, private io::Watcher {
@@ -73,20 +88,23 @@ class Application final : public worker::Handler, private app::App, private io::
                                           std::chrono::milliseconds interval, app::Call call);
   void end_at_drain(std::weak_ptr<OpenStream> stream) { ending_.push_back(std::move(stream)); }
 
-  // Runs filters and handler. On the thread that has the call; throws nothing. What went wrong and
-  // has to be told is returned, "" if nothing.
-  std::string run(Call& call) const;
+  // Runs filters and handler, on the thread that has the call; throws nothing. False: it has
+  // failed, and `failure` is what is to be told, "" where that is nothing.
+  bool run(Call& call, std::string& failure) const;
   // Lets the error handlers have their say, and tells what went wrong. On the loop.
   void conclude(Call& call, const std::string& failure);
   void finish_kept(std::shared_ptr<Call> call);
   void answer_forgotten(const std::shared_ptr<Wire>& wire, const std::string& route);
   // A call of the module's that belongs to no request.
-  void guard(std::string_view what, const std::function<void()>& call);
+  // False: it has thrown, which is told.
+  template <typename Body>
+  bool guard(std::string_view what, const Body& call) {
+    const std::string failure = failure_of(call);
+    if (!failure.empty()) tell(what, failure);
+    return failure.empty();
+  }
   // A failure, for the log.
   void tell(std::string_view where, std::string_view what);
-
-  std::shared_ptr<Call> take_call();
-  void put_back(std::shared_ptr<Call> call);
 
  private:
   struct Filter {
@@ -122,21 +140,30 @@ class Application final : public worker::Handler, private app::App, private io::
   static void filter(const std::deque<Filter>& filters, Call& call);
   void add_filter(std::deque<Filter>& filters, std::string_view pattern, app::Handler handler);
 
-  std::unique_ptr<worker::Job> dispatch(std::shared_ptr<Call> call, worker::Exchange& exchange);
-  std::unique_ptr<worker::Job> await_body(std::shared_ptr<Call> call, const http::RequestHead& head,
+  Call& fresh_call();
+  void end_call();
+  void run_before(Call& call) const;
+  template <typename Body>
+  static bool run_guarded(Call& call, std::string& failure, const Body& body);
+
+  std::unique_ptr<worker::Job> handle_other(const worker::Request& request, std::string_view path,
+                                            RouteTable::Found found, worker::Exchange& exchange);
+  std::unique_ptr<worker::Job> dispatch(const http::RequestHead& head, worker::Exchange& exchange);
+  std::unique_ptr<worker::Job> await_body(const http::RequestHead& head,
                                           worker::Exchange& exchange);
-  std::unique_ptr<worker::Job> begin_without_length(std::shared_ptr<Call> call,
-                                                    worker::Exchange& exchange);
-  std::unique_ptr<worker::Job> answer_unrouted(std::shared_ptr<Call> call,
-                                               const RouteTable::Found& found,
+  std::unique_ptr<worker::Job> open_web_socket(SocketRoute& route, const http::RequestHead& head,
+                                               std::string_view path, worker::Exchange& exchange);
+  std::unique_ptr<worker::Job> answer_unrouted(const RouteTable::Found& found,
                                                worker::Exchange& exchange);
-  std::unique_ptr<worker::Job> answer_failed(std::shared_ptr<Call> call, int status,
-                                             std::string_view text, worker::Exchange& exchange);
+  std::unique_ptr<worker::Job> answer_failed(int status, std::string_view text,
+                                             worker::Exchange& exchange);
+  static bool takes_body(app::Method method);
 
   Settings settings_;
   worker::Service* service_ = nullptr;
   std::thread::id thread_;
   bool is_set_up_ = false;
+  bool has_filters_ = false;
   RouteTable table_;
   std::deque<Filter> before_;
   std::deque<Filter> after_;
@@ -148,7 +175,7 @@ class Application final : public worker::Handler, private app::App, private io::
   std::unordered_set<std::shared_ptr<HostTimer>> timers_;
   std::vector<std::weak_ptr<OpenStream>> ending_;
   std::vector<std::unique_ptr<rooms::Listening>> listenings_;
-  std::shared_ptr<Call> spare_;
+  std::shared_ptr<Call> spare_;  // for the next request
   FailureLog failures_;
 };
 

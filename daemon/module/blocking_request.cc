@@ -30,7 +30,7 @@ std::optional<Instant> BlockingRequest::began_at() const {
 void BlockingRequest::run() {
   count_shared(application_.service(), Count::BlockingStarted);
   began_at_.store(monotonic_now().since_boot.count(), std::memory_order_release);
-  failure_ = application_.run(*call_);
+  application_.run(*call_, failure_);
   count_shared(application_.service(), Count::BlockingEnded);
   inbox_->post([self = shared_from_this()] { self->finish(); });
 }

@@ -73,19 +73,14 @@ Call::~Call() {
   }
 }
 
-void Call::reset() {
-  route_ = nullptr;
-  is_blocking_ = is_kept_ = is_sent_ = closes_ = false;
+void Call::reset_all() {
+  is_dirty_ = is_blocking_ = is_kept_ = is_sent_ = closes_ = false;
   status_ = 200;
-  head_ = nullptr;
-  exchange_ = nullptr;
   values_.count = 0;
-  if (lazy_ != nullptr) lazy_.reset();
-  if (!fields_.empty()) fields_.clear();
-  if (content_ == Content::None || content_ == Content::Constant) {
-    content_ = Content::None;
-    return;
-  }
+  wire_.reset();
+  lazy_.reset();
+  fields_.clear();
+  body_in_ = {};
   clear_content();
 }
 
@@ -132,6 +127,7 @@ void Call::own() {
 }
 
 Call::Lazy& Call::lazy() const {
+  is_dirty_ = true;
   if (lazy_ == nullptr) lazy_ = std::make_unique<Lazy>();
   return *lazy_;
 }
@@ -260,6 +256,7 @@ app::Response& Call::status(int status) {
     throw std::invalid_argument("there is no status " + std::to_string(status));
   }
   must_be_open();
+  is_dirty_ = true;
   status_ = status;
   return *this;
 }
@@ -274,6 +271,7 @@ app::Response& Call::header(std::string_view name, std::string_view value) {
 app::Response& Call::add_header(std::string_view name, std::string_view value) {
   check_field(name, value);
   must_be_open();
+  is_dirty_ = true;
   fields_.push_back({std::string(name), std::string(value)});
   return *this;
 }
@@ -298,6 +296,7 @@ app::Response& Call::cookie(const app::Cookie& cookie) {
 void Call::set_content(Content content, std::string_view type) {
   must_be_open();
   if (content_ != Content::None) clear_content();
+  is_dirty_ = true;
   content_ = content;
   type_ = type;
   shown_type_ = type_;  // the engine refuses one that would break out of its line
@@ -377,7 +376,7 @@ void Call::fail_now(int status, std::string_view text) {
 }
 
 app::Response& Call::close() {
-  closes_ = true;
+  closes_ = is_dirty_ = true;
   return *this;
 }
 
@@ -438,7 +437,11 @@ void Call::answer_wire() {
 }
 
 void Call::answer(worker::Exchange& exchange) {
-  if (!views_.empty()) views_.clear();
+  if (content_ == Content::Constant && !is_dirty_) [[likely]] {
+    exchange.answer({.content_type = shown_type_, .content = constant_});
+    return;
+  }
+  views_.clear();
   for (const OwnField& each : fields_) views_.push_back({each.name, each.value});
   if (content_ == Content::Failed) return answer_failure(exchange, views_);
   if (source_ != nullptr) source_->set_exchange(exchange);

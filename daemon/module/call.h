@@ -42,27 +42,27 @@ class Call final : public app::Request,
   // --- The application's side.
 
   void begin(const Route* route, app::Method method, const http::RequestHead& head,
-             std::string_view path, worker::Exchange& exchange) {
+             std::string_view path) {
     route_ = route;
     method_ = method;
     head_ = &head;
     path_ = path;
     target_ = head.target;
     query_ = head.query;
-    exchange_ = &exchange;
   }
   Values& values() { return values_; }
   // Forgets all, for the next request.
-  void reset();
+  void reset() {
+    content_ = Content::None;
+    if (is_dirty_) [[unlikely]]
+      reset_all();
+  }
   void own();
   const Route* matched() const { return route_; }
 
   void set_body(std::string body) { body_in_ = std::move(body); }
   void set_form(std::unique_ptr<MultipartForm> form) { lazy().multipart = std::move(form); }
-  void set_wire(std::shared_ptr<Wire> wire) {
-    wire_ = std::move(wire);
-    exchange_ = nullptr;
-  }
+  void set_wire(std::shared_ptr<Wire> wire) { wire_ = std::move(wire); }
   void set_blocking() { is_blocking_ = true; }
   bool is_kept() const { return is_kept_ && !is_sent_; }
 
@@ -137,6 +137,7 @@ class Call final : public app::Request,
     std::string client;
   };
 
+  void reset_all();
   Lazy& lazy() const;
   static Named named(std::optional<http::NamedValues> values, const char* fault);
   const Named& urlencoded() const;
@@ -148,6 +149,7 @@ class Call final : public app::Request,
   Application& application_;
   const Route* route_ = nullptr;
   app::Method method_ = app::Method::Get;
+  mutable bool is_dirty_ = false;  // there is more to forget than a constant
   bool is_blocking_ = false;
   bool is_kept_ = false;
   bool is_sent_ = false;
@@ -155,7 +157,6 @@ class Call final : public app::Request,
   Content content_ = Content::None;
   int status_ = 200;
   const http::RequestHead* head_ = nullptr;  // null: owned
-  worker::Exchange* exchange_ = nullptr;     // while the handler runs within handle()
   std::string_view path_;
   std::string_view target_;
   std::string_view query_;

@@ -69,7 +69,9 @@ void RequestJob::on_body_end() {
     begin_blocking(std::move(call));
     return;
   }
-  application_.conclude(*call, application_.run(*call));
+  std::string failure;
+  application_.run(*call, failure);
+  application_.conclude(*call, failure);
   if (call->is_kept()) return await_send(*call);
   call->answer(exchange_);
 }

@@ -29,11 +29,7 @@ struct Route {
   std::vector<std::string> names;  // of its parameters
 };
 
-struct SocketRoute {
-  app::WebSocketHandlers handlers;
-  std::string pattern;
-  std::vector<std::string> names;
-};
+class SocketRoute;  // open_socket.h
 
 // All routes of one pattern.
 struct Endpoint {
