@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "daemon/base/log.h"
+#include "daemon/base/parse.h"
 #include "daemon/base/version.h"
+#include "daemon/supervisor/development.h"
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/sys/activation.h"
 
@@ -29,6 +31,9 @@ constexpr char kHelp[] =
     "  -s, --set KEY=VALUE  set an option over file and environment, for example\n"
     "                       pool.web.workers=4; may be given several times\n"
     "  -t, --check          check the configuration and exit\n"
+    "      --dev MODULE     serve one application module, and reload it when its\n"
+    "                       file changes; without a configuration\n"
+    "      --port N         of 127.0.0.1, with --dev (default: 8080)\n"
     "  -h, --help           show this help and exit\n"
     "      --version        show the version and exit\n"
     "\n"
@@ -41,6 +46,7 @@ constexpr char kHelp[] =
 struct Arguments {
   sockherd::supervisor::ConfigSource config;
   bool check = false;
+  sockherd::supervisor::Development development;  // module: "" = none
 };
 
 [[noreturn]] void usage_error(const std::string& what) {
@@ -56,16 +62,27 @@ sockherd::config::Override parse_set(const std::string& text) {
   return {"--set", text.substr(0, equals), text.substr(equals + 1)};
 }
 
+uint16_t parse_port(const char* text) {
+  const auto port = sockherd::parse_number<uint16_t>(text);
+  if (!port || *port == 0)
+    usage_error(std::string("--port needs a number from 1 to 65535, not \"") + text + "\"");
+  return *port;
+}
+
 Arguments parse_arguments(int argc, char** argv) {
   Arguments arguments;
   const char* set_file = std::getenv("SOCKHERD_CONFIG");
   arguments.config.file = set_file != nullptr ? set_file : "/etc/sockherd/sockherd.toml";
   arguments.config.overrides = sockherd::config::overrides_from_environment(environ);
   constexpr int kVersionOption = 256;
+  constexpr int kDevOption = 257;
+  constexpr int kPortOption = 258;
   constexpr option kOptions[] = {{"config", required_argument, nullptr, 'c'},
                                  {"set", required_argument, nullptr, 's'},
                                  {"check", no_argument, nullptr, 't'},
                                  {"help", no_argument, nullptr, 'h'},
+                                 {"dev", required_argument, nullptr, kDevOption},
+                                 {"port", required_argument, nullptr, kPortOption},
                                  {"version", no_argument, nullptr, kVersionOption},
                                  {nullptr, 0, nullptr, 0}};
   for (int c = 0; (c = ::getopt_long(argc, argv, "c:s:th", kOptions, nullptr)) != -1;) {
@@ -82,6 +99,12 @@ Arguments parse_arguments(int argc, char** argv) {
       case 'h':
         std::fputs(kHelp, stdout);
         std::exit(0);
+      case kDevOption:
+        arguments.development.module = optarg;
+        break;
+      case kPortOption:
+        arguments.development.port = parse_port(optarg);
+        break;
       case kVersionOption:
         std::printf("sockherd %s\n", sockherd::kVersion);
         std::exit(0);
@@ -133,6 +156,9 @@ void block_signals() {
 int main(int argc, char** argv) {
   const Arguments arguments = parse_arguments(argc, argv);
   if (arguments.check) return check(arguments.config);
+  if (!arguments.development.module.empty()) {
+    return sockherd::supervisor::run_development(arguments.development);
+  }
   block_signals();
   auto passed = sockherd::sys::take_passed_fds();
   if (!passed) {

@@ -27,6 +27,9 @@ Result<void> show_config(const Request& request, Answer& answer);
 Result<void> bench_http(const Request& request, Answer& answer);
 Result<void> bench_web_socket(const Request& request, Answer& answer);
 
+// new_app.cc: the files of an application module
+Result<void> new_app(const Request& request, Answer& answer);
+
 // lists.cc: the tables themselves, for programs
 Result<void> list_options(const Request& request, Answer& answer);
 Result<void> list_verbs(const Request& request, Answer& answer);

@@ -19,6 +19,7 @@ constexpr Argument kRestart[] = {{"POOL", "the pool"},
                                  {"SLOT", "only the worker of this slot", false}};
 constexpr Argument kCheckedFile[] = {
     {"FILE", "the file, or - for standard input; default /etc/sockherd/sockherd.toml", false}};
+constexpr Argument kNewApp[] = {{"DIR", "the folder to write them to, made where it is not there"}};
 constexpr Argument kNewFile[] = {{"FILE", "where to write; default standard output", false}};
 
 constexpr Flag kReload[] = {
@@ -131,6 +132,13 @@ constexpr Verb kVerbs[] = {
      kBenchHttp, kAnswer, false, bench_http},
     {"bench ws", "Make WebSocket load: echoes, rooms, or connections that are held.", kWebSocketUrl,
      kBenchWebSocket, kAnswer, false, bench_web_socket},
+    {"new app",
+     "Write the files of an application module in C++, with a test; overwrites nothing.",
+     kNewApp,
+     {},
+     kQuick,
+     false,
+     new_app},
     {"version",
      "Show the versions of sockherdctl and of the daemon.",
      {},

@@ -37,9 +37,10 @@ _sockherdctl() {
   done
   local candidates=''
   case "${words[*]}" in
-    '') candidates='status workers listeners events scale reload restart bench check config version' ;;
+    '') candidates='status workers listeners events scale reload restart bench check config new version' ;;
     config) candidates='init show' ;;
     bench) candidates='http ws' ;;
+    new) candidates='app' ;;
     workers | scale | restart) [[ $cur == -* ]] || candidates=$(_sockherdctl_pools) ;;
     'restart '*) [[ ${#words[@]} -eq 2 ]] && candidates=$(_sockherdctl_slots "${words[1]}") ;;
     events) options+=' --since --limit --follow' ;;
@@ -52,7 +53,7 @@ _sockherdctl() {
   [[ $cur == -* ]] && candidates=$options
   mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$cur")
   case "${words[*]}" in
-    check | 'config init' | 'config show')
+    check | 'new app' | 'config init' | 'config show')
       [[ $cur == -* ]] || mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       ;;
   esac
