@@ -36,6 +36,15 @@ def measured(*arguments, status=0):
     return json.loads(done.stdout)
 
 
+WEB_SOCKETS = """
+[listener.web]
+[pool.web]
+listeners = ["web"]
+workers = 2
+routes = [{ path = "/echo", websocket = "echo" }, { path = "/room", websocket = "room:all" }]
+"""
+
+
 class Stalling(http.server.ThreadingHTTPServer):
     """Answers at once, but for one request: that takes half a second, and all others wait for it."""
 
@@ -333,6 +342,27 @@ class Sockherd(DaemonCase):
             return scrape(daemon).total(name) - before.total(name)
         until(lambda: grown("sockherd_worker_connections_accepted_total") == 40, "all connections are counted")
         until(lambda: grown("sockherd_http_requests_total") == 3000, "all requests are counted")
+
+    def test_messages_agree_with_the_servers(self):
+        """WebSockets, messages and closes, exactly; compressed ones too."""
+        daemon = self.ready(WEB_SOCKETS)
+        url = f"ws://{daemon.address('web')}/"
+        before = scrape(daemon)
+
+        def grown(name, *labels):
+            return scrape(daemon).total(name, *labels) - before.total(name, *labels)
+        for more in ((), ("--deflate", "--text", "--size", 5000), ("--pipeline", 8, "--size", 70_000)):
+            report = measured("ws", url + "echo", "--count", 1000, "--connections", 20, "--processes", 2, *more)
+            self.assertEqual((report["sent"], report["answered"], report["errors"]), (1000, 1000, 0))
+            self.assertEqual(report["closes"], {"1000": 20})
+        room = measured("ws", url + "room", "--receive", "--senders", 3, "--count", 60, "--rate", 200,
+                        "--connections", 30, "--processes", 2)
+        self.assertEqual((room["sent"], room["answered"], room["missing"]), (60, 1800, 0))
+        until(lambda: scrape(daemon).total("sockherd_websocket_connections") == 0, "none is open")
+        self.assertEqual(grown("sockherd_websocket_messages_received_total"), 3060)
+        self.assertEqual(grown("sockherd_websocket_messages_sent_total"), 3000 + 1800)
+        self.assertEqual(grown("sockherd_websocket_opened_total"), 90)
+        self.assertEqual(grown("sockherd_websocket_closes_total", 'code="1000"'), 90)
 
     def test_a_connection_for_each_request(self):
         """--close."""
