@@ -26,6 +26,7 @@ Result<void> show_config(const Request& request, Answer& answer);
 // bench.cc: load, without the daemon
 Result<void> bench_http(const Request& request, Answer& answer);
 Result<void> bench_web_socket(const Request& request, Answer& answer);
+Result<void> examine(const Request& request, Answer& answer);  // doctor.cc
 
 // new_app.cc: the files of an application module
 Result<void> new_app(const Request& request, Answer& answer);

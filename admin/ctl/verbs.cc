@@ -85,6 +85,12 @@ constexpr Flag kBenchWebSocket[] = {
     {"--svg", "draw it", "FILE"},
 };
 
+constexpr Flag kDoctor[] = {
+    {"--connections", "so many at a time; default 10000", "N"},
+    {"--workers", "divided among so many processes; default one for each CPU", "N"},
+    {"--outgoing", "they go out, as those of a proxy: each needs a port"},
+};
+
 constexpr Verb kVerbs[] = {
     {"status", "Show the daemon and its pools.", {}, {}, kQuick, false, show_status},
     {"workers", "Show every worker.", kOptionalPool, {}, kQuick, false, show_workers},
@@ -128,6 +134,13 @@ constexpr Verb kVerbs[] = {
      kInit, kQuick, false, init_config},
     {"config show", "Show every option of a configuration file with the value it has.",
      kCheckedFile, kShow, kQuick, false, show_config},
+    {"doctor",
+     "Show what this machine allows, and what is in the way of many connections.",
+     {},
+     kDoctor,
+     kQuick,
+     false,
+     examine},
     {"bench http", "Make HTTP load and measure latency, without coordinated omission.", kHttpUrl,
      kBenchHttp, kAnswer, false, bench_http},
     {"bench ws", "Make WebSocket load: echoes, rooms, or connections that are held.", kWebSocketUrl,

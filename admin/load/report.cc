@@ -111,7 +111,8 @@ std::vector<std::string> caveats(const Report& report) {
                    human_time(static_cast<double>(slips.at(0.99))) +
                    " late though a connection was free; the latencies contain that");
   }
-  if (const uint64_t unsent = report.get(Count::Unsent); unsent > 0) {
+  const uint64_t unsent = report.get(Count::Unsent);
+  if (unsent > 0 && report.get(Count::Opened) > 0) {
     list.push_back(grouped(unsent) + " " + things(report) +
                    " were due and found no free connection before the end: the server is slower "
                    "than the rate, and the latencies leave them out");

@@ -22,7 +22,7 @@ _sockherdctl() {
     --timeout | --since | --limit) return ;;
     --connections | --processes | --ramp | --connect-rate | --duration | --rate | --count | \
       --pipeline | --source | --header | --method | --body | --fail-on | --size | --subprotocol | \
-      --senders) return ;;
+      --senders | --workers) return ;;
   esac
   # The words of the verb so far: what is neither an option nor the value of one.
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -30,14 +30,14 @@ _sockherdctl() {
       --socket | --timeout | --since | --limit | --save | --svg) ((i++)) ;;
       --connections | --processes | --ramp | --connect-rate | --duration | --rate | --count | \
         --pipeline | --source | --header | --method | --body | --fail-on | --size | --subprotocol | \
-        --senders) ((i++)) ;;
+        --senders | --workers) ((i++)) ;;
       -*) ;;
       *) words+=("${COMP_WORDS[i]}") ;;
     esac
   done
   local candidates=''
   case "${words[*]}" in
-    '') candidates='status workers listeners events scale reload restart bench check config new version' ;;
+    '') candidates='status workers listeners events scale reload restart doctor bench check config new version' ;;
     config) candidates='init show' ;;
     bench) candidates='http ws' ;;
     new) candidates='app' ;;
@@ -45,6 +45,7 @@ _sockherdctl() {
     'restart '*) [[ ${#words[@]} -eq 2 ]] && candidates=$(_sockherdctl_slots "${words[1]}") ;;
     events) options+=' --since --limit --follow' ;;
     reload) [[ $cur == -* ]] && options+=' --wait --no-wait' ;;
+    doctor) options+=' --connections --workers --outgoing' ;;
     'bench http'*) options+=" $load --method --body --close" ;;
     'bench ws'*) options+=" $load --size --text --deflate --subprotocol --echo-at-end --receive --senders" ;;
     'config init') options+=' --force' ;;

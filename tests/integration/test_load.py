@@ -226,6 +226,36 @@ class Http(unittest.TestCase):
                 self.assertIn(why, done.stderr)
 
 
+class Doctor(unittest.TestCase):
+    """The checks of limits, for any number of connections."""
+
+    def doctor(self, *arguments):
+        """Runs it."""
+        return subprocess.run([program("sockherdctl"), "doctor", *arguments], text=True, capture_output=True,
+                              timeout=30, check=False)
+
+    def test_few_are_no_matter(self):
+        """Exit status 0, and the facts."""
+        done = self.doctor("--connections", "10", "--outgoing")
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn("Nothing is in the way of 10 connections", done.stdout)
+        facts = json.loads(self.doctor("--connections", "10", "--json").stdout)["machine"]
+        self.assertEqual(facts["files_most"], int(pathlib.Path("/proc/sys/fs/file-max").read_text()))
+
+    def test_a_hundred_million_are_too_many(self):
+        """Exit status 1, each with a remedy."""
+        done = self.doctor("--connections", "100000000", "--workers", "1", "--outgoing", "--json")
+        self.assertEqual(done.returncode, FAILED, done)
+        findings = json.loads(done.stdout)["findings"]
+        self.assertLessEqual({"descriptors", "ports", "memory", "tcp_mem"}, {one["check"] for one in findings})
+        self.assertTrue(all(one["remedy"] for one in findings))
+
+    def test_usage(self):
+        """Exit status 2."""
+        for arguments in (("--connections", "0"), ("--connections", "many"), ("--workers", "0")):
+            self.assertEqual(self.doctor(*arguments).returncode, USAGE)
+
+
 class WebSockets(unittest.TestCase):
     """Against a server that says what a test wants."""
 
