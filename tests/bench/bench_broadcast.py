@@ -22,11 +22,15 @@ import os
 import pathlib
 
 from tests.bench.peers.websockets import WEB_SOCKET_PEERS
-from tests.bench.websockets import broadcast, broadcast_report
+from tests.bench.engine.rounds import say
+from tests.bench.websockets import broadcast, broadcast_report, machines
 from tests.bench.websockets.cases import BROADCASTS
 from tests.bench.websockets.machine import machine
+from tests.support import namespaces
 
 RESULT = "broadcast.json"
+REDIS, ON_EACH, SECONDS = "redis", 5000, 5
+CASES = (*BROADCASTS, REDIS)
 
 
 def arguments():
@@ -35,12 +39,12 @@ def arguments():
     parser.add_argument("--out", type=pathlib.Path, required=True, help="directory of the results")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--peers", default=",".join(WEB_SOCKET_PEERS), help="comma-separated; default: all")
-    parser.add_argument("--cases", default=",".join(BROADCASTS), help="comma-separated; default: all")
+    parser.add_argument("--cases", default=",".join(CASES), help="comma-separated; default: all")
     parser.add_argument("--quick", action="store_true", help="one round")
     parser.add_argument("--draw", action="store_true", help="only tables and picture, from the JSON")
     options = parser.parse_args()
     options.peers, options.cases = options.peers.split(","), options.cases.split(",")
-    for known, given in ((WEB_SOCKET_PEERS, options.peers), (BROADCASTS, options.cases)):
+    for known, given in ((WEB_SOCKET_PEERS, options.peers), (CASES, options.cases)):
         if unknown := set(given) - set(known):
             parser.error(f"not known: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     if options.quick:
@@ -52,9 +56,15 @@ def measured(options):
     """Everything."""
     results = {**machine(), "rounds": options.rounds}
     results["runs"] = broadcast.play({name: WEB_SOCKET_PEERS[name] for name in options.peers},
-                                     [BROADCASTS[name] for name in options.cases], options.rounds)
+                                     [BROADCASTS[name] for name in options.cases if name != REDIS], options.rounds)
     results["versions"] = {name: run["version"] for peers in results["runs"].values()
                            for name, runs in peers.items() for run in runs if "version" in run}
+    if REDIS in options.cases:
+        say("two machines and a Redis")
+        if namespaces.can_make():
+            results[REDIS] = machines.measure(ON_EACH, SECONDS)
+        else:
+            results["note"] += " Without redis: network namespaces need root."
     results["load_average"].append(os.getloadavg()[0])
     return results
 
@@ -67,9 +77,11 @@ def main():
     results = json.loads(file.read_text()) if options.draw else measured(options)
     results["summary"] = broadcast_report.summarize(results["runs"])
     file.write_text(json.dumps(results, indent=1))
-    (options.out / "broadcast.md").write_text(broadcast_report.markdown(results))
-    (options.out / "broadcast.svg").write_text(broadcast_report.svg(results))
-    print(broadcast_report.markdown(results))
+    text = "\n".join([broadcast_report.markdown(results), *(machines.markdown(results[REDIS]) if REDIS in results else ())])
+    (options.out / "broadcast.md").write_text(text)
+    if any(results["summary"].values()):
+        (options.out / "broadcast.svg").write_text(broadcast_report.svg(results))
+    print(text)
 
 
 if __name__ == "__main__":
