@@ -109,31 +109,26 @@ class Offer {
   bool is_acceptable_ = true;
 };
 
-enum class Outcome : uint8_t { Taken, None, Malformed };
-
-// Looks for an offer in one line of the field.
-Outcome read_line(std::string_view line, DeflateTerms& terms) {
+// Reads one line of the field, and takes the first offer that can be taken. Returns whether it
+// follows the grammar.
+bool read_line(std::string_view line, std::optional<DeflateTerms>& terms) {
   Reader reader(line);
   while (!reader.is_at_end()) {
     if (reader.take(',')) continue;  // empty elements, RFC 9110 section 5.6.1.2
     const std::string_view name = reader.take_token();
-    if (name.empty()) return Outcome::Malformed;
+    if (name.empty()) return false;
     Offer offer;
     while (reader.take(';')) {
       const std::string_view parameter = reader.take_token();
-      if (parameter.empty()) return Outcome::Malformed;
+      if (parameter.empty()) return false;
       std::optional<std::string> value;
-      if (reader.take('=') && !(value = reader.take_value())) return Outcome::Malformed;
+      if (reader.take('=') && !(value = reader.take_value())) return false;
       offer.note(parameter, value);
     }
-    if (!reader.is_at_end() && !reader.take(',')) return Outcome::Malformed;
-    if (!equals_ignore_case(name, "permessage-deflate")) continue;
-    if (const auto taken = offer.terms()) {
-      terms = *taken;
-      return Outcome::Taken;
-    }
+    if (!reader.is_at_end() && !reader.take(',')) return false;
+    if (!terms && equals_ignore_case(name, "permessage-deflate")) terms = offer.terms();
   }
-  return Outcome::None;
+  return true;
 }
 
 }  // namespace
@@ -146,20 +141,13 @@ std::string DeflateTerms::answer() const {
   return text;
 }
 
-std::optional<DeflateTerms> negotiate_deflate(const http::RequestHead& head) {
-  DeflateTerms terms;
+DeflateNegotiation negotiate_deflate(const http::RequestHead& head) {
+  DeflateNegotiation negotiation;
   for (const http::Field& field : head.fields()) {
     if (!equals_ignore_case(field.name, "sec-websocket-extensions")) continue;
-    switch (read_line(field.value, terms)) {
-      case Outcome::Taken:
-        return terms;
-      case Outcome::Malformed:
-        return std::nullopt;
-      case Outcome::None:
-        break;
-    }
+    if (!read_line(field.value, negotiation.terms)) return {.is_malformed = true, .terms = {}};
   }
-  return std::nullopt;
+  return negotiation;
 }
 
 }  // namespace sockherd::websocket

@@ -26,9 +26,13 @@ struct DeflateTerms {
   std::string answer() const;
 };
 
-// The first offer in Sec-WebSocket-Extensions that can be taken; nothing where there is none. An
-// offer with a parameter that is unknown, there twice, or has a value that is not right is passed
-// over (section 7.1); what else is wrong with the field makes nothing of it usable.
-std::optional<DeflateTerms> negotiate_deflate(const http::RequestHead& head);
+struct DeflateNegotiation {
+  bool is_malformed = false;          // what follows no grammar: the handshake has to fail
+  std::optional<DeflateTerms> terms;  // of the first offer that can be taken
+};
+
+// Reads Sec-WebSocket-Extensions (RFC 6455 section 9.1). An offer with a parameter that is unknown,
+// there twice, or has a value that is not right is passed over (section 7.1).
+DeflateNegotiation negotiate_deflate(const http::RequestHead& head);
 
 }  // namespace sockherd::websocket

@@ -53,6 +53,15 @@ void for_each_element(const RequestHead& head, std::string_view name, Visit visi
   }
 }
 
+// Section 4.1: the elements are tokens.
+bool has_valid_subprotocols(const RequestHead& head) {
+  bool are_tokens = true;
+  for_each_element(head, "sec-websocket-protocol", [&](std::string_view element) {
+    are_tokens = are_tokens && http::is_all(http::kTokenByte, element);
+  });
+  return are_tokens;
+}
+
 bool has_element(const RequestHead& head, std::string_view name, std::string_view wanted) {
   bool found = false;
   for_each_element(head, name, [&](std::string_view element) {
@@ -121,6 +130,7 @@ Handshake check_handshake(const RequestHead& head) {
   }
   const std::string_view key = head.field("sec-websocket-key");
   if (!is_key(key)) return refuse(400, "Sec-WebSocket-Key is not base64 of 16 bytes");
+  if (!has_valid_subprotocols(head)) return refuse(400, "Sec-WebSocket-Protocol is malformed");
   return {.key = key};
 }
 

@@ -37,8 +37,10 @@ struct Handshake {
 // is to be said with it are kUpgradeFields. 400: what contradicts itself.
 Handshake check_handshake(const http::RequestHead& head);
 
-// What tells a client what it should have asked for (section 4.2.2, RFC 9110 section 15.5.22).
-inline constexpr std::array kUpgradeFields = {http::Field{"Upgrade", "websocket"},
+// What tells a client what it should have asked for (section 4.2.2, RFC 9110
+// sections 7.8, 15.5.22).
+inline constexpr std::array kUpgradeFields = {http::Field{"Connection", "Upgrade"},
+                                              http::Field{"Upgrade", "websocket"},
                                               http::Field{"Sec-WebSocket-Version", kVersion}};
 
 // Section 10.2: whether a page of that origin may talk to us. A request without Origin comes from

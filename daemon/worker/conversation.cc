@@ -284,10 +284,15 @@ bool Conversation::accept_web_socket(const WebSocketTerms& terms, WebSocketHandl
     answer_error(503, "this worker is about to end", kFields);
     return false;
   }
+  const websocket::DeflateNegotiation offered = websocket::negotiate_deflate(*head_);
+  if (offered.is_malformed) {
+    answer_error(400, "Sec-WebSocket-Extensions is malformed", {});
+    return false;
+  }
   upgrade_ = {.handler = &handler, .context = context};
   std::optional<websocket::DeflateTerms> deflate;
   if (terms.deflate && service_.limits.web_socket.deflate) {
-    deflate = websocket::negotiate_deflate(*head_);
+    deflate = offered.terms;
   }
   if (deflate) upgrade_.deflate_window_bits = deflate->server_window_bits;
   put_upgrade(handshake, deflate ? deflate->answer() : "",

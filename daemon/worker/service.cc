@@ -42,7 +42,7 @@ Service::Service(io::Loop& on, const Router& routes, stats::Counters& counts, co
       counters(counts),
       limits(bounds),
       buffers(bounds.block_bytes()),
-      web_sockets(buffers),
+      web_sockets(on, buffers),
       heads(bounds.head),
       path(bounds.head.max_target_bytes),
       next_second_(on.now()) {}

@@ -76,7 +76,7 @@ void negotiate(std::string_view value) {
   size_t scanned = 0;
   const auto result = sockherd::http::parse_request_head(bytes, {}, *head, scanned);
   if (result.state != sockherd::http::ParseState::Complete) return;
-  const auto terms = negotiate_deflate(*head);
+  const auto terms = negotiate_deflate(*head).terms;
   if (!terms) return;
   SH_ASSERT(terms->server_window_bits >= 8 && terms->server_window_bits <= 15);
   SH_ASSERT(terms->answer().find("server_no_context_takeover") != std::string::npos);

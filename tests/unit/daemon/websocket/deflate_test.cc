@@ -26,9 +26,10 @@ std::string negotiate(std::initializer_list<std::string_view> lines) {
   const auto head = std::make_unique<http::RequestHead>();
   size_t scanned = 0;
   EXPECT_EQ(http::parse_request_head(bytes, {}, *head, scanned).state, http::ParseState::Complete);
-  const auto terms = negotiate_deflate(*head);
-  if (!terms) return "-";
-  const std::string answer = terms->answer();
+  const DeflateNegotiation negotiation = negotiate_deflate(*head);
+  if (negotiation.is_malformed) return "malformed";
+  if (!negotiation.terms) return "-";
+  const std::string answer = negotiation.terms->answer();
   constexpr std::string_view kAlways =
       "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
   EXPECT_TRUE(answer.starts_with(kAlways)) << answer;
@@ -80,7 +81,7 @@ TEST(DeflateTerms, PassOverAnOfferThatCannotBeTaken) {
   }
 }
 
-TEST(DeflateTerms, TakeNothingFromAFieldThatIsMalformed) {
+TEST(DeflateTerms, SayThatAFieldIsMalformed) {
   for (const std::string_view line : {
            "permessage-deflate;",
            "permessage-deflate; =1",
@@ -91,8 +92,13 @@ TEST(DeflateTerms, TakeNothingFromAFieldThatIsMalformed) {
            "permessage-deflate client_max_window_bits",
            "\"permessage-deflate\"",
            "; permessage-deflate",
+           "permessage-deflate, ;",
+           "foo; bar=\"a, b\"",
+           "perm\xe9ssage",
+           ";",
        }) {
-    EXPECT_EQ(negotiate({line}), "-") << line;
+    EXPECT_EQ(negotiate({line}), "malformed") << line;
+    EXPECT_EQ(negotiate({"permessage-deflate", line}), "malformed") << line;
   }
   EXPECT_EQ(negotiate({",, permessage-deflate,"}), "");
 }

@@ -49,12 +49,15 @@ TEST(WebSocketHandshake, RefusesWhatIsNoneAndServesOn) {
   Client client = harness.connect();
   const std::string plain = harness.exchange(client, "GET /ws HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_TRUE(plain.starts_with("HTTP/1.1 426 ")) << plain;
-  EXPECT_NE(plain.find("\r\nUpgrade: websocket\r\n"), std::string::npos);
+  EXPECT_NE(plain.find("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"), std::string::npos);
   EXPECT_NE(plain.find("\r\nSec-WebSocket-Version: 13\r\n"), std::string::npos);
   const std::string post = harness.exchange(
       client, "POST /ws HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n" + kHandshakeFields + "\r\nx");
   EXPECT_TRUE(post.starts_with("HTTP/1.1 405 ")) << post;
   EXPECT_NE(post.find("\r\nAllow: GET\r\n"), std::string::npos);
+  const std::string malformed = harness.exchange(
+      client, handshake("/ws", "Sec-WebSocket-Extensions: permessage-deflate;\r\n"));
+  EXPECT_TRUE(malformed.starts_with("HTTP/1.1 400 ")) << malformed;
   EXPECT_FALSE(harness.test->accepted);
   EXPECT_TRUE(harness.exchange(client, handshake("/ws")).starts_with("HTTP/1.1 101 "));
 }
