@@ -99,6 +99,20 @@ void echo(Request& request, Response& response) {
       .content("application/octet-stream", std::string(request.body()));
 }
 
+// One room for all who look at the page, in all workers. Short messages, as it is open to
+// everybody.
+app::WebSocketHandlers room_handlers(app::App& app) {
+  constexpr size_t kMostText = 200;
+  const std::string room = "demo";
+  return {.on_open = [room](app::WebSocket& socket) { socket.join(room); },
+          .on_message =
+              [room, &app](app::WebSocket& /*socket*/, std::string_view payload, app::Kind kind) {
+                if (kind == app::Kind::Text && payload.size() <= kMostText) {
+                  app.publish(room, payload);
+                }
+              }};
+}
+
 }  // namespace
 
 void set_up_demo(app::App& app) {
@@ -124,6 +138,15 @@ void set_up_demo(app::App& app) {
     });
   });
   app.post("/echo", echo);
+  app.websocket(
+      "/ws", {.on_message = [](app::WebSocket& socket, std::string_view payload, app::Kind kind) {
+        if (kind == app::Kind::Text) {
+          socket.send(payload);
+        } else {
+          socket.send_binary(payload);
+        }
+      }});
+  app.websocket("/room", room_handlers(app));
 }
 
 }  // namespace sockherd::module

@@ -5,6 +5,7 @@
 //   /plaintext   "Hello, World!"                            /whoami  which worker this is, as JSON
 //   /10k         10 KiB of text                             /echo    POST: the body comes back
 //   /cpu?n=27    a Fibonacci number, the slow way           /io?ms=5 waits without blocking
+//   /ws          WebSocket: what you say comes back         /room    WebSocket: to everybody there
 #pragma once
 
 namespace sockherd::app {

@@ -36,7 +36,7 @@ p { margin: 0 0 1rem; max-width: 44rem; }
 code { font: .92em ui-monospace, monospace; }
 a { color: var(--accent); }
 a:focus-visible, button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-button {
+button, input {
   font: inherit; padding: .45rem .9rem; border: 1px solid var(--line); border-radius: .5rem;
   background: var(--card); color: inherit; cursor: pointer;
 }
@@ -48,6 +48,7 @@ ul { list-style: none; padding: 0; margin: 0; display: grid; gap: .75rem; }
   padding: .9rem 1rem; transition: background-color .5s;
 }
 #workers li.now { background: var(--flash); transition: none; }
+#heard { gap: .25rem; margin-top: .75rem; overflow-wrap: anywhere; }
 #workers strong { display: block; font-size: 1.05rem; }
 #workers .count { font-size: 1.9rem; font-variant-numeric: tabular-nums; line-height: 1.2; }
 #workers .gone { opacity: .55; }
@@ -80,7 +81,19 @@ scale or kill the workers meanwhile: the tiles change, and no answer is lost.</p
 <li><a href="cpu"><code>/cpu?n=27</code></a><span>A Fibonacci number, the slow way</span></li>
 <li><a href="io"><code>/io?ms=5</code></a><span>Waits without holding anybody up</span></li>
 <li><code>/echo</code><span>POST: what you send comes back</span></li>
+<li><code>/ws</code><span>WebSocket: what you say comes back</span></li>
+<li><code>/room</code><span>WebSocket: what you say, all hear</span></li>
 </ul>
+
+<h2 id="talk">A room across all workers</h2>
+<p class="soft">A WebSocket to one of the workers; what you say is heard in all of them. Open this
+page twice.</p>
+<form id="say" class="bar" autocomplete="off">
+<input id="words" maxlength="60" placeholder="Say something" aria-label="Say something" required>
+<button>Say</button>
+<span id="talking" class="soft" role="status">Not connected</span>
+</form>
+<ul id="heard" aria-labelledby="talk" aria-live="polite"></ul>
 </main>
 <script>
 "use strict";
@@ -154,6 +167,35 @@ button.addEventListener("click", () => {
   button.textContent = paused ? "Go on" : "Pause";
 });
 poll();
+
+const heard = document.getElementById("heard"), talking = document.getElementById("talking");
+const words = document.getElementById("words");
+const kMostHeard = 8;
+let room = null, roomWait = 500;
+function enter() {
+  const url = new URL("room", location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  room = new WebSocket(url);
+  room.onopen = () => { roomWait = 500; talking.textContent = "Connected"; };
+  room.onmessage = (event) => {
+    const line = document.createElement("li");
+    line.textContent = event.data;
+    heard.prepend(line);
+    while (heard.children.length > kMostHeard) heard.lastChild.remove();
+  };
+  room.onclose = () => {
+    talking.textContent = "Connecting again…";
+    setTimeout(enter, roomWait * (0.5 + Math.random()));
+    roomWait = Math.min(roomWait * 2, 10000);
+  };
+}
+document.getElementById("say").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (room === null || room.readyState !== WebSocket.OPEN) return;
+  room.send(words.value);
+  words.value = "";
+});
+enter();
 </script>
 </body>
 </html>

@@ -257,6 +257,10 @@ void Conversation::answer_is_put() {
   connection_->proceed();
 }
 
+int Conversation::socket() const {
+  return connection_->socket().fd();
+}
+
 void Conversation::content_ready() {
   if (!answers_.is_waiting()) return;
   answers_.resume();

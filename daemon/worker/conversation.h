@@ -102,6 +102,7 @@ class Conversation final : private Exchange {
   bool accept_web_socket(const WebSocketTerms& terms, WebSocketHandler& handler,
                          void* context) override;
   io::Loop& loop() override { return service_.loop; }
+  int socket() const override;
 
   // Requests.
   Progress begin_request();

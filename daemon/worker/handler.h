@@ -102,6 +102,9 @@ class Exchange {
 
   virtual io::Loop& loop() = 0;
 
+  // The descriptor of the connection, borrowed for the call: to ask the kernel who the client is.
+  virtual int socket() const = 0;
+
  protected:
   ~Exchange() = default;
 };
