@@ -207,7 +207,7 @@ std::unique_ptr<worker::Job> Application::handle(const worker::Request& request,
   if (found.endpoint == nullptr || head.upgrade) [[unlikely]] {
     return handle_other(request, path, found, exchange);
   }
-  call.begin(found.endpoint->route(method).get(), method, head, path);
+  call.begin(found.endpoint->route(method).get(), method, head, path, exchange);
   return dispatch(head, exchange);
 }
 
@@ -265,7 +265,7 @@ std::unique_ptr<worker::Job> Application::handle_other(const worker::Request& re
     method = app::Method::Get;
   }
   const Route* route = found.endpoint == nullptr ? nullptr : found.endpoint->route(method).get();
-  call.begin(route, static_cast<app::Method>(head.method), head, path);
+  call.begin(route, static_cast<app::Method>(head.method), head, path, exchange);
   return route == nullptr ? answer_unrouted(found, exchange) : dispatch(head, exchange);
 }
 
@@ -275,7 +275,7 @@ std::unique_ptr<worker::Job> Application::open_web_socket(SocketRoute& route,
                                                           std::string_view path,
                                                           worker::Exchange& exchange) {
   Call& call = *spare_;
-  call.begin(&route.as_route(), static_cast<app::Method>(head.method), head, path);
+  call.begin(&route.as_route(), static_cast<app::Method>(head.method), head, path, exchange);
   std::string failure;
   const bool passed = run_guarded(call, failure, [&] { run_before(call); });
   if (!passed || call.has_failed()) conclude(call, failure);

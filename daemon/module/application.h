@@ -182,5 +182,7 @@ class Application final : public worker::Handler, private app::App, private io::
 websocket::Kind kind_of(app::Kind kind);
 // Throws where that is no name of a room.
 void check_room(std::string_view room);
+// Throws where a text is not UTF-8: whoever gets it would have to close.
+void check_text(app::Kind kind, std::string_view payload);
 
 }  // namespace sockherd::module

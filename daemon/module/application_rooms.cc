@@ -4,6 +4,7 @@
 
 #include "daemon/module/application.h"
 #include "daemon/rooms/hub.h"
+#include "daemon/websocket/utf8.h"
 
 namespace sockherd::module {
 
@@ -17,8 +18,15 @@ void check_room(std::string_view room) {
   }
 }
 
+void check_text(app::Kind kind, std::string_view payload) {
+  if (kind == app::Kind::Text && !websocket::is_utf8(payload)) {
+    throw std::invalid_argument("a text for WebSockets that is not UTF-8");
+  }
+}
+
 void Application::publish(std::string_view room, std::string_view payload, app::Kind kind) {
   check_room(room);
+  check_text(kind, payload);
   if (is_own_thread()) {
     service_->hub->publish(room, kind_of(kind), payload);
     return;

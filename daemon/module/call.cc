@@ -1,5 +1,6 @@
 #include "daemon/module/call.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -13,6 +14,7 @@
 #include "daemon/module/application.h"
 #include "daemon/module/event_stream.h"
 #include "daemon/module/stream.h"
+#include "daemon/worker/access_record.h"
 
 namespace sockherd::module {
 namespace {
@@ -234,8 +236,24 @@ std::span<const app::Upload* const> Call::files() const {
   return lazy_->multipart->files();
 }
 
+// Asks the kernel once.
 std::string_view Call::client() const {
-  return "";
+  std::string& client = lazy().client;
+  const worker::Exchange* exchange = wire_ != nullptr ? wire_->exchange : exchange_;
+  if (!client.empty() || exchange == nullptr) return client;
+  const worker::ClientAddress address = worker::ClientAddress::of(exchange->socket());
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (address.is_known() &&
+      ::inet_ntop(address.family, address.bytes.data(), text.data(), text.size()) != nullptr) {
+    client = text.data();
+  }
+  return client;
+}
+
+void Call::set_blocking() {
+  client();
+  exchange_ = nullptr;
+  is_blocking_ = true;
 }
 
 std::any& Call::local(std::string_view name) {

@@ -42,7 +42,8 @@ class Call final : public app::Request,
   // --- The application's side.
 
   void begin(const Route* route, app::Method method, const http::RequestHead& head,
-             std::string_view path) {
+             std::string_view path, const worker::Exchange& exchange) {
+    exchange_ = &exchange;
     route_ = route;
     method_ = method;
     head_ = &head;
@@ -62,8 +63,12 @@ class Call final : public app::Request,
 
   void set_body(std::string body) { body_in_ = std::move(body); }
   void set_form(std::unique_ptr<MultipartForm> form) { lazy().multipart = std::move(form); }
-  void set_wire(std::shared_ptr<Wire> wire) { wire_ = std::move(wire); }
-  void set_blocking() { is_blocking_ = true; }
+  void set_wire(std::shared_ptr<Wire> wire) {
+    wire_ = std::move(wire);
+    exchange_ = nullptr;
+  }
+  // Another thread is about to have it.
+  void set_blocking();
   bool is_kept() const { return is_kept_ && !is_sent_; }
 
   bool has_failed() const { return content_ == Content::Failed; }
@@ -156,7 +161,8 @@ class Call final : public app::Request,
   bool closes_ = false;
   Content content_ = Content::None;
   int status_ = 200;
-  const http::RequestHead* head_ = nullptr;  // null: owned
+  const http::RequestHead* head_ = nullptr;     // null: owned
+  const worker::Exchange* exchange_ = nullptr;  // before there is a wire
   std::string_view path_;
   std::string_view target_;
   std::string_view query_;

@@ -33,6 +33,7 @@ std::string_view find(const OpenSocket::Texts& texts, std::string_view name) {
 // --- OpenSocket
 
 bool OpenSocket::send(std::string_view text) {
+  check_text(app::Kind::Text, text);
   return is_open() && socket_->send(websocket::Kind::Text, text) == worker::WebSocket::Sent::Queued;
 }
 
@@ -61,6 +62,7 @@ void OpenSocket::leave(std::string_view room) {
 
 void OpenSocket::publish(std::string_view room, std::string_view payload, app::Kind kind) {
   check_room(room);
+  check_text(kind, payload);
   application_.service().hub->publish(room, module::kind_of(kind), payload, socket_);
 }
 

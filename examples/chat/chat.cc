@@ -27,7 +27,8 @@ int64_t milliseconds_now() {
 // What the client typed, as everybody gets it; "" where it is nothing, or too much.
 std::string message_of(std::string_view name, std::string_view text) {
   if (text.empty() || text.size() > kMostText) return "";
-  return json{{"name", name}, {"text", text}, {"time", milliseconds_now()}}.dump();
+  const json message = {{"name", name}, {"text", text}, {"time", milliseconds_now()}};
+  return message.dump(-1, ' ', false, json::error_handler_t::replace);  // a name may be any bytes
 }
 
 }  // namespace

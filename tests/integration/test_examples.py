@@ -61,6 +61,9 @@ class Chat(SharedDaemonCase):
         wire.send_text("x" * 2001)
         wire.send_text("fits")
         self.assertEqual(self.hear_from(wire, "ann"), "fits")
+        strange = self.join("%ff%fe")
+        strange.send_text("from somebody strange")
+        self.assertEqual(self.hear(strange, "from somebody strange")["name"], "\ufffd\ufffd")
         with WebSocketWire(self.daemon.address("web"), "/ws") as nameless:
             self.assertEqual(nameless.receive_close()[0], 1008)
 

@@ -22,6 +22,7 @@ class Loading(DaemonCase):
         """Parameters are decoded, and other paths are others'."""
         daemon = self.ready(module_config(module("probe"), prefix="/app"))
         self.assertEqual(daemon.get("/app/hello/J%C3%BCrgen").body.decode(), "Hello, Jürgen!\n")
+        self.assertEqual(daemon.get("/app/client").body, b"127.0.0.1")
         self.assertEqual(daemon.get("/app/nothing").status, 404)
         self.assertEqual(daemon.get("/hello/x").status, 404)
         self.assertEqual(daemon.get("/demo/plaintext").body, b"Hello, World!")

@@ -73,7 +73,7 @@ class Request {
   virtual std::span<const Pair> forms() const = 0;
   virtual std::span<const Upload* const> files() const = 0;
 
-  // The address of the client, "192.0.2.1:4711"; "" where there is none (Unix sockets).
+  // The address that the connection comes from, "192.0.2.1"; "" for Unix sockets.
   virtual std::string_view client() const = 0;
 
   // What filters leave for handlers, by name.

@@ -107,8 +107,9 @@ class Response {
   }
   Response& json(std::string bytes) { return content("application/json", std::move(bytes)); }
 #if !defined(SOCKHERD_APP_WITHOUT_JSON)
+  // What is not UTF-8 in it is replaced: it may come from a client.
   Response& json(const nlohmann::json& value) {
-    return content("application/json", value.dump());
+    return json(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   }
 #endif
 

@@ -10,6 +10,9 @@ SOCKHERD_APP(app) {
 
   const std::string who = std::to_string(app.worker().pid) + "\n";
   app.get("/who", [who](Request&, Response& response) { response.text(who); });
+  app.get("/client", [](Request& request, Response& response) {
+    response.text(std::string(request.client()));
+  });
   app.get("/crash", [](Request&, Response&) { ::raise(SIGSEGV); });
   app.get("/throw", [](Request&, Response&) { throw std::runtime_error("a secret"); });
   app.get("/hello/:name", [](Request& request, Response& response) {

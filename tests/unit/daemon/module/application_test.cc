@@ -343,6 +343,9 @@ TEST(Application, HearsItsRooms) {
   inside->publish("other", "nobody");
   EXPECT_THAT(heard, testing::ElementsAre("chat:hello"));
   EXPECT_THROW(inside->publish("", "x"), std::invalid_argument);
+  EXPECT_THROW(inside->publish("chat", "\xff"), std::invalid_argument);
+  inside->publish("chat", "\xff", app::Kind::Binary);
+  EXPECT_EQ(heard.size(), 2u);
 }
 
 }  // namespace
