@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #if !defined(SOCKHERD_APP_WITHOUT_JSON)
@@ -108,7 +109,8 @@ class Response {
   Response& json(std::string bytes) { return content("application/json", std::move(bytes)); }
 #if !defined(SOCKHERD_APP_WITHOUT_JSON)
   // What is not UTF-8 in it is replaced: it may come from a client.
-  Response& json(const nlohmann::json& value) {
+  template <typename Json>
+  requires std::is_same_v<Json, nlohmann::json> Response& json(const Json& value) {
     return json(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   }
 #endif
