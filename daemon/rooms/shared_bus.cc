@@ -15,8 +15,11 @@ using stats::Count;
 // What one turn delivers: messages and their receivers together, about a millisecond of work. One
 // message is not divided.
 constexpr size_t kBudget = 2048;
-// Of one sender, before the others have their turn.
+// Of one sender, before the others have their turn; and of one room, beyond the budget.
 constexpr size_t kBurst = 32;
+// A further message to the room that has just heard one leaves in the same write, and this much
+// cheaper: 20 messages to 14,000 members are 0.4 s of CPU a million deliveries and not 7.
+constexpr size_t kTogether = 16;
 
 RingWords words_of(const sys::Mapping& memory) {
   const std::span<std::byte> bytes = memory.bytes();
@@ -110,6 +113,8 @@ void SharedBus::find_sources(bool is_start) {
 
 void SharedBus::on_ready(io::Events /*events*/) {
   find_sources(false);
+  heard_.clear();
+  beyond_ = kBurst;
   size_t budget = kBudget;
   bool has_more = !sources_.empty();
   while (has_more && budget > 0) {
@@ -126,7 +131,7 @@ void SharedBus::on_ready(io::Events /*events*/) {
 bool SharedBus::read(Source& source, size_t& budget) {
   RingReader::Header header;
   std::array<char, kMaxRoomName + 1> room;
-  for (size_t i = 0; i < kBurst && budget > 0;) {
+  for (size_t i = 0; i < kBurst;) {
     const RingReader::Next next = source.reader.peek(header, room.data());
     if (next == RingReader::Next::Nothing) return false;
     if (next == RingReader::Next::Busy) return true;
@@ -136,8 +141,14 @@ bool SharedBus::read(Source& source, size_t& budget) {
     }
     ++i;
     const std::string_view name(room.data(), header.room_bytes);
-    budget -= std::min(budget, 1 + hub_.size(name));
+    const bool leaves_together = name == heard_;
+    if (budget == 0) {
+      if (!leaves_together || beyond_ == 0) return true;
+      --beyond_;
+    }
+    budget -= std::min(budget, 1 + hub_.size(name) / (leaves_together ? kTogether : 1));
     if (!deliver(source, header, name)) return true;
+    heard_ = name;
   }
   return true;
 }

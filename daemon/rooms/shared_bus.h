@@ -73,6 +73,9 @@ class SharedBus final : public Bus, private io::Watcher {
   io::Watch watch_;
   std::vector<Source> sources_;
   size_t next_ = 0;  // which of them is read first
+  // Of this turn:
+  std::string heard_;  // the room that has had the last message
+  size_t beyond_ = 0;  // how many more of one room, when the budget is spent
   sys::Mapping ring_;
   std::optional<RingWriter> writer_;  // of ring_
   bool has_news_ = false;             // for the others

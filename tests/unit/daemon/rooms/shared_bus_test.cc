@@ -183,6 +183,31 @@ TEST_P(SharedBuses, AFloodDoesNotKeepTheLoopFromItsTurn) {
   EXPECT_EQ(b->ear.heard.size() + b->count(Count::BusMissed), 10'000U);
 }
 
+// Each turn is a write to every member.
+TEST_P(SharedBuses, ALargeRoomHearsInOneTurnWhatWasSaidTogether) {
+  const auto a = lane(0);
+  const auto b = lane(1);
+  std::vector<std::unique_ptr<Ear>> ears;
+  for (int i = 0; i < 5000; ++i) {
+    ears.push_back(std::make_unique<Ear>(b->hub));
+    b->hub.join(*ears.back(), "lobby");
+  }
+  b->run();
+  constexpr size_t kMessages = 20;
+  for (size_t i = 0; i < kMessages; ++i) a->hub.publish("lobby", Kind::Text, "x");
+  a->hub.publish("elsewhere", Kind::Text, "y");
+  for (size_t i = 0; i < 5 * kMessages; ++i) a->hub.publish("lobby", Kind::Text, "z");
+  a->hub.end_turn();
+  b->loop->turn(b->loop->now());
+  EXPECT_EQ(ears.front()->heard.size(), kMessages);
+  EXPECT_EQ(ears.back()->heard.size(), kMessages);
+  b->loop->turn(b->loop->now());
+  EXPECT_GT(ears.back()->heard.size(), kMessages);
+  EXPECT_LT(ears.back()->heard.size(), 5 * kMessages) << "but not all there is";
+  for (int i = 0; i < 20; ++i) b->loop->turn(b->loop->now());
+  EXPECT_EQ(ears.back()->heard.size(), 6 * kMessages);
+}
+
 TEST_P(SharedBuses, OneThatFloodsDoesNotKeepOthersFromBeingHeard) {
   const auto a = lane(0, 1 << 20);
   const auto quiet = lane(1);
