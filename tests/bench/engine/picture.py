@@ -5,7 +5,7 @@ from tests.bench.engine.rounds import REFERENCE
 
 OURS, OURS_DARK, OTHERS, CEILING = "#14b88a", "#0f7a55", "#44597a", "#8a5a17"
 MARGIN, PANEL, GUTTER, TOP = 28, 460, 36, 100
-NAME, NUMBER = 112, 62            # room for the name before a bar, and for the figure behind it
+NAME, NUMBER = 128, 62            # room for the name before a bar, and for the figure behind it
 BAR, GAP, TITLE, BELOW = 15, 4, 26, 26
 COLUMNS = 2
 
