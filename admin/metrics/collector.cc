@@ -181,13 +181,27 @@ double sum_of(std::span<const stats::Totals> slots, stats::Count count) {
 
 void fill_pool_counts(const Snapshot& snapshot, Family& family) {
   for_each_pool_with_traffic(snapshot, [&](const std::string& pool, auto slots) {
-    family.add(sum_of(slots, family.metric().count), {pool});
+    // Times are counted in microseconds.
+    const double scale = family.metric().unit == "seconds" ? 1e-6 : 1;
+    family.add(sum_of(slots, family.metric().count) * scale, {pool});
   });
 }
 
 uint64_t gauge_of(const stats::Totals& slot, stats::Count count) {
-  if (count == stats::Count::WebSocketsOpened) return slot.open_web_sockets();
-  return count == stats::Count::BlockingQueued ? slot.blocking_queued() : slot.blocking_running();
+  switch (count) {
+    case stats::Count::WebSocketsOpened:
+      return slot.open_web_sockets();
+    case stats::Count::BlockingQueued:
+      return slot.blocking_queued();
+    case stats::Count::BlockingStarted:
+      return slot.blocking_running();
+    case stats::Count::RemoteConnects:
+      return slot.remote_connected();
+    case stats::Count::RemoteQueued:
+      return slot.remote_queued();
+    default:
+      return slot.get(count);
+  }
 }
 
 void fill_pool_gauges(const Snapshot& snapshot, Family& family) {

@@ -46,6 +46,8 @@ constexpr Part kSlow[] = {{"wait", "", Count::WebSocketWaits},
                           {"close", "", Count::WebSocketSlowCloses}};
 constexpr Part kWebSocketTimeouts[] = {{"pong", "", Count::WebSocketTimeouts},
                                        {"close", "", Count::WebSocketCloseTimeouts}};
+constexpr Part kRemoteDrops[] = {{"queue_full", "", Count::RemoteDropped},
+                                 {"unconfirmed", "", Count::RemoteUnconfirmed}};
 constexpr Part kLogDrops[] = {{"full", "", Count::AccessLogDropped},
                               {"write", "", Count::AccessLogWriteErrors}};
 // The key says which process counted, the value of the second label.
@@ -242,6 +244,32 @@ constexpr std::array kTable = {
     Metric{"sockherd_bus_missed_total", Type::Counter, "", "pool",
            "Messages of other workers that a worker was too slow to read, counted in each.",
            Source::PoolCount, "", Count::BusMissed},
+    Metric{"sockherd_remote_bus_connected", Type::Gauge, "", "pool",
+           "Threads of workers that are connected to the Redis of bus.", Source::PoolGauge, "",
+           Count::RemoteConnects},
+    Metric{"sockherd_remote_bus_connects_total", Type::Counter, "", "pool",
+           "Times that one was connected to it.", Source::PoolCount, "", Count::RemoteConnects},
+    Metric{"sockherd_remote_bus_queue_length", Type::Gauge, "", "pool",
+           "Messages that wait for it, or for its confirmation.", Source::PoolGauge, "",
+           Count::RemoteQueued},
+    Metric{"sockherd_remote_bus_published_total", Type::Counter, "", "pool",
+           "Messages that it has confirmed.", Source::PoolCount, "", Count::RemotePublished},
+    Metric{"sockherd_remote_bus_dropped_total", Type::Counter, "", "pool,reason",
+           "Messages that stayed on this machine: the queue was full, or the worker ended before "
+           "they were confirmed.",
+           Source::PoolCountParts, "", Count::Requests, kRemoteDrops},
+    Metric{"sockherd_remote_bus_received_total", Type::Counter, "", "pool",
+           "Messages of other machines, counted in each thread that has members in their room.",
+           Source::PoolCount, "", Count::RemoteReceived},
+    Metric{"sockherd_remote_bus_missed_total", Type::Counter, "", "pool",
+           "Such messages that have not come, by their numbers.", Source::PoolCount, "",
+           Count::RemoteMissed},
+    Metric{"sockherd_remote_bus_duplicates_total", Type::Counter, "", "pool",
+           "Such messages that came once more and were passed over.", Source::PoolCount, "",
+           Count::RemoteDuplicates},
+    Metric{"sockherd_remote_bus_delay_seconds_total", Type::Counter, "seconds", "pool",
+           "Time from publication to receipt of those received, by the clocks of both machines.",
+           Source::PoolCount, "", Count::RemoteDelayMicroseconds},
 
     Metric{"sockherd_log_messages_total", Type::Counter, "", "level,process",
            "Log lines written, by level.", Source::Log, "", Count::Requests, kLogs},

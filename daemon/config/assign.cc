@@ -7,6 +7,7 @@
 #include "daemon/base/parse.h"
 #include "daemon/config/address.h"
 #include "daemon/config/answers.h"
+#include "daemon/config/bus_url.h"
 #include "daemon/config/units.h"
 
 namespace sockherd::config {
@@ -138,6 +139,10 @@ struct Assignment {
     if (option.type == Type::Path && !text.starts_with('/'))
       return "expected " + std::string(expectation(Type::Path)) + ", found " + literal(node);
     if (option.type == Type::Choice) return choice_fault(text);
+    if (option.type == Type::BusUrl) {
+      const Result<BusUrl> url = parse_bus_url(text);
+      return url.ok() ? "" : quote(redacted(text)) + ": " + url.error().what;
+    }
     if (option.type != Type::Address && option.type != Type::AddressList)
       return text.empty() ? "must not be empty" : "";
     const Result<std::string> address = canonical_address(text);

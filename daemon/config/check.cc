@@ -275,6 +275,15 @@ void check_access_log(const Pool& pool, Report& report) {
   }
 }
 
+// The engine speaks to it, and no other program does.
+void check_bus(const Pool& pool, Report& report) {
+  const std::string path = pool_path(pool) + ".bus";
+  if (pool.bus.empty() || pool.command.empty() || report.has_fault(path)) return;
+  report.add(path,
+             "carries rooms of the built-in engine, and this pool has a command; remove one of the "
+             "two");
+}
+
 }  // namespace
 
 void check(const Config& config, Report& report) {
@@ -288,6 +297,7 @@ void check(const Config& config, Report& report) {
     check_web_socket_drain(pool, report);
     check_threads(pool, report);
     check_access_log(pool, report);
+    check_bus(pool, report);
   }
   if (config.pools.empty()) {
     report.add("",

@@ -110,6 +110,8 @@ struct Pool {
   std::string access_log;         // "" = off, "stdout", "journal", or a path. Built-in only
   std::string access_log_format;  // combined, json
   int64_t access_log_buffer = 0;  // bytes of records that a loop may be ahead of the disk
+  std::string bus;                // see bus_url.h; "" = this machine only. Built-in only
+  int64_t bus_queue = 0;          // messages that wait for it
   int64_t bus_buffer = 0;         // bytes of what a thread may say before all others have read it
   std::string engine;             // auto, epoll, io_uring: the loop of a built-in worker
   int64_t spin = 0;  // microseconds that the loop of a built-in worker looks before it sleeps

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "daemon/config/bus_url.h"
 #include "daemon/config/units.h"
 
 namespace sockherd::config {
@@ -432,6 +433,24 @@ constexpr Option kOptions[] = {
              "that are dropped and counted.",
      .field = at<&Pool::access_log_buffer>},
     {.section = Section::Pool,
+     .name = "bus",
+     .type = Type::BusUrl,
+     .fallback = "\"\"",
+     .help = "The Redis that carries rooms to other machines, as "
+             "\"redis://[USER:PASSWORD@]ADDRESS[:PORT][/DATABASE]\"; empty stands for none: rooms "
+             "reach all workers of this machine.",
+     .field = at<&Pool::bus>},
+    {.section = Section::Pool,
+     .name = "bus_queue",
+     .type = Type::Integer,
+     .fallback = "10000",
+     .min = 1,
+     .max = 1'000'000,
+     .unit = "messages",
+     .help = "What waits for Redis while it is away or slow; further messages stay on this machine "
+             "and are counted.",
+     .field = at<&Pool::bus_queue>},
+    {.section = Section::Pool,
      .name = "bus_buffer",
      .type = Type::Size,
      .fallback = "\"1MiB\"",
@@ -834,6 +853,8 @@ std::string_view expectation(Type type) {
       return "an address such as \"[::]:8080\" or \"unix:/run/web.sock\"";
     case Type::AddressList:
       return "a list of addresses, such as [\"127.0.0.1:9753\"]";
+    case Type::BusUrl:
+      return "a URL such as \"redis://10.0.0.5:6379\"";
     case Type::TextList:
       return "a list of strings, such as [\"web\"]";
     case Type::FileNames:
@@ -874,6 +895,8 @@ std::string_view type_name(Type type) {
       return "address";
     case Type::AddressList:
       return "list of addresses";
+    case Type::BusUrl:
+      return "URL";
     case Type::TextList:
     case Type::FileNames:
     case Type::Environment:
@@ -901,7 +924,9 @@ std::string format_bounds(const Option& option) {
 
 std::string format_value(const Option& option, const Object& object) {
   const Field field = option.field(object);
-  if (const auto* text = std::get_if<std::string*>(&field)) return quote(**text);
+  if (const auto* text = std::get_if<std::string*>(&field)) {
+    return quote(option.type == Type::BusUrl ? redacted(**text) : **text);
+  }
   if (const auto* number = std::get_if<int64_t*>(&field)) return format_integer(option, **number);
   if (const auto* flag = std::get_if<bool*>(&field)) return **flag ? "true" : "false";
   if (const auto* time = std::get_if<Milliseconds*>(&field)) return quote(format_duration(**time));

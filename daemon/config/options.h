@@ -37,6 +37,7 @@ enum class Type : uint8_t {
   AccessMode,  // octal text
   Address,     // see address.h
   AddressList,
+  BusUrl,  // see bus_url.h; its password is never shown
   TextList,
   FileNames,    // list of texts without "/", or one of them
   Environment,  // list of "NAME=value"

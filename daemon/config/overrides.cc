@@ -29,7 +29,7 @@ const Option* option_at(const std::vector<std::string>& keys) {
 
 bool wants_text(Type type) {
   return type == Type::Text || type == Type::Choice || type == Type::Path ||
-         type == Type::Address || type == Type::AccessMode;
+         type == Type::Address || type == Type::BusUrl || type == Type::AccessMode;
 }
 
 void set_place(Node& node, const Place& place) {

@@ -27,6 +27,9 @@ class Bus {
 
   // Before the loop sleeps.
   virtual void end_turn() {}
+
+  // Something published here has not left yet and is about to.
+  virtual bool is_under_way() const { return false; }
 };
 
 }  // namespace sockherd::rooms

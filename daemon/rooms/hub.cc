@@ -1,5 +1,6 @@
 #include "daemon/rooms/hub.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/base/assert.h"
@@ -182,6 +183,11 @@ void Hub::close_gaps(Room& room) {
   room.members.resize(kept);
   room.places.resize(kept);
   room.gone = 0;
+}
+
+bool Hub::is_under_way() const {
+  return std::any_of(buses_.begin(), buses_.end(),
+                     [](const auto& bus) { return bus->is_under_way(); });
 }
 
 void Hub::end_turn() {

@@ -15,10 +15,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "daemon/rooms/bus.h"
+#include "daemon/rooms/by_text.h"
 #include "daemon/rooms/member.h"
 #include "daemon/rooms/message.h"
 #include "daemon/stats/page.h"
@@ -85,6 +85,8 @@ class Hub {
 
   // Before the loop sleeps.
   void end_turn();
+  // What was published here is about to leave by a bus: to be waited for at the end of the lane.
+  bool is_under_way() const;
 
  private:
   friend class Listening;
@@ -109,10 +111,6 @@ class Hub {
     std::shared_ptr<const Message> message;
     const Member* except;
   };
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
 
   uint32_t need_room(std::string_view name);
   uint32_t take_place();
@@ -126,7 +124,7 @@ class Hub {
 
   stats::Counters& counters_;
   std::vector<std::unique_ptr<Bus>> buses_;
-  std::unordered_map<std::string, uint32_t, Hash, std::equal_to<>> names_;
+  ByText<uint32_t> names_;
   std::vector<Room> rooms_;
   std::vector<uint32_t> free_rooms_;
   std::deque<Place> places_;  // so that a longer list is not a copy beside the shorter one

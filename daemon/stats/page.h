@@ -80,8 +80,18 @@ enum class Count : uint8_t {
   BlockingQueueTimeouts,  // 503: no thread was free in time
   BlockingTimeouts,       // 504
   BlockingLate,           // answers that nobody waited for any more
+  RemoteConnects,         // to the engine that carries rooms to other machines
+  RemoteDisconnects,
+  RemoteQueued,             // to be published there
+  RemotePublished,          // of these, confirmed
+  RemoteUnconfirmed,        // of these, given up at the worker's end
+  RemoteDropped,            // lost: the queue was full
+  RemoteReceived,           // from other machines
+  RemoteDuplicates,         // passed over: sent twice because nobody confirmed it
+  RemoteMissed,             // lost: published by another machine and not received
+  RemoteDelayMicroseconds,  // from publication to receipt, of all together
 };
-inline constexpr size_t kCounts = 60;
+inline constexpr size_t kCounts = 70;
 
 struct Counters {
   std::array<std::atomic<uint64_t>, kCounts> counts{};

@@ -188,6 +188,8 @@ void Segment::fold_seat(uint32_t seat_index) {
   // What waited or ran there is gone with it.
   counted.counts[static_cast<size_t>(Count::BlockingCancelled)] += counted.blocking_queued();
   counted.counts[static_cast<size_t>(Count::BlockingEnded)] += counted.blocking_running();
+  counted.counts[static_cast<size_t>(Count::RemoteDisconnects)] += counted.remote_connected();
+  counted.counts[static_cast<size_t>(Count::RemoteUnconfirmed)] += counted.remote_queued();
   const uint32_t slot = ended.slot.load(std::memory_order_relaxed);
   const WriteLock lock(header().sequence);
   // Workers can write these pages, so a number from there is not trusted as an index.

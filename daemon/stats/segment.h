@@ -42,6 +42,14 @@ struct Totals {
   uint64_t blocking_running() const {
     return difference(Count::BlockingStarted, get(Count::BlockingEnded));
   }
+  // Lanes that are connected to the engine between machines, and what waits for it.
+  uint64_t remote_connected() const {
+    return difference(Count::RemoteConnects, get(Count::RemoteDisconnects));
+  }
+  uint64_t remote_queued() const {
+    return difference(Count::RemoteQueued,
+                      get(Count::RemotePublished) + get(Count::RemoteUnconfirmed));
+  }
   void add(const Counters& counters);
   void add(const Totals& other);
 

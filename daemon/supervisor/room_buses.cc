@@ -1,35 +1,24 @@
 #include "daemon/supervisor/room_buses.h"
 
 #include <sys/eventfd.h>
-#include <sys/random.h>
 
 #include "daemon/supervisor/statistics.h"
+#include "daemon/sys/random.h"
 
 namespace sockherd::supervisor {
-namespace {
 
 using contract::BusFile;
-
-Result<BusFile::Instance> random_instance() {
-  BusFile::Instance instance{};
-  if (::getrandom(instance.data(), sizeof instance, 0) != sizeof instance) {
-    return errno_error("getrandom");
-  }
-  return instance;
-}
-
-}  // namespace
 
 Result<RoomBuses::Descriptors> RoomBuses::descriptors(const std::string& pool) {
   const uint32_t seats = Statistics::seats();
   auto found = pools_.find(pool);
   if (found == pools_.end()) {
     Bus made;
-    const BusFile::Instance instance = TRY(random_instance());
     made.file = TRY(sys::create_memory_file("sockherd-bus-" + pool, BusFile::file_bytes(seats)));
     made.head = TRY(
         sys::Mapping::create(made.file.get(), BusFile::head_bytes(seats), sys::Access::ReadWrite));
-    made.layout = BusFile::format(made.head.bytes(), seats, instance);
+    made.layout =
+        BusFile::format(made.head.bytes(), seats, {sys::random_number(), sys::random_number()});
     made.bell = UniqueFd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (!made.bell) return errno_error("eventfd");
     store_.keep({Kept::Bus, 0, pool}, made.file.get());

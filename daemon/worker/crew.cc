@@ -146,7 +146,9 @@ void Crew::ThreadLane::handle(Order order) {
 // In this order: who sees an order done sees what came of it, and who sees that nothing is left
 // sees that something was given.
 void Crew::ThreadLane::report() {
-  const size_t open = lane_->service().connections.size() + lane_->service().background;
+  const Service& service = lane_->service();
+  const size_t open = service.connections.size() + service.background +
+                      (service.hub->is_under_way() ? 1 : 0);
   const bool is_news = handled_.load(std::memory_order_relaxed) != done_ ||
                        open_.load(std::memory_order_relaxed) != open;
   if (!is_news) return;

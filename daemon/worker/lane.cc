@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "daemon/base/log.h"
-#include "daemon/rooms/shared_bus.h"
 #include "daemon/sys/affinity.h"
+#include "daemon/worker/buses.h"
 #include "daemon/worker/connection.h"
 #include "daemon/worker/engine.h"
 
@@ -36,21 +36,6 @@ Result<std::unique_ptr<io::Loop>> open_loop(const Lane::Setup& setup) {
   return std::move(choice->loop);
 }
 
-// What the lanes of this pool say to each other.
-Result<void> join_bus(const Lane::Setup& setup, Launch::Bus& bus, io::Loop& loop, rooms::Hub& hub,
-                      stats::Counters& counters) {
-  if (!bus.file) return {};
-  auto joined =
-      rooms::SharedBus::create({.file = std::move(bus.file),
-                                .bell = std::move(bus.bell),
-                                .seat = bus.seat,
-                                .ring_bytes = static_cast<uint64_t>(setup.pool->bus_buffer)},
-                               loop, hub, counters);
-  if (!joined.ok()) return Error{kExitUsage, "sockherd.bus: " + joined.error().what};
-  hub.add(std::move(joined).value());
-  return {};
-}
-
 }  // namespace
 
 Lane::Lane(const Setup& setup, Launch::Part& part, std::unique_ptr<io::Loop> loop, Router router)
@@ -74,7 +59,8 @@ Result<std::unique_ptr<Lane>> Lane::create(const Setup& setup, Launch::Part part
   Router router = TRY(make_router(*setup.pool, setup.identity, *setup.modules));
   auto loop = TRY(open_loop(setup));
   std::unique_ptr<Lane> lane(new Lane(setup, part, std::move(loop), std::move(router)));
-  TRY(join_bus(setup, part.bus, *lane->loop_, lane->hub_, lane->statistics_.counters()));
+  TRY(join_buses(*setup.pool, setup.identity, std::move(part.bus), *lane->loop_, lane->hub_,
+                 lane->statistics_.counters()));
   if (setup.cpu || sys::allowed_cpus().size() > 1) {  // else it would keep the client from sending
     lane->loop_->look_before_sleep(std::chrono::microseconds(setup.pool->spin));
   }

@@ -53,7 +53,7 @@ class Lane {
   // The drain has nothing left to do.
   bool is_empty() const {
     return service_.phase == ServicePhase::Draining && service_.connections.size() == 0 &&
-           service_.background == 0;
+           service_.background == 0 && !hub_.is_under_way();
   }
 
  private:

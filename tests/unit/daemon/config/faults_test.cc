@@ -141,6 +141,16 @@ TEST(Faults, AnAccessLogGoesToAPathOrANameThatIsKnown) {
   });
 }
 
+TEST(Faults, ABusIsARedisThatCanBeReachedAndItsPasswordIsNotShown) {
+  expect_faults({
+      after(kPool, "bus = \"rediss://:hunter2@10.0.0.5\"\n", "f:5:7",
+            {"pool.web.bus", "rediss://:***@10.0.0.5", "TLS to Redis is not built in", "tunnel"}),
+      after(kPool, "bus = \"nats://10.0.0.5\"\n", "f:5:7", {"pool.web.bus", "redis://"}),
+      after(kPool, "bus_queue = 0\n", "f:5:13", {"pool.web.bus_queue", "1 to 1000000"}),
+      after(kPool, "bus_buffer = \"1KiB\"\n", "f:5:14", {"pool.web.bus_buffer", "64KiB to 64MiB"}),
+  });
+}
+
 TEST(Faults, AReloadNeedsRoomForANewWorkerOrWithoutAnOldOne) {
   expect_faults({
       after(kPool, "max_surge = 0\n", "f:5:13",

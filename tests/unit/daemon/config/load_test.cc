@@ -26,6 +26,19 @@ std::string first_fault(std::string_view text, const std::vector<Override>& over
   return loaded.faults.empty() ? "none" : loaded.faults[0].text();
 }
 
+TEST(Load, AnswersThePasswordOfTheBusToNobody) {
+  const Loaded loaded = load(
+      "[listener.web]\n[pool.web]\nlisteners=[\"web\"]\nroutes=[{path=\"/\",module=\"demo\"}]\n"
+      "bus = \"redis://me:hunter2@10.0.0.5\"\n",
+      "f");
+  ASSERT_TRUE(loaded.config);
+  EXPECT_EQ(loaded.config->pools[0].bus, "redis://me:hunter2@10.0.0.5");
+  std::string shown;
+  for (const Setting& setting : loaded.settings) shown += setting.path + setting.value + "\n";
+  EXPECT_NE(shown.find("pool.web.bus\"redis://me:***@10.0.0.5\"\n"), std::string::npos) << shown;
+  EXPECT_EQ(shown.find("hunter2"), std::string::npos);
+}
+
 TEST(Load, FillsInTheDefaults) {
   using std::chrono::milliseconds;
   const Config config = load_good(kMinimal);
