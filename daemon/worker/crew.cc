@@ -147,8 +147,8 @@ void Crew::ThreadLane::handle(Order order) {
 // sees that something was given.
 void Crew::ThreadLane::report() {
   const Service& service = lane_->service();
-  const size_t open = service.connections.size() + service.background +
-                      (service.hub->is_under_way() ? 1 : 0);
+  const size_t open =
+      service.connections.size() + service.background + (service.hub->is_under_way() ? 1 : 0);
   const bool is_news = handled_.load(std::memory_order_relaxed) != done_ ||
                        open_.load(std::memory_order_relaxed) != open;
   if (!is_news) return;
