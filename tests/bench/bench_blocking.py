@@ -15,17 +15,15 @@ who is accepted, how long those wait (p99), what the others get and how soon, an
 The build is the one SOCKHERD_BIN_DIR points to; take a release build. Writes blocking.json (all runs),
 blocking.md and blocking.svg, and prints the tables.
 """
-import argparse
 import contextlib
 import json
 import os
-import pathlib
 import shutil
 import sys
 
-from tests.bench import blocking
+from tests.bench import blocking, command_line
 from tests.bench.engine.rounds import say
-from tests.bench.peers import PROCESSES, NotHere
+from tests.bench.peers import PROCESSES
 from tests.bench.peers.blocking import BLOCKING_PEERS, THREADS
 from tests.bench.websockets import rounds
 from tests.bench.websockets.machine import machine
@@ -35,37 +33,12 @@ OVERLOAD = "overload"
 CASES = (*blocking.CASES, OVERLOAD)
 
 
-def arguments():
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="directory of the results")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=4, help="of one measured run")
-    parser.add_argument("--cases", default=",".join(CASES), help="comma-separated; default: all")
-    parser.add_argument("--quick", action="store_true", help="one round of two seconds")
-    parser.add_argument("--draw", action="store_true", help="only tables and picture, from the JSON")
-    options = parser.parse_args()
-    options.cases = options.cases.split(",")
-    if unknown := set(options.cases) - set(CASES):
-        parser.error(f"not known: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
-    if options.quick:
-        options.rounds, options.seconds = 1, 2
-    return options
-
-
 def measured(options):
     """Everything, with all peers up at once."""
     results = {**machine(), "versions": {}, "rounds": options.rounds, "seconds": options.seconds,
                "threads": THREADS, OVERLOAD: {}}
     with contextlib.ExitStack() as stack:
-        peers = {}
-        for name, kind in BLOCKING_PEERS.items():
-            try:
-                peers[name] = stack.enter_context(kind(PROCESSES))
-                results["versions"][name] = peers[name].version()
-            except NotHere as missing:
-                say(f"bench_blocking: without {name}: {missing}")
-                results["note"] += f" Without {name}: {missing}."
+        peers = rounds.all_up(stack, BLOCKING_PEERS, PROCESSES, results)
         cases = [blocking.CASES[name] for name in options.cases if name != OVERLOAD]
         results["runs"] = rounds.play(peers, cases, options.rounds, options.seconds, blocking.measure)
     for name in peers if OVERLOAD in options.cases else ():
@@ -77,7 +50,7 @@ def measured(options):
 
 def main():
     """Measures, writes, prints."""
-    options = arguments()
+    options = command_line.parse(command_line.parser(__doc__, CASES), CASES)
     if not shutil.which("wrk"):
         sys.exit("bench_blocking: not installed: wrk (apt install wrk)")
     options.out.mkdir(parents=True, exist_ok=True)

@@ -16,11 +16,10 @@ beside what the counters of drops say.
 The build is the one SOCKHERD_BIN_DIR points to; take a release build. Writes broadcast.json (all runs),
 broadcast.md and broadcast.svg, and prints the tables.
 """
-import argparse
 import json
 import os
-import pathlib
 
+from tests.bench import command_line
 from tests.bench.peers.websockets import WEB_SOCKET_PEERS
 from tests.bench.engine.rounds import say
 from tests.bench.websockets import broadcast, broadcast_report, machines
@@ -31,25 +30,6 @@ from tests.support import namespaces
 RESULT = "broadcast.json"
 REDIS, ON_EACH, SECONDS = "redis", 5000, 5
 CASES = (*BROADCASTS, REDIS)
-
-
-def arguments():
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="directory of the results")
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--peers", default=",".join(WEB_SOCKET_PEERS), help="comma-separated; default: all")
-    parser.add_argument("--cases", default=",".join(CASES), help="comma-separated; default: all")
-    parser.add_argument("--quick", action="store_true", help="one round")
-    parser.add_argument("--draw", action="store_true", help="only tables and picture, from the JSON")
-    options = parser.parse_args()
-    options.peers, options.cases = options.peers.split(","), options.cases.split(",")
-    for known, given in ((WEB_SOCKET_PEERS, options.peers), (CASES, options.cases)):
-        if unknown := set(given) - set(known):
-            parser.error(f"not known: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    if options.quick:
-        options.rounds = 1
-    return options
 
 
 def measured(options):
@@ -71,7 +51,8 @@ def measured(options):
 
 def main():
     """Measures, writes, prints."""
-    options = arguments()
+    parser = command_line.parser(__doc__, CASES, WEB_SOCKET_PEERS, rounds=2, seconds=None)
+    options = command_line.parse(parser, CASES, WEB_SOCKET_PEERS)
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / RESULT
     results = json.loads(file.read_text()) if options.draw else measured(options)

@@ -24,7 +24,6 @@ connection that is closed without "Connection: close" in the answer, as Crystal 
 The build is the one SOCKHERD_BIN_DIR points to; take a release build. Writes engine.json (all runs),
 engine.md and engine-*.svg, and prints the tables.
 """
-import argparse
 import contextlib
 import json
 import os
@@ -33,6 +32,7 @@ import platform
 import shutil
 import sys
 
+from tests.bench import command_line
 from tests.bench.engine import memory, picture, report, rounds
 from tests.bench.engine.cases import CASES
 from tests.bench.peers import PEERS, PROCESSES, NotHere
@@ -45,26 +45,13 @@ RESULT = "engine.json"
 
 def arguments():
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="directory of the results")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=4, help="of one measured run")
-    parser.add_argument("--peers", default=",".join(PEERS), help="comma-separated; default: all")
-    parser.add_argument("--cases", default=",".join((*CASES, MEMORY)), help="comma-separated; default: all")
-    parser.add_argument("--quick", action="store_true", help="one round of two seconds")
+    parser = command_line.parser(__doc__, (*CASES, MEMORY), PEERS)
     parser.add_argument("--with", dest="lines", action="append", default=[], metavar="LINE",
                         help="one more sockherd, with this in its pool; may be repeated")
     parser.add_argument("--before", type=pathlib.Path, metavar="DIRECTORY",
                         help="one more sockherd, of the build in that directory")
-    parser.add_argument("--draw", action="store_true", help="only tables and pictures, from the JSON")
-    options = parser.parse_args()
-    options.peers, options.cases = options.peers.split(","), options.cases.split(",")
-    for known, given in ((PEERS, options.peers), ((*CASES, MEMORY), options.cases)):
-        if unknown := set(given) - set(known):
-            parser.error(f"not known: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    options = command_line.parse(parser, (*CASES, MEMORY), PEERS)
     options.peers += added(options)
-    if options.quick:
-        options.rounds, options.seconds = 1, 2
     return options
 
 

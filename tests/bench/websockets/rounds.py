@@ -4,6 +4,20 @@ import time
 
 from tests.bench.engine.rounds import say
 from tests.bench.engine.wrk import LoadFailed
+from tests.bench.peers import NotHere
+
+
+def all_up(stack, kinds, processes, results):
+    """{name: peer} of those that can be run here, until `stack` ends; `results` says which versions, and who not."""
+    peers = {}
+    for name, kind in kinds.items():
+        try:
+            peers[name] = stack.enter_context(kind(processes))
+            results["versions"][name] = peers[name].version()
+        except NotHere as missing:
+            say(f"without {name}: {missing}")
+            results["note"] += f" Without {name}: {missing}."
+    return peers
 
 
 def play(peers, cases, rounds, seconds, measure):
