@@ -18,6 +18,7 @@ namespace sockherd::rooms {
 struct MessageNumber {
   uint32_t epoch = 0;
   uint64_t number = 0;
+  int64_t begun_us = 0;  // when its sender took number 0
   bool operator==(const MessageNumber&) const = default;
 };
 
@@ -27,17 +28,22 @@ class SentNumbers {
   static constexpr size_t kMostRooms = 65536;
 
   // The number of its next message in the room, which is taken by that.
-  MessageNumber take(std::string_view room);
+  MessageNumber take(std::string_view room, int64_t now_us);
   // The same without taking it; nothing where it has not said anything there in this epoch.
   std::optional<MessageNumber> next(std::string_view room) const;
   // The rooms in which it has.
   template <typename Visit>
   void for_each(Visit visit) const {
-    for (const auto& [room, number] : rooms_) visit(room);
+    for (const auto& each : rooms_) visit(each.first);
   }
 
  private:
-  ByText<uint64_t> rooms_;
+  struct Room {
+    uint64_t next;
+    int64_t begun_us;
+  };
+
+  ByText<Room> rooms_;
   uint32_t epoch_ = 0;
 };
 
@@ -52,8 +58,11 @@ class HeardNumbers {
     bool operator==(const Heard&) const = default;
   };
 
-  // A message has come. A sender's first one here is the beginning: what it said before was before
-  // our time.
+  // We hear the room from now on.
+  void join(std::string_view room, int64_t now_us);
+
+  // A message has come. Of a sender that began after we joined, we want all; one that began before
+  // is known from its first message that has come: those before it may have been before our time.
   Heard hear(std::string_view room, uint64_t sender, MessageNumber number);
   // The sender says which one is next. Returns how many of those before it have not come.
   uint64_t mark(std::string_view room, uint64_t sender, MessageNumber next);
@@ -67,7 +76,12 @@ class HeardNumbers {
   };
   MessageNumber& expected(std::string_view room, uint64_t sender, MessageNumber first);
 
-  ByText<std::unordered_map<uint64_t, Sender>> rooms_;
+  struct Room {
+    int64_t joined_us = 0;
+    std::unordered_map<uint64_t, Sender> senders;
+  };
+
+  ByText<Room> rooms_;
   uint64_t heard_ = 0;
 };
 

@@ -36,6 +36,7 @@ std::array<char, kParcelHeadBytes> encode(const ParcelHead& head) {
   put(to, head.sender);
   put(to, head.epoch);
   put(to, head.number);
+  put(to, head.begun_us);
   put(to, head.sent_us);
   return bytes;
 }
@@ -51,6 +52,7 @@ std::optional<Parcel> parse_parcel(std::string_view bytes) {
   parcel.head.sender = get<uint64_t>(from);
   parcel.head.epoch = get<uint32_t>(from);
   parcel.head.number = get<uint64_t>(from);
+  parcel.head.begun_us = get<int64_t>(from);
   parcel.head.sent_us = get<int64_t>(from);
   parcel.payload = bytes.substr(kParcelHeadBytes);
   return parcel;

@@ -29,7 +29,8 @@ struct ParcelHead {
   uint64_t sender = 0;
   uint32_t epoch = 0;
   uint64_t number = 0;
-  int64_t sent_us = 0;  // Unix time
+  int64_t begun_us = 0;  // Unix time when this sender sent number 0 in this room and epoch
+  int64_t sent_us = 0;
 
   bool operator==(const ParcelHead&) const = default;
 };
@@ -39,7 +40,7 @@ struct Parcel {
   std::string_view payload;
 };
 
-inline constexpr size_t kParcelHeadBytes = 48;
+inline constexpr size_t kParcelHeadBytes = 56;
 
 std::array<char, kParcelHeadBytes> encode(const ParcelHead& head);
 // Nothing for what is no parcel, or one of another version.

@@ -105,7 +105,7 @@ void RedisBus::publish(std::string_view room, const Message& message) {
     return;
   }
   // Numbered here only: who receives counts what it misses, and this is counted already.
-  post(room, type_of(message.kind()), sent_.take(room), message.payload());
+  post(room, type_of(message.kind()), sent_.take(room, unix_us()), message.payload());
   counters_.add(Count::RemoteQueued);
 }
 
@@ -116,6 +116,7 @@ bool RedisBus::post(std::string_view room, ParcelType type, MessageNumber number
                             .sender = us_,
                             .epoch = number.epoch,
                             .number = number.number,
+                            .begun_us = number.begun_us,
                             .sent_us = unix_us()});
   std::string body;
   body.reserve(head.size() + payload.size());
@@ -190,7 +191,7 @@ void RedisBus::on_pushed(const redisReply& reply) {
 // two lanes is back first, the other one's part makes the count of what is missing complete.
 void RedisBus::on_subscribed(std::string_view room) {
   if (!room.empty() && !rooms_.contains(room)) return;
-  if (known_.emplace(room).second) return;
+  if (known_.emplace(room).second) return heard_.join(room, unix_us());
   if (!room.empty()) {
     asks_.emplace(room);
   } else {
@@ -211,7 +212,8 @@ void RedisBus::on_message(std::string_view room, std::string_view bytes) {
     case ParcelType::Ask:
       return;
     case ParcelType::Mark:
-      counters_.add(Count::RemoteMissed, heard_.mark(room, head.sender, {head.epoch, head.number}));
+      counters_.add(Count::RemoteMissed,
+                    heard_.mark(room, head.sender, {head.epoch, head.number, head.begun_us}));
       return;
     case ParcelType::Text:
     case ParcelType::Binary:
@@ -221,7 +223,8 @@ void RedisBus::on_message(std::string_view room, std::string_view bytes) {
 
 void RedisBus::deliver(std::string_view room, const Parcel& parcel) {
   const ParcelHead& head = parcel.head;
-  const HeardNumbers::Heard heard = heard_.hear(room, head.sender, {head.epoch, head.number});
+  const HeardNumbers::Heard heard =
+      heard_.hear(room, head.sender, {head.epoch, head.number, head.begun_us});
   if (!heard.is_new) return counters_.add(Count::RemoteDuplicates);
   counters_.add(Count::RemoteMissed, heard.missed);
   counters_.add(Count::RemoteReceived);

@@ -1,7 +1,9 @@
 """Rooms: whoever is in one hears everybody else in it, in whatever worker, thread or generation; on other machines
 by a Redis. What does not arrive is counted, exactly."""
+import contextlib
 import os
 import signal
+import socket
 import threading
 import unittest
 
@@ -43,6 +45,12 @@ class Client(WebSocketWire):
         except (OSError, EOFError, ValueError):
             pass
         self.ended.set()
+
+    def close(self):
+        """Ends the reading first, which would hold up the end of the file otherwise."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        super().close()
 
     def of(self, sender):
         """What it has heard of one that says "sender number"."""

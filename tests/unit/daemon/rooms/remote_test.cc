@@ -41,6 +41,7 @@ TEST(Parcel, IsUnpackedAsItWasPacked) {
                            .sender = 0x1122334455667788,
                            .epoch = 0xffffffff,
                            .number = 0x8000000000000001,
+                           .begun_us = 0x0fedcba987654321,
                            .sent_us = -5};
   const auto bytes = encode(head);
   std::string text(bytes.begin(), bytes.end());
@@ -68,20 +69,20 @@ TEST(Parcel, OfOthersIsNone) {
 TEST(Numbering, CountsEachRoomForItself) {
   SentNumbers sent;
   EXPECT_FALSE(sent.next("a"));
-  EXPECT_EQ(sent.take("a"), (MessageNumber{0, 0}));
-  EXPECT_EQ(sent.take("b"), (MessageNumber{0, 0}));
-  EXPECT_EQ(sent.take("a"), (MessageNumber{0, 1}));
-  EXPECT_EQ(sent.next("a"), (MessageNumber{0, 2}));
-  EXPECT_EQ(sent.take("a"), (MessageNumber{0, 2}));
+  EXPECT_EQ(sent.take("a", 7), (MessageNumber{0, 0, 7}));
+  EXPECT_EQ(sent.take("b", 7), (MessageNumber{0, 0, 7}));
+  EXPECT_EQ(sent.take("a", 7), (MessageNumber{0, 1, 7}));
+  EXPECT_EQ(sent.next("a"), (MessageNumber{0, 2, 7}));
+  EXPECT_EQ(sent.take("a", 7), (MessageNumber{0, 2, 7}));
 }
 
 TEST(Numbering, BeginsANewEpochWhenThereAreTooManyRooms) {
   SentNumbers sent;
-  sent.take("first");
-  for (size_t i = 1; i < SentNumbers::kMostRooms; ++i) sent.take(std::to_string(i));
-  EXPECT_EQ(sent.take("first"), (MessageNumber{0, 1}));
-  EXPECT_EQ(sent.take("one more"), (MessageNumber{1, 0}));
-  EXPECT_EQ(sent.take("first"), (MessageNumber{1, 0}));
+  sent.take("first", 7);
+  for (size_t i = 1; i < SentNumbers::kMostRooms; ++i) sent.take(std::to_string(i), 7);
+  EXPECT_EQ(sent.take("first", 7), (MessageNumber{0, 1, 7}));
+  EXPECT_EQ(sent.take("one more", 7), (MessageNumber{1, 0, 7}));
+  EXPECT_EQ(sent.take("first", 7), (MessageNumber{1, 0, 7}));
 }
 
 using Heard = HeardNumbers::Heard;
@@ -100,6 +101,18 @@ TEST(Numbering, TellsWhatIsMissingAndWhatHasComeAlready) {
   EXPECT_EQ(heard.hear("r", 2, {0, 0}), next_after(0)) << "another sender";
   EXPECT_EQ(heard.hear("s", 1, {0, 0}), next_after(0)) << "another room";
   EXPECT_EQ(heard.hear("r", 1, {0, 11}), next_after(0));
+}
+
+TEST(Numbering, WantsAllOfASenderThatBeganAfterUs) {
+  HeardNumbers heard;
+  heard.join("r", 1000);
+  EXPECT_EQ(heard.hear("r", 1, {0, 5, 999}), next_after(0)) << "some may have been before our time";
+  EXPECT_EQ(heard.hear("r", 2, {0, 5, 1001}), next_after(5));
+  EXPECT_EQ(heard.hear("r", 2, {0, 7, 1001}), next_after(1));
+  EXPECT_EQ(heard.mark("r", 3, {0, 4, 1001}), 4U);
+  EXPECT_EQ(heard.mark("r", 4, {0, 4, 999}), 0U);
+  heard.join("r", 2000);
+  EXPECT_EQ(heard.hear("r", 2, {0, 50, 1001}), next_after(0)) << "we were away";
 }
 
 TEST(Numbering, AMarkTellsWhatWasLastAndIsMissing) {
