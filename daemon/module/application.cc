@@ -134,10 +134,10 @@ bool Application::run_guarded(Call& call, std::string& failure, const Body& body
   } catch (const app::HttpError& error) {
     call.fail_now(error.status(), error.text());
   } catch (const std::exception& error) {
-    call.fail_now(500, "");
+    call.break_off();
     failure = std::string("exception: ") + error.what();
   } catch (...) {
-    call.fail_now(500, "");
+    call.break_off();
     failure = "an exception that is no std::exception";
   }
   return false;
@@ -164,7 +164,7 @@ void Application::conclude(Call& call, const std::string& failure) {
   const std::string wrong = failure_of([&] { found->second(call, call); });
   if (!wrong.empty()) {
     tell("error " + std::to_string(status), wrong);
-    call.fail_now(500, "");
+    call.break_off();
   } else if (!call.is_answered() || call.is_kept()) {
     call.fail_now(status, text);
   }
@@ -172,7 +172,7 @@ void Application::conclude(Call& call, const std::string& failure) {
 
 void Application::finish_kept(std::shared_ptr<Call> call) {
   const std::string failure = failure_of([&] { filter(after_, *call); });
-  if (!failure.empty()) call->fail_now(500, "");
+  if (!failure.empty()) call->break_off();
   conclude(*call, failure);
   schedule([call = std::move(call)] { call->answer_wire(); });
 }

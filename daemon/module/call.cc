@@ -393,6 +393,11 @@ void Call::fail_now(int status, std::string_view text) {
   fail(status, text);
 }
 
+void Call::break_off() {
+  fields_.clear();
+  fail_now(500, "");
+}
+
 app::Response& Call::close() {
   closes_ = is_dirty_ = true;
   return *this;

@@ -77,6 +77,9 @@ class Call final : public app::Request,
   void clear_content();
   // fail() whatever was said before; also of one that was kept.
   void fail_now(int status, std::string_view text);
+  // The same with 500, after an exception: without the fields too, for what was half made of the
+  // answer (its coding, how long it may be stored) is not true of this one.
+  void break_off();
   // Answers now.
   void answer(worker::Exchange& exchange);
   // The same of a kept one, if somebody still waits.
