@@ -4,8 +4,8 @@
     python3 -m tests.bench.bench_tsung --out DIRECTORY [--users 64000] [--rate 1000] [--quick]
         [--peers sockherd,crystal] [--draw]
 
-Debian's tsung starts a thousand users a second. Each connects, sends one message, waits for its echo, stays until
-all are there and twenty seconds more, and closes. One server after the other, each with as many processes as its
+Debian's tsung starts a thousand users a second. Each connects, sends one message, waits for its echo, and stays until
+all are there and have been counted; then tsung is killed, and with it all connections. One server after the other, each with as many processes as its
 connections need (a process may have 20,000 descriptors here), beside a Crystal HTTP::WebSocket server, which is
 what Kemal's sockets are. All on one machine, tsung's virtual machines included: the times are of that mixture.
 
@@ -82,7 +82,7 @@ def markdown(results):
              f"{results['machine']}; load average {results['load_average'][0]:.1f} before, "
              f"{results['load_average'][1]:.1f} after.{results['note']}", "",
              "| server | processes | users | handshakes | echoes | held at once | errors | connect ms, mean / max | "
-             "handshake ms | echo ms | CPU us a user | bytes a connection | PSS MB: before | full | left |",
+             "handshake ms | echo ms | CPU us a user | bytes a connection | PSS MB: before | full | afterwards |",
              "|---|" + "---:|" * 14]
     for name, row in results["rows"].items():
         if "error" in row:
@@ -94,7 +94,7 @@ def markdown(results):
         lines.append("| " + " | ".join((
             name, str(row["workers"]), f"{row['users']:,}", f"{row['connected']:,}", f"{row['answered']:,}",
             f"{row['held']:,}", errors, *times, f"{row['cpu_each_us']:.0f}", f"{row['bytes_each']:,.0f}",
-            f"{row['base'] / MIB:.0f}", f"{row['full'] / MIB:.0f}", f"{row['left']:,}")) + " |")
+            *(f"{row[key] / MIB:.0f}" for key in ("base", "full", "left")))) + " |")
     return "\n".join(lines) + "\n"
 
 
