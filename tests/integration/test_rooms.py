@@ -73,11 +73,14 @@ class RoomCase(ManagedCase):
 
     def client_in(self, daemon, pid):
         """One in that worker."""
-        while True:
+        met = []
+        for _ in range(200):
             made = self.client(daemon)
             if made.pid == pid:
                 return made
+            met.append(made.pid)
             made.close()
+        self.fail(f"no connection to {pid}, but to {set(met)}\n{daemon.log()}")
 
     @staticmethod
     def say(client, texts, together=50):

@@ -24,7 +24,7 @@ PACKAGES = [
     "systemd", "systemd-sysv", "dbus", "python3", "curl", "iproute2", "procps", "prometheus",
     # What our programs link against; Tree.missing_libraries() tells when this list falls behind.
     "libfmt9", "libprometheus-cpp-core1.0", "libcpp-httplib0.11", "libsystemd0", "zlib1g", "libssl3", "libbpf1",
-    "liburing2",
+    "liburing2", "libhiredis0.14",
 ]
 
 
