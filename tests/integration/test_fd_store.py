@@ -340,8 +340,8 @@ class Strays(StoreCase):
 class Full(StoreCase):
     """FileDescriptorStoreMax= is too small, and the daemon is not told."""
 
-    def run_with(self, limit, sockets, acts):
-        """Restarts and crashes with such a store."""
+    def run_with(self, limit, sockets, acts, at_most=0):
+        """Restarts and crashes with such a store; so many connections may be lost by it."""
         daemon = self.ready(basic_config(workers=4), store_max=limit, sockets={"web": sockets})
         self.assertTrue(daemon.store.dropped)
         load = self.mixed_load(daemon, slow_after_ms=10_000)
@@ -350,11 +350,12 @@ class Full(StoreCase):
             getattr(daemon, act)()
             self.assert_all_serve(daemon, 4)
             self.assert_not_more_processes(daemon, 4)
-        self.assert_nothing_lost(load.stop(), daemon)
+        self.assert_nothing_lost(load.stop(), daemon, at_most)
 
     def test_restart_with_sockets_of_our_own(self):
-        """Those that are not kept are emptied before the supervisor goes, or by their workers."""
-        self.run_with(3, [tcp_listener()], ["restart"])
+        """Those that are not kept are emptied by their workers, which nobody steers away from: what comes
+        between the last accept and the close of such a socket is reset (CHANGELOG, known limits)."""
+        self.run_with(3, [tcp_listener()], ["restart"], at_most=4)
 
     def test_with_sockets_of_the_unit_for_every_worker(self):
         """Nothing depends on the store but the workers' lives."""
