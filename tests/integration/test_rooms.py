@@ -201,7 +201,6 @@ class Rooms(RoomCase):
         self.assertEqual(sorted(set(ear.of("s")), key=lambda text: int(text.split()[1])), ear.of("s"))
 
 
-@unittest.skipUnless(RedisServer.is_installed(), "there is no redis-server")
 class OverRedis(RoomCase):
     """On two machines, as far as rooms are concerned."""
 

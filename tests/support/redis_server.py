@@ -6,7 +6,6 @@ again at the same address.
         redis.kill(); redis.start()
         redis.ask("PUBLISH", "room", "hello")   # 1
 """
-import shutil
 import signal
 import subprocess
 
@@ -22,11 +21,6 @@ class RedisServer:
         self.addresses, self.password = list(addresses), password
         self.port = free_port(self.addresses[0])
         self.process = None
-
-    @staticmethod
-    def is_installed():
-        """Whether there is one."""
-        return shutil.which("redis-server") is not None
 
     def __enter__(self):
         return self.start()
