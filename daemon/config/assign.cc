@@ -8,6 +8,7 @@
 #include "daemon/config/address.h"
 #include "daemon/config/answers.h"
 #include "daemon/config/bus_url.h"
+#include "daemon/config/commands.h"
 #include "daemon/config/units.h"
 
 namespace sockherd::config {
@@ -143,6 +144,7 @@ struct Assignment {
       const Result<BusUrl> url = parse_bus_url(text);
       return url.ok() ? "" : quote(redacted(text)) + ": " + url.error().what;
     }
+    if (option.type == Type::Upstreams) return upstream_fault(text);
     if (option.type != Type::Address && option.type != Type::AddressList)
       return text.empty() ? "must not be empty" : "";
     const Result<std::string> address = canonical_address(text);
@@ -157,7 +159,8 @@ struct Assignment {
   }
 
   void store_list(std::vector<std::string>& into) const {
-    if (option.type == Type::FileNames && node.kind == Kind::Text) return store_name(into);
+    const bool may_be_one = option.type == Type::FileNames || option.type == Type::Upstreams;
+    if (may_be_one && node.kind == Kind::Text) return store_name(into);
     if (node.kind != Kind::List) return mismatched();
     std::vector<std::string> list;
     for (size_t i = 0; i < node.items.size(); ++i) {
@@ -181,7 +184,7 @@ struct Assignment {
       report.set_place(entry_path, entry.value.place);
       const std::string wrong = entry_fault(entry);
       if (!wrong.empty()) report.add(entry_path, wrong);
-      table.push_back({entry.key, entry.value.text});
+      table.push_back({entry.key, text_of(entry.value)});
       bytes += entry.key.size() + entry.value.text.size() + 4;
     }
     if (option.type == Type::Headers && bytes > kMostBytes)
@@ -189,7 +192,13 @@ struct Assignment {
     into = std::move(table);
   }
 
+  // A flag is its word.
+  static std::string text_of(const Node& value) {
+    return value.kind == Kind::Boolean ? (value.boolean ? "true" : "false") : value.text;
+  }
+
   std::string entry_fault(const Entry& entry) const {
+    if (option.type == Type::Ready) return ready_fault(entry.key, text_of(entry.value));
     if (entry.value.kind != Kind::Text) return "expected a string, found " + describe(entry.value);
     return option.type == Type::Headers ? header_fault(entry.key, entry.value.text)
                                         : error_page_fault(entry.key, entry.value.text);

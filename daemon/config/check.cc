@@ -6,6 +6,8 @@
 #include "daemon/config/address.h"
 #include "daemon/config/answers.h"
 #include "daemon/config/assign.h"
+#include "daemon/config/check_command.h"
+#include "daemon/config/commands.h"
 #include "daemon/config/units.h"
 
 namespace sockherd::config {
@@ -55,7 +57,8 @@ void check_addresses(const Config& config, Report& report) {
 void check_pool_listeners(const Config& config, const Pool& pool,
                           std::map<std::string, std::string>& pool_of, Report& report) {
   const std::string path = pool_path(pool) + ".listeners";
-  if (pool.listeners.empty() && !report.has_fault(path))
+  const bool needs_none = handover_of(pool) == Handover::PrivatePort;
+  if (pool.listeners.empty() && !needs_none && !report.has_fault(path))
     report.add(path,
                "the pool has no listener and would serve nothing; name one, such as "
                "listeners = [\"" +
@@ -166,14 +169,15 @@ void check_route_target(const Route& route, const std::string& path, Report& rep
   std::vector<std::string> targets;
   if (!route.files.empty()) targets.emplace_back("files");
   if (!route.module.empty()) targets.emplace_back("module");
+  if (!route.proxy.empty()) targets.emplace_back("proxy");
   if (!route.redirect.empty()) targets.emplace_back("redirect");
   if (!route.websocket.empty()) targets.emplace_back("websocket");
-  for (const char* target : {".files", ".module", ".redirect", ".websocket"})
+  for (const char* target : {".files", ".module", ".proxy", ".redirect", ".websocket"})
     if (report.has_fault(path + target)) return;
   if (targets.empty())
     report.add(path,
-               "the route has no target; add files = \"/DIRECTORY\", redirect = \"/PATH\", "
-               "websocket = \"echo\" or module = \"demo\"");
+               "the route has no target; add files = \"/DIRECTORY\", proxy = \"pool:NAME\", "
+               "redirect = \"/PATH\", websocket = \"echo\" or module = \"demo\"");
   if (targets.size() > 1)
     report.add(path, "the route has both " + targets[0] + " and " + targets[1] +
                          "; remove one of the two");
@@ -298,6 +302,9 @@ void check(const Config& config, Report& report) {
     check_threads(pool, report);
     check_access_log(pool, report);
     check_bus(pool, report);
+    check_command(pool, report);
+    check_proxies(config, pool, report);
+    check_is_asked(config, pool, report);
   }
   if (config.pools.empty()) {
     report.add("",

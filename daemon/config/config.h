@@ -43,6 +43,9 @@ struct Route {
   std::string module;                // "demo", or the path of a shared object
   std::string websocket;             // what a WebSocket gets to hear: "echo", "room:NAME"
   std::vector<std::string> origins;  // of pages that may open one; none = its own host's
+  std::vector<std::string> proxy;    // who answers: "pool:NAME", or addresses
+  std::string forwarded;             // replace, append, off: the fields that tell who the client is
+  std::string upstream_host;         // the Host that is sent on; "" = the client's
   std::string redirect;              // where the rest of the path goes, "https://example.org/new"
   int64_t status = 0;                // of the redirect
   std::vector<NamedText> headers;    // beside those of the pool, which they replace
@@ -115,6 +118,36 @@ struct Pool {
   int64_t bus_buffer = 0;         // bytes of what a thread may say before all others have read it
   std::string engine;             // auto, epoll, io_uring: the loop of a built-in worker
   int64_t spin = 0;  // microseconds that the loop of a built-in worker looks before it sleeps
+
+  // Of a command (command_options.cc).
+  std::string handover;               // listen-fds, reuse-port, private-port
+  std::vector<std::string> dialects;  // server-starter, einhorn
+  std::string user;                   // "" = our own
+  std::string group;
+  std::string working_directory;
+  int64_t umask = 0;
+  int64_t nofile = 0;            // soft limit; 0 = what the service was started with
+  int64_t memory_max = 0;        // bytes; 0 = no limit
+  int64_t cpu_weight = 0;        // 0 = the kernel's own
+  std::string output;            // lines, inherit, discard
+  std::string stop_signal;       // "SIGTERM"
+  std::string abort_signal;      // "SIGABRT"
+  std::vector<NamedText> ready;  // at most one of: notify, http, connect, alive
+  int64_t max_memory = 0;        // bytes; then it is replaced; 0 = any
+  Milliseconds adopt_after{0};   // a queue without a worker goes to siblings; 0 = never
+
+  // Of the proxy in front of a pool, or in front of the addresses that a route of this pool names.
+  int64_t max_in_flight = 0;         // requests of each worker; 0 = any
+  Milliseconds connect_timeout{0};   // to a worker
+  Milliseconds tunnel_timeout{0};    // silence in both directions
+  int64_t upstream_connections = 0;  // idle ones, of a thread to a worker
+  Milliseconds upstream_idle{0};     // how long they are kept
+  int64_t eject_failures = 0;        // in a row; 0 = never
+  Milliseconds eject_time{0};        // doubles
+  std::string probe;                 // path; "" = a connection
+  Milliseconds probe_interval{0};    // 0 = never
+  Milliseconds slow_start{0};
+
   int64_t blocking_threads = 0;     // of a built-in worker, for handlers that may wait
   int64_t queue_depth = 0;          // requests that may wait for one of these
   Milliseconds queue_timeout{0};    // and for how long

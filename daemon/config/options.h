@@ -41,6 +41,8 @@ enum class Type : uint8_t {
   TextList,
   FileNames,    // list of texts without "/", or one of them
   Environment,  // list of "NAME=value"
+  Ready,        // table with one of: http, connect, alive, notify
+  Upstreams,    // "pool:NAME", an address, or a list of addresses
   Headers,      // table of fields of an answer
   ErrorPages,   // table of "404" or "4xx" to absolute paths
   Routes,       // list of tables of Section::Route

@@ -10,10 +10,14 @@
 namespace sockherd::contract {
 
 // Descriptors.
-inline constexpr char kConfigFd[] = "sockherd.config";     // memory file: the validated TOML text
-inline constexpr char kStatsFd[] = "sockherd.stats";       // the statistics segment of the pool
-inline constexpr char kBusFd[] = "sockherd.bus";           // memory file: bus_file.h
-inline constexpr char kBellFd[] = "sockherd.bell";         // eventfd: something is in it
+inline constexpr char kConfigFd[] = "sockherd.config";  // memory file: the validated TOML text
+inline constexpr char kStatsFd[] = "sockherd.stats";    // the statistics segment of the pool
+inline constexpr char kBusFd[] = "sockherd.bus";        // memory file: bus_file.h
+inline constexpr char kBellFd[] = "sockherd.bell";      // eventfd: something is in it
+// + key (config::upstream_key): memory file, upstream_file.h; and its bell, an eventfd that counts
+// (EFD_SEMAPHORE): who has a request waiting takes one when something has become free.
+inline constexpr char kUpstreamFdPrefix[] = "sockherd.upstream.";
+inline constexpr char kUpstreamBellPrefix[] = "sockherd.upbell.";
 inline constexpr char kControlFd[] = "sockherd.control";   // packet socket: message.h
 inline constexpr char kLoadFdPrefix[] = "sockherd.load.";  // + listener: where its load is counted
 inline constexpr char kLaneFdPrefix[] = "sockherd.lane.";  // + what lane.h says: a listening socket
