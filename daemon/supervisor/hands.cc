@@ -7,25 +7,12 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/base/log.h"
-#include "daemon/contract/lane.h"
 #include "daemon/contract/names.h"
 #include "daemon/sys/notify.h"
 #include "daemon/sys/packet_socket.h"
 #include "daemon/sys/pidfd.h"
 
 namespace sockherd::supervisor {
-namespace {
-
-// Replaces every "{slot}" in an environment entry.
-std::string with_slot(std::string text, uint32_t slot) {
-  constexpr std::string_view kMark = "{slot}";
-  for (size_t at = text.find(kMark); at != std::string::npos; at = text.find(kMark, at)) {
-    text.replace(at, kMark.size(), std::to_string(slot));
-  }
-  return text;
-}
-
-}  // namespace
 
 // --- starting
 
@@ -97,7 +84,15 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
     std::vector<uint32_t>& numbers = running.sockets[key] = listeners_.numbers(key, action.slot);
     if (!running.is_builtin) numbers.resize(1);  // it would not know what to do with others
   }
-  sys::SpawnRequest request = TRY(request_for(action, running));
+  const NewWorker worker{.setup = setup_,
+                         .generation = generations_.at(action.generation),
+                         .pool = pool,
+                         .slot = action.slot,
+                         .sockets = running.sockets,
+                         .seats = running.seats,
+                         .threads = running.threads,
+                         .statistics = TRY(statistics_.segment_fd(action.pool))};
+  sys::SpawnRequest request = request_for(worker, listeners_);
   sys::PacketPair control;
   if (running.is_builtin) {
     control = TRY(sys::create_packet_pair());
@@ -139,62 +134,6 @@ void Hands::add_running(fleet::WorkerId id, Running running) {
 
 std::string Hands::notify_path(fleet::WorkerId id) const {
   return setup_.runtime_directory + "/notify." + std::to_string(id);
-}
-
-Result<sys::SpawnRequest> Hands::request_for(const fleet::Spawn& action, const Running& running) {
-  const Generation& generation = generations_.at(action.generation);
-  const config::Pool* pool = generation.config.find_pool(action.pool);
-  sys::SpawnRequest request;
-  pass_listeners(action, running, request);
-  request.environment = setup_.environment;
-  for (const std::string& entry : pool->environment) {
-    request.environment.push_back(with_slot(entry, action.slot));
-  }
-  const auto set = [&request](const char* variable, const std::string& value) {
-    request.environment.push_back(std::string(variable) + "=" + value);
-  };
-  set(contract::kPoolVariable, action.pool);
-  set(contract::kSlotVariable, std::to_string(action.slot));
-  set(contract::kGenerationVariable, std::to_string(action.generation));
-  if (!pool->command.empty()) {
-    request.arguments = pool->command;
-    request.nofile_soft = setup_.nofile_soft;
-    return request;
-  }
-  request.arguments = {setup_.program};
-  for (const config::Override& override : setup_.overrides) {
-    request.arguments.insert(request.arguments.end(),
-                             {"--set", override.key + "=" + override.value});
-  }
-  std::string seats;
-  for (const uint32_t seat : running.seats) {
-    seats += (seats.empty() ? "" : ",") + std::to_string(seat);
-  }
-  set(contract::kSeatVariable, seats);
-  if (running.threads > 1) set(contract::kThreadsVariable, std::to_string(running.threads));
-  request.fds.push_back({generation.text.get(), contract::kConfigFd});
-  request.fds.push_back({TRY(statistics_.segment_fd(action.pool)), contract::kStatsFd});
-  return request;
-}
-
-// A program has one socket of each listener, under the listener's name. The engine gets all that
-// its slot has: where it had more threads once, something may still be on the way to the others.
-void Hands::pass_listeners(const fleet::Spawn& action, const Running& running,
-                           sys::SpawnRequest& request) const {
-  const config::Config& config = generations_.at(action.generation).config;
-  for (const std::string& name : config.find_pool(action.pool)->listeners) {
-    const std::string key = listeners_.key_of(*config.find_listener(name));
-    for (contract::Lane lane{.listener = name}; const uint32_t number : running.sockets.at(key)) {
-      lane.number = number;
-      const std::string lane_name = contract::name_of(lane, action.slot);
-      request.fds.push_back(
-          {listeners_.socket(key, number), running.is_builtin ? lane_name : name});
-      ++lane.lane;
-    }
-    const Balance* balance = listeners_.balance(key);
-    if (!running.is_builtin || balance == nullptr || balance->loads_fd() < 0) continue;
-    request.fds.push_back({balance->loads_fd(), contract::kLoadFdPrefix + name});
-  }
 }
 
 void Hands::release_new() {

@@ -26,20 +26,9 @@
 #include "daemon/supervisor/state_file.h"
 #include "daemon/supervisor/statistics.h"
 #include "daemon/supervisor/worker_process.h"
+#include "daemon/supervisor/worker_request.h"
 
 namespace sockherd::supervisor {
-
-// What all workers are started with.
-struct WorkerSetup {
-  std::string program;            // of built-in pools
-  std::string runtime_directory;  // for notify sockets
-  std::vector<config::Override> overrides;
-  std::vector<std::string> environment;  // our own, without what is only for us
-  unsigned long nofile_soft = 0;         // what foreign programs get back
-};
-
-// Numbers of sockets, by the key of their group.
-using SocketNumbers = std::map<std::string, std::vector<uint32_t>>;
 
 class Hands {
  public:
@@ -143,9 +132,6 @@ class Hands {
   std::set<std::string> adopt_memory(Inheritance& from);
   void leave_other_seats(const std::set<std::string>& pools);
   Result<void> start_process(const fleet::Spawn& action, Running& running);
-  Result<sys::SpawnRequest> request_for(const fleet::Spawn& action, const Running& running);
-  void pass_listeners(const fleet::Spawn& action, const Running& running,
-                      sys::SpawnRequest& request) const;
   WorkerProcess::Callbacks callbacks_of(fleet::WorkerId id);
   std::string notify_path(fleet::WorkerId id) const;
   Result<Running> adopt_worker(const fleet::Survivor& survivor, const SavedState::Place& place,
