@@ -57,8 +57,8 @@ void check_addresses(const Config& config, Report& report) {
 void check_pool_listeners(const Config& config, const Pool& pool,
                           std::map<std::string, std::string>& pool_of, Report& report) {
   const std::string path = pool_path(pool) + ".listeners";
-  const bool needs_none = handover_of(pool) == Handover::PrivatePort;
-  if (pool.listeners.empty() && !needs_none && !report.has_fault(path))
+  if (handover_of(pool) == Handover::PrivatePort) return;  // check_command() says what is wrong
+  if (pool.listeners.empty() && !report.has_fault(path))
     report.add(path,
                "the pool has no listener and would serve nothing; name one, such as "
                "listeners = [\"" +
@@ -304,8 +304,8 @@ void check(const Config& config, Report& report) {
     check_bus(pool, report);
     check_command(pool, report);
     check_proxies(config, pool, report);
-    check_is_asked(config, pool, report);
   }
+  for (const Pool& pool : config.pools) check_is_asked(config, pool, report);
   if (config.pools.empty()) {
     report.add("",
                "there is no pool, so nothing would be served; `sockherdctl config init` prints "

@@ -108,9 +108,12 @@ void check_proxies(const Config& config, const Pool& pool, Report& report) {
 
 void check_is_asked(const Config& config, const Pool& pool, Report& report) {
   if (handover_of(pool) != Handover::PrivatePort || pool.command.empty()) return;
-  for (const Pool& other : config.pools)
+  for (const Pool& other : config.pools) {
+    // A mistyped name is told there; the pool that it meant is not at fault too.
+    if (report.has_fault(path_of(other) + ".routes")) return;
     for (const Route& route : other.routes)
       if (upstream_key(route) == pool.name) return;
+  }
   report.add(path_of(pool), "no route leads to this pool; add { path = \"/\", proxy = \"pool:" +
                                 pool.name + "\" } to the routes of another pool, or remove it");
 }
