@@ -50,12 +50,43 @@ void check_private_port(const Pool& pool, Report& report) {
                "says both {port} and {socket}; a worker has one address, so remove one of the two");
 }
 
+// What `text` says in {fd:NAME}.
+std::vector<std::string> named_fds(std::string_view text) {
+  constexpr std::string_view kMark = "{fd:";
+  std::vector<std::string> names;
+  for (size_t at = text.find(kMark); at != text.npos; at = text.find(kMark, at + 1)) {
+    const bool is_escaped = at > 0 && text[at - 1] == '{';
+    const size_t from = at + kMark.size();
+    const size_t end = text.find('}', from);
+    if (!is_escaped && end != text.npos) names.emplace_back(text.substr(from, end - from));
+  }
+  return names;
+}
+
+void check_fds(const Pool& pool, const std::vector<std::string>& texts, const char* option,
+               Report& report) {
+  const std::vector<std::string_view> known(pool.listeners.begin(), pool.listeners.end());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    for (const std::string& name : named_fds(texts[i])) {
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      report.add(path_of(pool) + "." + option + "[" + std::to_string(i) + "]",
+                 "{fd:" + name + "}: the pool has no listener " + quote(name) +
+                     did_you_mean(name, known) +
+                     "; name one of its listeners, or write {{fd: for the text itself");
+    }
+  }
+}
+
 void check_marks(const Pool& pool, Report& report) {
   const bool is_private = handover_of(pool) == Handover::PrivatePort;
-  if (says(pool, "{fd:") && handover_of(pool) != Handover::ListenFds)
+  if (handover_of(pool) == Handover::ListenFds) {
+    check_fds(pool, pool.command, "command", report);
+    check_fds(pool, pool.environment, "environment", report);
+  } else if (says(pool, "{fd:")) {
     report.add(path_of(pool) + ".command",
                "says {fd:NAME}, and handover = " + quote(pool.handover) +
                    " passes no sockets; remove one of the two");
+  }
   if (says(pool, "{socket}") && !is_private)
     report.add(path_of(pool) + ".command",
                "says {socket}, which only handover = \"private-port\" has; add that, or remove it");

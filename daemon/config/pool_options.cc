@@ -63,7 +63,8 @@ constexpr Option kRows[] = {
      .name = "environment",
      .type = Type::Environment,
      .fallback = "[]",
-     .help = "Further environment variables of the workers, each \"NAME=value\".",
+     .help = "Further environment variables of the workers, each \"NAME=value\", with the marks of "
+             "command.",
      .field = at<&Pool::environment>},
     {.section = Section::Pool,
      .name = "routes",

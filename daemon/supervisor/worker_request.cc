@@ -1,22 +1,27 @@
 #include "daemon/supervisor/worker_request.h"
 
+#include <unistd.h>
+
 #include "daemon/contract/lane.h"
 #include "daemon/contract/names.h"
+#include "daemon/supervisor/dialects.h"
+#include "daemon/supervisor/substitution.h"
 
 namespace sockherd::supervisor {
 namespace {
 
-// Replaces every "{slot}" in an environment entry.
-std::string with_slot(std::string text, uint32_t slot) {
-  constexpr std::string_view kMark = "{slot}";
-  for (size_t at = text.find(kMark); at != std::string::npos; at = text.find(kMark, at)) {
-    text.replace(at, kMark.size(), std::to_string(slot));
-  }
-  return text;
-}
-
 void set(sys::SpawnRequest& request, const char* variable, const std::string& value) {
   request.environment.push_back(std::string(variable) + "=" + value);
+}
+
+// Of its listeners, in their order.
+std::vector<sys::SocketAddress> addresses_of(const NewWorker& worker, const Listeners& listeners) {
+  std::vector<sys::SocketAddress> addresses;
+  for (const std::string& name : worker.pool.listeners) {
+    const std::string key = listeners.key_of(*worker.generation.config.find_listener(name));
+    addresses.push_back(listeners.groups().at(key).address);
+  }
+  return addresses;
 }
 
 // A program has one socket of each listener, under the listener's name. The engine gets all that
@@ -38,18 +43,50 @@ void pass_listeners(const NewWorker& worker, const Listeners& listeners,
   }
 }
 
-void set_environment(const NewWorker& worker, sys::SpawnRequest& request) {
+// Who is to be started, in the words of its command line.
+Marks marks_of(const NewWorker& worker, const Listeners& listeners,
+               const sys::SpawnRequest& request) {
+  Marks marks{.port = worker.port,
+              .socket = worker.socket,
+              .pool = worker.pool.name,
+              .slot = worker.slot,
+              .generation = worker.generation.number};
+  for (size_t i = 0; i < request.fds.size(); ++i) {
+    marks.fds.emplace_back(request.fds[i].name, sys::kFirstPassedFd + static_cast<int>(i));
+  }
+  for (const sys::SocketAddress& address : addresses_of(worker, listeners)) {
+    if (marks.port.empty() && !address.is_unix()) marks.port = std::to_string(address.port());
+  }
+  return marks;
+}
+
+void set_environment(const NewWorker& worker, const Marks& marks, sys::SpawnRequest& request) {
   request.environment = worker.setup.environment;
   for (const std::string& entry : worker.pool.environment) {
-    request.environment.push_back(with_slot(entry, worker.slot));
+    request.environment.push_back(substitute(entry, marks));
   }
   set(request, contract::kPoolVariable, worker.pool.name);
   set(request, contract::kSlotVariable, std::to_string(worker.slot));
   set(request, contract::kGenerationVariable, std::to_string(worker.generation.number));
 }
 
-void run_command(const NewWorker& worker, sys::SpawnRequest& request) {
-  request.arguments = worker.pool.command;
+void speak_dialects(const NewWorker& worker, const Listeners& listeners,
+                    sys::SpawnRequest& request) {
+  std::vector<PassedListener> passed;
+  for (const sys::SocketAddress& address : addresses_of(worker, listeners)) {
+    passed.push_back({address.text(), sys::kFirstPassedFd + static_cast<int>(passed.size())});
+  }
+  for (std::string& variable : dialect_variables(worker.pool.dialects, passed, ::getpid())) {
+    request.environment.push_back(std::move(variable));
+  }
+}
+
+void run_command(const NewWorker& worker, const Marks& marks, const Listeners& listeners,
+                 sys::SpawnRequest& request) {
+  for (const std::string& argument : worker.pool.command) {
+    request.arguments.push_back(substitute(argument, marks));
+  }
+  speak_dialects(worker, listeners, request);
   request.nofile_soft = worker.setup.nofile_soft;
 }
 
@@ -76,8 +113,13 @@ void run_engine(const NewWorker& worker, sys::SpawnRequest& request) {
 sys::SpawnRequest request_for(const NewWorker& worker, const Listeners& listeners) {
   sys::SpawnRequest request;
   pass_listeners(worker, listeners, request);
-  set_environment(worker, request);
-  worker.pool.command.empty() ? run_engine(worker, request) : run_command(worker, request);
+  const Marks marks = marks_of(worker, listeners, request);
+  set_environment(worker, marks, request);
+  if (worker.pool.command.empty()) {
+    run_engine(worker, request);
+  } else {
+    run_command(worker, marks, listeners, request);
+  }
   return request;
 }
 

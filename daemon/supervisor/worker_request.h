@@ -34,7 +34,9 @@ struct NewWorker {
   const SocketNumbers& sockets;
   const std::vector<uint32_t>& seats;
   uint32_t threads = 1;
-  int statistics = -1;  // the segment of its pool
+  int statistics = -1;      // the segment of its pool
+  std::string port = "";    // what it is to bind itself: {port}; "" = nothing
+  std::string socket = "";  // {socket}
 };
 
 // The request, but for what only Hands has: control socket and buses.

@@ -19,8 +19,6 @@
 namespace sockherd::sys {
 namespace {
 
-constexpr int kFirstFd = 3;  // SD_LISTEN_FDS_START
-
 enum class Stage : int32_t { Descriptors, Limit, Identity, Exec };
 
 const char* stage_name(Stage stage) {
@@ -109,7 +107,7 @@ void reset_signals() {
 
 // Puts the descriptors at 3, 4, ... in two steps, so that none is overwritten before it is moved.
 void place_fds(std::vector<int>& fds, int& pipe) {
-  const int beyond = kFirstFd + static_cast<int>(fds.size());
+  const int beyond = kFirstPassedFd + static_cast<int>(fds.size());
   const int moved_pipe = ::fcntl(pipe, F_DUPFD_CLOEXEC, beyond);
   if (moved_pipe < 0) fail(pipe, Stage::Descriptors);
   pipe = moved_pipe;
@@ -118,7 +116,7 @@ void place_fds(std::vector<int>& fds, int& pipe) {
     if (fd < 0) fail(pipe, Stage::Descriptors);
   }
   for (size_t i = 0; i < fds.size(); ++i) {
-    if (::dup2(fds[i], kFirstFd + static_cast<int>(i)) < 0) fail(pipe, Stage::Descriptors);
+    if (::dup2(fds[i], kFirstPassedFd + static_cast<int>(i)) < 0) fail(pipe, Stage::Descriptors);
   }
   // Ours are close-on-exec from birth; what a shell left open for us is not. Without the call
   // (before Linux 5.11) those stay open, as in any other program.

@@ -18,6 +18,8 @@
 
 namespace sockherd::sys {
 
+inline constexpr int kFirstPassedFd = 3;  // SD_LISTEN_FDS_START
+
 struct PassFd {
   int fd = -1;       // borrowed
   std::string name;  // LISTEN_FDNAMES: without ":"

@@ -63,17 +63,18 @@ STUB = """\
 listeners = ["web"]
 workers = {workers}
 command = [{command}]
-environment = ["MARKER={marker}"]
+environment = [{environment}]
 start_timeout = "{start_timeout}"
 {pool}
 """
 
 
-def stub_config(*arguments, workers=2, marker="one", start_timeout="10s", pool=""):
+def stub_config(*arguments, workers=2, marker="one", start_timeout="10s", pool="", environment=()):
     """A pool of tests/support/stub_worker.py: a program that knows nothing of us but systemd."""
     command = [sys.executable, "-I", "-S", STUB_WORKER, *arguments]
-    return STUB.format(workers=workers, marker=marker, start_timeout=start_timeout, pool=pool,
-                       command=", ".join(f'"{word}"' for word in command))
+    return STUB.format(workers=workers, start_timeout=start_timeout, pool=pool,
+                       command=", ".join(f'"{word}"' for word in command),
+                       environment=", ".join(f'"{one}"' for one in (f"MARKER={marker}", *environment)))
 
 
 def tcp_listener(host="127.0.0.1", port=0, reuse_port=True, backlog=4096):

@@ -6,11 +6,13 @@
 --crash-slot: exits with status 3 at start in that slot ("all": in any), as long as FILE exists.
 --crash-once: exits with status 3 at start, if FILE exists, and removes it: one worker does.
 --end-when-ready: exits with status 4 right after READY=1, as long as FILE exists.
-Answers every request with JSON of who it is, like /whoami of the built-in engine.
+Answers every request with JSON of who it is, like /whoami of the built-in engine; /portrait with what it was
+started with.
 """
 import argparse
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -25,6 +27,18 @@ def notify(text):
             manager.sendto(text.encode(), path)
 
 
+def portrait():
+    """What there is to see of a process from inside."""
+    umask = os.umask(0)
+    os.umask(umask)
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        cgroup = file.read().strip().rpartition("::")[2]
+    return {"arguments": sys.argv[1:], "environment": dict(os.environ), "directory": os.getcwd(),
+            "umask": umask, "nofile": resource.getrlimit(resource.RLIMIT_NOFILE),
+            "user": os.getresuid(), "group": os.getresgid(), "groups": sorted(os.getgroups()),
+            "cpus": sorted(os.sched_getaffinity(0)), "cgroup": cgroup}
+
+
 def answer(connection):
     """One request, one answer, then the connection ends."""
     connection.settimeout(5)
@@ -34,7 +48,7 @@ def answer(connection):
         if not got:
             return
         seen += got
-    body = json.dumps({"pool": os.environ.get("SOCKHERD_POOL"), "pid": os.getpid(),
+    body = json.dumps(portrait() if seen.startswith(b"GET /portrait ") else {"pool": os.environ.get("SOCKHERD_POOL"), "pid": os.getpid(),
                        "slot": int(os.environ.get("SOCKHERD_SLOT", -1)),
                        "generation": int(os.environ.get("SOCKHERD_GENERATION", -1)),
                        "marker": os.environ.get("MARKER"),
@@ -77,7 +91,7 @@ def main():
     parser.add_argument("--crash-once")
     parser.add_argument("--end-when-ready")
     parser.add_argument("--never-ready", action="store_true")
-    options = parser.parse_args()
+    options, _ = parser.parse_known_args()  # others are for the portrait
     is_victim = options.crash_slot in ("all", os.environ.get("SOCKHERD_SLOT"))
     if is_victim and os.path.exists(options.flag or ""):
         sys.exit(3)

@@ -321,6 +321,27 @@ TEST(Faults, WebSockets) {
   EXPECT_TRUE(load(std::string(kPool) + "drain_timeout = \"1s\"\n", "f").config);
 }
 
+TEST(Faults, MarksOfCommands) {
+  const auto command = [](const std::string& text, std::string place,
+                          std::vector<std::string> words) {
+    return after(kNoTarget, text + "\n", std::move(place), std::move(words));
+  };
+  expect_faults({
+      command("command=[\"x\",\"--fd={fd:wbe}\"]", "f:4:14",
+              {"command[1]", "{fd:wbe}", "did you mean \"web\"?", "{{fd:"}),
+      command("command=[\"x\"]\nenvironment=[\"FD={fd:}\"]", "f:5:14",
+              {"environment[0]", "no listener"}),
+      command("command=[\"x\",\"{socket}\"]", "f:4:9", {"{socket}", "private-port"}),
+      command("command=[\"x\",\"{fd:web}\"]\nhandover=\"reuse-port\"", "f:4:9",
+              {"{fd:NAME}", "passes no sockets"}),
+      command("command=[\"x\"]\ndialects=[\"einhron\"]", "f:5:11",
+              {"dialects[0]", "did you mean \"einhorn\"?"}),
+  });
+  for (const char* text : {"command=[\"x\",\"{fd:web}\"]", "command=[\"x\",\"{{fd:wbe}\"]"}) {
+    EXPECT_TRUE(load(std::string(kNoTarget) + text, "f").config) << text;
+  }
+}
+
 TEST(Faults, AllComeAtOnceInTheOrderOfTheText) {
   const Loaded loaded = load(
       "[admin]\nenabled = 1\n[listener.web]\nbacklog = 0\nmode = 7\n[pool.web]\nlisteners = "
