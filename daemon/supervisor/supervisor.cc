@@ -31,7 +31,9 @@ std::string runtime_directory(const config::Daemon& daemon) {
 Result<void> make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return {};
   Error error = errno_error("create the runtime directory " + path);
-  error.what += "; set RuntimeDirectory= in the unit, or daemon.runtime_directory";
+  error.what +=
+      "; set RUNTIME_DIRECTORY to one of yours (in a unit: RuntimeDirectory=), or "
+      "daemon.runtime_directory";
   return error;
 }
 

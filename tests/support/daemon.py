@@ -134,7 +134,7 @@ class Daemon:
     admin_timeout = 30.0  # of each request; its socket listens even while nobody is there
 
     def __init__(self, config, sockets=None, arguments=(), environment=None, admin=True,
-                 watchdog_usec=None, prefix=()):
+                 watchdog_usec=None, prefix=(), working_directory=None):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sh-", dir="/tmp"))
         self.directory.chmod(0o755)  # as /run: the admin process has another user
         self.runtime = self.directory / "run"
@@ -149,6 +149,7 @@ class Daemon:
             self.sockets["admin"] = [unix_listener(self.directory / "admin"), tcp_listener()]
         self.arguments = list(arguments)
         self.prefix = list(prefix)  # a program that execs: prlimit, setpriv
+        self.working_directory = working_directory
         self.program = program("sockherd")
         self.environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NOTIFY_SOCKET": self.notify.path,
@@ -193,7 +194,7 @@ class Daemon:
                 [sys.executable, "-I", "-S", ACTIVATE, ",".join(map(str, numbers)) or "-",
                  *self.prefix, self.program, "--config", str(self.config), *self.arguments],
                 env=environment, pass_fds=numbers, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True)
+                cwd=self.working_directory, start_new_session=True)
 
     def end(self):
         """Ends the supervisor, kills what it left behind, closes and removes everything."""

@@ -1,0 +1,179 @@
+"""The programs below examples/ that are not ours, started as their READMEs say, and what all of them must hold.
+
+A suite has one class per program, derived from ExampleCase and from what is asked of it:
+
+    class Node(ServesEverySlot, Survives, ..., ExampleCase):
+        example = "node"
+"""
+import fcntl
+import json
+import os
+import signal
+import subprocess
+
+from tests.support import processes
+from tests.support.case import ManagedCase
+from tests.support.paths import ROOT, bin_dir
+from tests.support.tcp import accepted
+from tests.support.wait import until
+
+EXAMPLES = ROOT / "examples"
+LOST_WITH_A_PROCESS = ("reset", "eof", "short_answer")  # an accepted connection dies like this
+
+
+def compiled(name, source, *command):
+    """A program that has to be compiled: once a build directory, whoever asks first. {source} and {output} are
+    replaced in the command."""
+    source = EXAMPLES / source
+    folder = bin_dir().parent / "examples" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    output = folder / name
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not output.exists() or output.stat().st_mtime < source.stat().st_mtime:
+            subprocess.run([word.format(source=source, output=output) for word in command], check=True,
+                           cwd=source.parent)
+    return str(output)
+
+
+def stand_still(pids):
+    """SIGSTOP, and waits until it has taken effect."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    until(lambda: all(processes.stat_fields(pid)[0] == "T" for pid in pids), f"{pids} stopped")
+
+
+def family(pid):
+    """A worker and all that it has started."""
+    return [pid, *(each for child in processes.children(pid) for each in family(child))]
+
+
+class ExampleCase(ManagedCase):
+    """One example. The load is modest: six hundred connections a second at most, on a machine that has other things
+    to do, and for languages that answer a few thousand."""
+
+    example = ""
+    pool = "web"
+    settings = {}  # further options: {"pool.web.hang_timeout": '"500ms"'}
+    shape = {"short": 12, "rate": 250}
+
+    def serving(self, workers=2, **settings):
+        """The example with so many workers, all of which answer."""
+        chosen = {f"pool.{self.pool}.workers": workers, **self.settings, **settings}
+        folder = EXAMPLES / self.example
+        daemon = self.ready((folder / "sockherd.toml").read_text(), working_directory=folder, arguments=[
+            word for key, value in chosen.items() for word in ("--set", f"{key}={value}")])
+        daemon.wait_workers(workers, self.pool)
+        return daemon
+
+    def under_load(self, daemon, **options):
+        """Clients that give up late: how fast a language starts on a busy machine is not what is asked here."""
+        load = self.load(daemon, **{"timeout_ms": 20_000, "slow_after_ms": 5000, **self.shape, **options})
+        load.after(100)
+        return load
+
+    def pids(self, daemon):
+        """{slot: pid} of the workers."""
+        return daemon.pids(self.pool)
+
+    def wait_successor(self, daemon, victim, count):
+        """Another one has its place."""
+        def replaced():
+            pids = self.pids(daemon)
+            return len(pids) == count and victim not in pids.values()
+        until(replaced, f"a successor of {victim}", explain=lambda: f"{daemon.workers(self.pool)}\n{daemon.log()}")
+
+
+class ServesEverySlot:
+    """What a newcomer looks at first."""
+
+    def test_every_slot_answers(self):
+        """Three workers, three answers, each with the name of its slot."""
+        daemon = self.serving(3)
+        answers = daemon.wait_all_answer(3)
+        self.assertEqual(set(answers), {0, 1, 2})
+        self.assertEqual(len(set(answers.values())), 3)
+        for slot, pid in answers.items():
+            self.assertIn(pid, family(self.pids(daemon)[slot]))
+
+
+class SurvivesKills:
+    """kill -9 stands for every crash."""
+
+    def test_kill_of_every_worker(self):
+        """Lost is what the killed process had accepted, counted while it stood still, and nothing else."""
+        daemon = self.serving(2)
+        port = int(daemon.address("web").rsplit(":", 1)[1])
+        load = self.under_load(daemon)
+        may_be_lost = 0
+        for slot in (0, 1):
+            victim = self.pids(daemon)[slot]
+            stand_still(family(victim))
+            may_be_lost += accepted(family(victim), port)
+            for pid in reversed(family(victim)):
+                os.kill(pid, signal.SIGKILL)
+            self.wait_successor(daemon, victim, 2)
+            load.after(100)
+        report = load.stop()
+        lost = sum(report[key] for key in LOST_WITH_A_PROCESS)
+        self.assertEqual(report.lost, lost, f"{report.summary()}\n{daemon.log()}")
+        self.assertLessEqual(lost, may_be_lost, f"{report.summary()}\n{daemon.log()}")
+        self.assert_nothing_lost(self.load(daemon, short=4, count=200).finish(), daemon)
+
+
+class LosesNothing:
+    """What somebody wants."""
+
+    def test_reload_and_scale(self):
+        """A reload, 1 to 4 to 1, and a reload again."""
+        daemon = self.serving(1)
+        load = self.under_load(daemon)
+        before = set(self.pids(daemon).values())
+        self.assertEqual(daemon.reload().status, 200, daemon.log())
+        self.assertFalse(before & set(self.pids(daemon).values()))
+        for count in (4, 1):
+            self.assertEqual(daemon.scale(count, self.pool).status, 200)
+            daemon.wait_workers(count, self.pool)
+            load.after(100)
+        self.assertEqual(daemon.reload().status, 200, daemon.log())
+        load.after(100)
+        self.assert_nothing_lost(load.stop(), daemon)
+
+    def test_restart_of_the_supervisor(self):
+        """Asked for, and by kill -9: the workers serve on, and the next one knows them."""
+        daemon = self.serving(2)
+        load = self.under_load(daemon)
+        before = self.pids(daemon)
+        daemon.crash()
+        load.after(100)
+        self.assertEqual(self.pids(daemon), before)
+        daemon.restart()  # replaces them, one after the other
+        until(lambda: not set(self.pids(daemon).values()) & set(before.values()), "new ones",
+              explain=lambda: f"{daemon.workers(self.pool)}\n{daemon.log()}")
+        daemon.wait_workers(2, self.pool)
+        load.after(100)
+        self.assert_nothing_lost(load.stop(), daemon)
+
+
+class SurvivesHangs:
+    """SIGSTOP stands for an endless loop."""
+
+    def test_stopped_worker(self):
+        """Found from outside; afterwards nobody fails and nobody waits."""
+        daemon = self.serving(2, **{f"pool.{self.pool}.hang_timeout": '"700ms"'})
+        load = self.under_load(daemon)
+        victim = self.pids(daemon)[1]
+        stand_still(family(victim))
+        self.wait_successor(daemon, victim, 2)
+        load.after(50)
+        self.assertIn("hang", daemon.log())
+        afterwards = self.load(daemon, **self.shape, count=400).finish()
+        self.assert_nothing_lost(afterwards, daemon)
+        report = load.stop()
+        lost = sum(report[key] for key in LOST_WITH_A_PROCESS)
+        self.assertEqual(report.lost, lost, f"{report.summary()}\n{daemon.log()}")
+
+
+def who(answer):
+    """Of an answer of an example."""
+    return json.loads(answer.body)
