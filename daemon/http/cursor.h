@@ -1,6 +1,6 @@
 // Where the parser of a head stands in the bytes, and the ends of its lines.
 //
-// Internal: request.cc, request_line.cc and steering.cc share it.
+// Internal: the parsers of heads and what they are made of share it.
 #pragma once
 
 #include <cstddef>

@@ -61,7 +61,8 @@ struct ForwardedHead {
   size_t bytes = 0;
   int status = 0;
   const char* reason = "";
-  std::string_view request_id;  // Written: in the buffer; "" where none was written
+  std::string_view request_id;  // Written: in the buffer; "" where there is none
+  bool takes_trailers = false;  // Written: the client has said TE: trailers
 };
 
 // Whether the request is to be sent as one that upgrades to a tunnel: GET without content, for
@@ -78,9 +79,6 @@ bool is_tunnel(const RequestHead& head);
 ForwardedHead write_upstream_head(const RequestHead& head, const ForwardTerms& terms,
                                   const ForwardClient& client, const RequestId& id,
                                   std::span<char> buffer);
-
-// Whether the client takes trailers (TE: trailers, in HTTP/1.1).
-bool takes_trailers(const RequestHead& head);
 
 // How the content of a response goes to the client.
 struct ClientFraming {

@@ -5,6 +5,7 @@
 #include "daemon/base/assert.h"
 #include "daemon/http/characters.h"
 #include "daemon/http/date.h"
+#include "daemon/http/head_writer.h"
 #include "daemon/http/trailers.h"
 #include "daemon/http/writer.h"
 
@@ -12,51 +13,7 @@ namespace sockherd::http {
 namespace {
 
 constexpr std::string_view kServer = "Server: sockherd\r\n";
-constexpr std::string_view kDate = "Date: ";
 constexpr std::string_view kContentType = "Content-Type: ";
-constexpr std::string_view kContentLength = "Content-Length: ";
-constexpr std::string_view kChunked = "Transfer-Encoding: chunked\r\n";
-
-std::string_view connection_line(ConnectionOption option) {
-  switch (option) {
-    case ConnectionOption::None:
-      return "";
-    case ConnectionOption::Close:
-      return "Connection: close\r\n";
-    case ConnectionOption::KeepAlive:
-      return "Connection: keep-alive\r\n";
-    case ConnectionOption::Upgrade:
-      return "Connection: Upgrade\r\n";
-  }
-  return "";
-}
-
-bool is_value(std::string_view text) {
-  const char* end = text.data() + text.size();
-  return skip_field_bytes(text.data(), end) == end;
-}
-
-bool are_writable(std::span<const Field> fields) {
-  for (const Field& field : fields) {
-    if (!is_all(kTokenByte, field.name) || !is_value(field.value)) return false;
-  }
-  return true;
-}
-
-size_t size_of(std::span<const Field> fields) {
-  size_t size = 0;
-  for (const Field& field : fields) size += field.name.size() + field.value.size() + 4;
-  return size;
-}
-
-void add_fields(Writer& writer, std::span<const Field> fields) {
-  for (const Field& field : fields) {
-    writer.add(field.name);
-    writer.add(": ");
-    writer.add(field.value);
-    writer.add(kLineEnd);
-  }
-}
 
 bool is_writable(const ResponseHead& head) {
   if (!are_writable(head.fields) || !is_value(head.content_type)) return false;

@@ -65,6 +65,7 @@ constexpr Status kStatuses[] = {
     {504, "HTTP/1.1 504 Gateway Timeout\r\n"},
     {505, "HTTP/1.1 505 HTTP Version Not Supported\r\n"},
     {507, "HTTP/1.1 507 Insufficient Storage\r\n"},
+    {508, "HTTP/1.1 508 Loop Detected\r\n"},
     {511, "HTTP/1.1 511 Network Authentication Required\r\n"},
 };
 

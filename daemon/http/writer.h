@@ -54,6 +54,12 @@ class Writer {
     add(value);
     add(kLineEnd);
   }
+  // The next bytes, for the caller to fill.
+  char* take(size_t size) {
+    char* taken = at_;
+    at_ += size;
+    return taken;
+  }
   const char* at() const { return at_; }
 
  private:
