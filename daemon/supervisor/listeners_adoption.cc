@@ -135,6 +135,7 @@ Result<void> Listeners::adopt_unit_socket(sys::PassedFd passed, const config::Co
     return std::move(checked).error().in(who);
   }
   TRY(sys::make_nonblocking(passed.fd.get()));
+  TRY(sys::make_prompt(passed.fd.get()));
   if (passed.name == kAdminName) {
     admin_.push_back(std::move(passed.fd));
     return {};

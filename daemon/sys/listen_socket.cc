@@ -132,6 +132,7 @@ Result<UniqueFd> bind_tcp(const SocketAddress& address, Sharing sharing, int bac
     TRY(check_unused(address));
     TRY(set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT"));
   }
+  TRY(make_prompt(fd.get()));
   if (::bind(fd.get(), address.get(), address.size()) != 0) return bind_error(address, errno);
   if (::listen(fd.get(), backlog) != 0) return bind_error(address, errno);
   return fd;
@@ -291,6 +292,11 @@ Result<void> make_nonblocking(int fd) {
   if (flags < 0) return errno_error("F_GETFL");
   if (::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) return errno_error("F_SETFL");
   return {};
+}
+
+Result<void> make_prompt(int fd) {
+  if (get_option(fd, SOL_SOCKET, SO_DOMAIN) == AF_UNIX) return {};
+  return set_option(fd, IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY");
 }
 
 AcceptQueue accept_queue(int fd) {

@@ -309,6 +309,20 @@ TEST(MakeNonblocking, SetsTheFlagAndKeepsTheOthers) {
   EXPECT_FALSE(make_nonblocking(-1).ok());
 }
 
+TEST(MakePrompt, AcceptedConnectionsInheritIt) {
+  const UniqueFd ours = bound(parsed("127.0.0.1:0"));
+  const UniqueFd client = connect_to(address_of(ours));
+  EXPECT_EQ(get_option(accept_one(ours), IPPROTO_TCP, TCP_NODELAY), 1);
+  const UniqueFd foreign(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_TRUE(make_prompt(foreign.get()).ok());
+  EXPECT_EQ(get_option(foreign, IPPROTO_TCP, TCP_NODELAY), 1);
+}
+
+TEST_F(UnixListener, IsPromptAsItIs) {
+  const UniqueFd listener = bound(address_);
+  EXPECT_TRUE(make_prompt(listener.get()).ok());
+}
+
 TEST(AcceptQueue, CountsTheConnectionsThatWait) {
   const UniqueFd listener = bound(parsed("127.0.0.1:0"));
   EXPECT_EQ(accept_queue(listener.get()).length, 0U);
