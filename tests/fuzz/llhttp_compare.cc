@@ -1,18 +1,9 @@
 // The parser against llhttp, on requests that have a few faults each.
 //
-// Arguments: how many requests, and a folder whose files are seeds. Fails on every difference that
-// is not in one of the two lists below; each entry is a decision of docs/http.md, or a hole of
-// llhttp that is known. An entry that nothing needs any more fails, too.
+// Arguments: how many requests, and a folder whose files are seeds.
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <map>
 #include <memory>
-#include <set>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,17 +11,13 @@
 #include "daemon/http/body.h"
 #include "daemon/http/characters.h"
 #include "daemon/http/request.h"
+#include "tests/fuzz/comparison.h"
 #include "tests/fuzz/llhttp_oracle.h"
 #include "tests/fuzz/request_mutator.h"
 
 namespace {
 
 namespace http = sockherd::http;
-
-struct Entry {
-  std::string_view reason;
-  std::string_view why;
-};
 
 // We refuse, by our reason; llhttp takes it, or waits for more of it.
 constexpr Entry kWeRefuse[] = {
@@ -112,13 +99,6 @@ Message parse_by_us(std::string_view bytes) {
   return message;
 }
 
-// llhttp keeps a tab behind a value, and so does not know "close" or "chunked" before one. It is a
-// blank (9112 5).
-bool has_tab_behind_value(std::string_view bytes) {
-  return bytes.find("\t\r\n") != std::string_view::npos ||
-         bytes.find("\t,") != std::string_view::npos;
-}
-
 // llhttp takes Proxy-Connection, which no RFC has, for Connection, and lets keep-alive win in
 // HTTP/1.0 (9112 9.3: close does). After CONNECT we keep no connection (9110 9.3.6).
 bool may_differ_in_keep_alive(const Message& ours) {
@@ -128,119 +108,16 @@ bool may_differ_in_keep_alive(const Message& ours) {
          });
 }
 
-// The first thing in which two parsers that take a request disagree; "" when there is none.
-std::string difference(const Message& ours, const Message& theirs) {
-  if (ours.method != theirs.method) return "method";
-  if (ours.target != theirs.target) return "target";
-  if (ours.fields.size() != theirs.fields.size()) return "number of fields";
-  for (size_t i = 0; i < ours.fields.size(); ++i) {
-    if (ours.fields[i].first != theirs.fields[i].first) return "name of a field";
-    // llhttp leaves blanks behind a value to its caller.
-    if (ours.fields[i].second != http::trim_blanks(theirs.fields[i].second)) {
-      return "value of a field";
-    }
-  }
-  if (ours.content != theirs.content) return "content";
-  if (ours.consumed != theirs.consumed) return "end of the message";
-  if (ours.keep_alive != theirs.keep_alive && !may_differ_in_keep_alive(ours)) return "keep-alive";
-  return "";
-}
-
-class Comparison {
- public:
-  void compare(const std::string& bytes) {
-    Message ours = parse_by_us(bytes);
-    const Message theirs = parse_by_llhttp(bytes);
-    // We judge fields at the end of the head, when all are known; llhttp each at its own.
-    if (ours.verdict == Verdict::WantsMore && theirs.verdict == Verdict::Refused) {
-      ours = parse_by_us(bytes + "\r\n\r\n");
-      if (ours.verdict == Verdict::Taken) ours.verdict = Verdict::WantsMore;
-    }
-    ++count_;
-    taken_ += ours.verdict == Verdict::Taken ? 1 : 0;
-    if (ours.verdict == theirs.verdict) {
-      const std::string what =
-          ours.verdict == Verdict::Taken ? difference(ours, theirs) : std::string();
-      const bool known = what == "keep-alive" && has_tab_behind_value(bytes);
-      if (!what.empty() && !known) report("both take it, but differ: " + what, bytes);
-    } else if (ours.verdict == Verdict::Refused) {
-      expect(kWeRefuse, "we refuse: " + ours.reason, ours.reason, bytes);
-    } else if (theirs.verdict == Verdict::Refused) {
-      expect(kItRefuses, "llhttp refuses: " + theirs.reason, theirs.reason, bytes);
-    } else if (!has_tab_behind_value(bytes)) {
-      report(ours.verdict == Verdict::Taken ? "only llhttp wants more" : "only we want more",
-             bytes);
-    }
-  }
-
-  bool finish() {
-    for (const auto& list :
-         {std::span<const Entry>(kWeRefuse), std::span<const Entry>(kItRefuses)}) {
-      for (const Entry& entry : list) {
-        if (used_.contains(entry.reason)) continue;
-        std::printf("no request needs the entry: %s\n", std::string(entry.reason).c_str());
-        ++faults_;
-      }
-    }
-    std::printf("%zu requests, %zu taken, %zu differences that are not in the lists\n", count_,
-                taken_, faults_);
-    return faults_ == 0;
-  }
-
- private:
-  void expect(std::span<const Entry> list, const std::string& what, std::string_view reason,
-              const std::string& bytes) {
-    for (const Entry& entry : list) {
-      if (entry.reason != reason) continue;
-      used_.insert(entry.reason);
-      return;
-    }
-    report(what, bytes);
-  }
-
-  void report(const std::string& what, const std::string& bytes) {
-    ++faults_;
-    if (++reported_[what] > 6) return;
-    std::printf("%s\n  ", what.c_str());
-    for (const char c : bytes) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (c == '\r' || c == '\n') {
-        std::printf(c == '\r' ? "\\r" : "\\n");
-      } else {
-        std::printf(byte < 0x20 || byte >= 0x7f ? "\\x%02x" : "%c", byte);
-      }
-    }
-    std::printf("\n");
-  }
-
-  size_t count_ = 0;
-  size_t taken_ = 0;
-  size_t faults_ = 0;
-  std::map<std::string, int> reported_;
-  std::set<std::string_view> used_;
-};
-
-std::vector<std::string> read_seeds(int folders, char** names) {
-  std::set<std::filesystem::path> files;  // in order
-  for (int i = 0; i < folders; ++i) {
-    for (const auto& entry : std::filesystem::directory_iterator(names[i])) {
-      if (entry.is_regular_file()) files.insert(entry);
-    }
-  }
-  std::vector<std::string> seeds;
-  for (const auto& path : files) {
-    std::ifstream file(path, std::ios::binary);
-    seeds.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  }
-  return seeds;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 3) return 2;
   const std::vector<std::string> seeds = read_seeds(argc - 2, argv + 2);
-  Comparison comparison;
+  Comparison comparison({.ours = parse_by_us,
+                         .theirs = parse_by_llhttp,
+                         .we_refuse = kWeRefuse,
+                         .it_refuses = kItRefuses,
+                         .may_differ_in_keep_alive = may_differ_in_keep_alive});
   for (const std::string& seed : seeds) comparison.compare(seed);
   RequestMutator mutator(seeds, 0x5eed);
   for (int count = std::atoi(argv[1]); count > 0; --count) comparison.compare(mutator.next());
