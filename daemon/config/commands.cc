@@ -12,6 +12,8 @@ namespace sockherd::config {
 namespace {
 
 constexpr std::string_view kPoolPrefix = "pool:";
+constexpr std::string_view kAddresses = "at-";
+constexpr size_t kDigits = 16;
 
 // FNV-1a: the same in every version, because a successor finds what was kept by it.
 uint64_t hash(std::string_view text, uint64_t value) {
@@ -95,9 +97,14 @@ std::string upstream_key(const Route& route) {
     const Result<std::string> canonical = canonical_address(address);
     value = hash(canonical.ok() ? canonical.value() : address, hash(";", value));
   }
-  char name[sizeof "at-" + 16];
+  char name[sizeof "at-" + kDigits];
   std::snprintf(name, sizeof name, "at-%016llx", static_cast<unsigned long long>(value));
   return name;
+}
+
+bool is_key_of_addresses(std::string_view key) {
+  return key.starts_with(kAddresses) && key.size() == kAddresses.size() + kDigits &&
+         key.find_first_not_of("0123456789abcdef", kAddresses.size()) == key.npos;
 }
 
 }  // namespace sockherd::config

@@ -44,5 +44,7 @@ int signal_number(std::string_view name);
 // Who stands behind the route: the pool's name, or for addresses a name made of them. Two routes
 // with the same key share their counts.
 std::string upstream_key(const Route& route);
+// Whether such a name stands for addresses.
+bool is_key_of_addresses(std::string_view key);
 
 }  // namespace sockherd::config

@@ -16,8 +16,12 @@ void Fleet::handle(const Start& event) {
       pool->spec.name = survivor.pool;
       pool->outgoing = true;  // who is to serve its listeners now is not there yet
       const auto past = event.past.pools.find(survivor.pool);
-      if (past != event.past.pools.end()) pool->spec.drain_timeout = past->second.drain_timeout;
+      if (past != event.past.pools.end()) {
+        pool->spec.drain_timeout = past->second.drain_timeout;
+        pool->spec.has_own_address = past->second.has_own_address;
+      }
     }
+    if (pool->outgoing) pool->generation = std::max(pool->generation, survivor.generation);
     if (pool->slots.size() <= survivor.slot) pool->slots.resize(survivor.slot + 1);
   }
   // Owners first: whether there is one decides about the others.
@@ -57,6 +61,7 @@ void Fleet::adopt(const Survivor& survivor, bool is_stale) {
             .slot = survivor.slot,
             .generation = survivor.generation,
             .listeners = survivor.listeners,
+            .has_own_address = survivor.has_own_address,
             .phase = survivor.phase,
             .spawned_at = survivor.spawned_at,
             .ready_at = survivor.ready_at,
@@ -69,7 +74,7 @@ void Fleet::adopt(const Survivor& survivor, bool is_stale) {
     if (!worker.deadline) worker.deadline = now_ + pool.spec.drain_timeout;
   } else if (!slot.current) {
     slot.current = worker.id;
-    slot.dirty = true;
+    slot.dirty = slot.dirty || !survivor.has_own_address;
     worker.stale = is_stale || !survivor.owns_slot;  // of a rollout that came to no end
   } else if (worker.phase == Phase::Ready) {
     worker.leaving = true;  // the owner may have fewer listeners
@@ -94,6 +99,7 @@ Past Fleet::past() const {
     kept = {.desired = pool.removed || pool.provisional || pool.outgoing ? 0 : pool.desired,
             .spec_workers = pool.spec.workers,
             .drain_timeout = pool.spec.drain_timeout,
+            .has_own_address = pool.spec.has_own_address,
             .starts = pool.starts,
             .exits = pool.exits};
     for (const Slot& slot : pool.slots) {
@@ -107,6 +113,7 @@ Past Fleet::past() const {
                             .generation = worker.generation,
                             .phase = worker.phase,
                             .owns_slot = is_owner(worker),
+                            .has_own_address = worker.has_own_address,
                             .listeners = worker.listeners,
                             .spawned_at = worker.spawned_at,
                             .ready_at = worker.ready_at,

@@ -92,6 +92,7 @@ void Fleet::handle(const Stop& /*event*/) {
 
 void Fleet::handle(const StopNow& /*event*/) {
   if (!stopping_) handle(Stop{});
+  has_patience_ = false;
   for (auto& [id, worker] : workers_) kill(worker);
 }
 
@@ -252,6 +253,7 @@ WorkerId Fleet::spawn(Pool& pool, uint32_t slot, uint32_t generation, const Pool
                   .slot = slot,
                   .generation = generation,
                   .listeners = spec.listeners,
+                  .has_own_address = spec.has_own_address,
                   .spawned_at = now_,
                   .deadline = now_ + spec.start_timeout};
   ++pool.starts;

@@ -91,9 +91,12 @@ class Fleet {
   // changes nothing.
   void converge_all();
   uint32_t wanted_slots(const Pool& pool) const;
+  bool is_ending(const Pool& pool) const;
+  bool is_needed(const Pool& pool) const;
   void fill(Pool& pool);
   void renew(Pool& pool);
   void steer(Pool& pool);
+  void leave(Worker& worker);
   void update_served(Pool& pool);
   void ask_for_quiet();
   void dismiss(Pool& pool, uint32_t slot);
@@ -137,6 +140,7 @@ class Fleet {
   std::optional<Rollout> rollout_;
   WorkerId next_id_ = 1;
   bool stopping_ = false;
+  bool has_patience_ = true;  // until StopNow
   bool started_up_ = false;
   bool start_failed_ = false;
   bool upgrade_failed_ = false;

@@ -33,6 +33,7 @@ struct Survivor {
   uint32_t generation = 0;
   Phase phase = Phase::Starting;
   bool owns_slot = false;  // else it drains, or was about to replace the owner
+  bool has_own_address = false;
   std::vector<std::string> listeners;
   Instant spawned_at;
   Instant ready_at;
@@ -49,6 +50,7 @@ struct PastPool {
   uint32_t desired = 0;
   uint32_t spec_workers = 0;  // what the configuration said then
   Duration drain_timeout{0};
+  bool has_own_address = false;
   uint64_t starts = 0;
   Exits exits;
   std::vector<PastSlot> slots;

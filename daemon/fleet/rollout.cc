@@ -82,6 +82,7 @@ void Fleet::handle(const Reload& event) {
 void Fleet::begin_reload_in(Pool& pool, const PoolSpec& spec) {
   const uint32_t workers = wanted_after(pool, spec);
   if (pool.slots.size() < workers) pool.slots.resize(workers);
+  if (pool.provisional) pool.tried = rollout_->spec->generation;
   rollout_->pools[spec.name] = {.generation = rollout_->spec->generation,
                                 .pending = slots_below(workers)};
 }
@@ -118,7 +119,7 @@ void Fleet::begin_upgrade() {
   rollout_ = Rollout{.kind = RolloutKind::Upgrade};
   for (const auto& [name, pool] : pools_) {
     PoolRollout progress{.generation = pool.generation};
-    for (uint32_t i = 0; i < wanted_slots(pool); ++i) {
+    for (uint32_t i = 0; i < wanted_slots(pool) && !pool.removed; ++i) {
       const Slot& slot = pool.slots[i];
       if (slot.current && workers_.at(*slot.current).stale) progress.pending.push_back(i);
     }
@@ -191,7 +192,9 @@ void Fleet::start_batch(Pool& pool, PoolRollout& progress) {
     slot.gives_way = i >= beside;
     if (!slot.gives_way || !slot.current) continue;
     // What waits in its queue, and what comes there, is taken by a sibling or waits for the next.
-    drain(*slot.current);
+    // One with an address of its own finishes first what it has in flight.
+    Worker& old = workers_.at(*slot.current);
+    old.has_own_address&& old.phase == Phase::Ready ? leave(old) : drain(old.id);
     slot.current.reset();
   }
   progress.pending.erase(progress.pending.begin(), progress.pending.begin() + size);
@@ -221,12 +224,9 @@ void Fleet::take_over(Pool& pool, uint32_t index) {
   if (!slot.incoming) return;
   if (slot.current) {
     Worker& old = workers_.at(*slot.current);
-    const bool loses_nothing = holds_all(workers_.at(*slot.incoming).listeners, old.listeners);
-    if (loses_nothing || old.phase != Phase::Ready) {
-      drain(old.id);
-    } else {
-      old.leaving = true;
-    }
+    const bool loses_nothing =
+        holds_all(workers_.at(*slot.incoming).listeners, old.listeners) && !old.has_own_address;
+    loses_nothing || old.phase != Phase::Ready ? drain(old.id) : leave(old);
   }
   slot.current = std::exchange(slot.incoming, std::nullopt);
   slot.replacing = slot.gives_way = false;

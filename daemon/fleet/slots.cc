@@ -26,6 +26,11 @@ void Fleet::converge_all() {
   // First all steering, then the waiting for what was under way: a listener may have moved from one
   // pool to another.
   in_each([this](Pool& pool) { steer(pool); });
+  // In a reload under way those of the new configuration are asked as soon as they have taken over,
+  // for so have those who ask them.
+  for (auto& [name, pool] : pools_) {
+    if (pool.provisional && pool.spec.has_own_address) update_served(pool);
+  }
   ask_for_quiet();
   in_each([this](Pool& pool) {
     for (uint32_t i = wanted_slots(pool); i < pool.slots.size(); ++i) dismiss(pool, i);
@@ -37,14 +42,29 @@ void Fleet::converge_all() {
 
 // Also slots that a reload under way has added already.
 uint32_t Fleet::wanted_slots(const Pool& pool) const {
-  if (stopping_ || pool.removed) return 0;
-  if (pool.outgoing) return static_cast<uint32_t>(pool.slots.size());
+  if (is_ending(pool)) return 0;
+  if (pool.outgoing || pool.removed) return static_cast<uint32_t>(pool.slots.size());
   const PoolRollout* progress = reload_in(pool);
   uint32_t wanted = pool.desired;
   for (const uint32_t slot : progress != nullptr ? progress->replaced : std::vector<uint32_t>{}) {
     wanted = std::max(wanted, slot + 1);
   }
   return wanted;
+}
+
+bool Fleet::is_ending(const Pool& pool) const {
+  return (stopping_ || pool.removed) && !is_needed(pool);
+}
+
+// Whoever may still ask its workers, because his configuration knows the pool, ends first.
+bool Fleet::is_needed(const Pool& pool) const {
+  if (!pool.spec.has_own_address || !has_patience_) return false;
+  return std::any_of(workers_.begin(), workers_.end(), [&](const auto& w) {
+    const bool knows_it =
+        w.second.generation <= pool.generation || w.second.generation == pool.tried;
+    // Pools of this kind ask nobody, and need not wait for each other.
+    return knows_it && !pools_.find(w.second.pool)->second.spec.has_own_address;
+  });
 }
 
 // Of what generation a slot's worker is, unless a rollout starts it.
@@ -60,6 +80,7 @@ WorkerId Fleet::spawn(Pool& pool, uint32_t slot) {
 // Every wanted slot has a worker, or waits for the end of a backoff.
 void Fleet::fill(Pool& pool) {
   if (pool.outgoing) return;  // nobody knows its configuration
+  const bool may_start = !start_failed_ && !stopping_ && !pool.removed;
   const uint32_t wanted = wanted_slots(pool);
   if (pool.slots.size() < wanted) pool.slots.resize(wanted);
   for (uint32_t i = 0; i < wanted; ++i) {
@@ -68,7 +89,7 @@ void Fleet::fill(Pool& pool) {
       Worker& worker = workers_.at(*slot.current);  // wanted again, if it was leaving
       worker.leaving = worker.quiet = worker.quiet_asked = false;
       worker.quiet_deadline.reset();
-    } else if (!slot.incoming && !slot.retry_at && !slot.replacing && !start_failed_) {
+    } else if (!slot.incoming && !slot.retry_at && !slot.replacing && may_start) {
       slot.current = spawn(pool, i);
     }
   }
@@ -76,7 +97,7 @@ void Fleet::fill(Pool& pool) {
 
 // Replaces worn workers, one at a time, while nothing else is being replaced.
 void Fleet::renew(Pool& pool) {
-  if (rollout_ || pool.outgoing) return;
+  if (rollout_ || stopping_ || pool.outgoing || pool.removed) return;
   const uint32_t wanted = wanted_slots(pool);
   std::optional<uint32_t> worn;
   for (uint32_t i = 0; i < wanted; ++i) {
@@ -92,32 +113,49 @@ void Fleet::renew(Pool& pool) {
 // steer to.
 void Fleet::steer(Pool& pool) {
   const uint32_t wanted = wanted_slots(pool);
-  const bool is_ending = stopping_ || pool.removed;
+  const bool ends = is_ending(pool);
   bool has_heir = false;
   for (uint32_t i = 0; i < wanted; ++i) has_heir = has_heir || is_ready(pool.slots[i]);
-  for (uint32_t i = wanted; i < pool.slots.size() && (has_heir || is_ending); ++i) {
+  for (uint32_t i = wanted; i < pool.slots.size() && (has_heir || ends); ++i) {
     Slot& slot = pool.slots[i];
-    if (slot.incoming || !is_ready(slot) || !slot.dirty) continue;
+    if (slot.incoming || !is_ready(slot)) continue;
     Worker& worker = workers_.at(*slot.current);
-    if (worker.leaving) continue;
-    worker.leaving = true;
-    worker.quiet_deadline = now_ + kQuietTimeout;
+    if (worker.leaving || !(slot.dirty || worker.has_own_address)) continue;
+    leave(worker);
     happened(What::SlotLeaving, worker);
   }
   update_served(pool);
 }
 
+// Where others ask, they ask somebody else from now on, and what is in flight takes its time.
+void Fleet::leave(Worker& worker) {
+  worker.leaving = true;
+  const Duration most =
+      worker.has_own_address ? find_pool(worker.pool)->spec.drain_timeout : kQuietTimeout;
+  worker.quiet_deadline = now_ + most;
+}
+
 void Fleet::update_served(Pool& pool) {
-  const bool is_ending = stopping_ || pool.removed;
+  const bool ends = is_ending(pool);
   std::vector<Served> served;
-  for (uint32_t i = 0; i < pool.slots.size() && !is_ending; ++i) {
+  for (uint32_t i = 0; i < pool.slots.size() && !ends; ++i) {
     const Slot& slot = pool.slots[i];
     if (is_ready(slot) && !workers_.at(*slot.current).leaving) served.push_back({i, *slot.current});
   }
-  for (const Served& one : served) pool.slots[one.slot].dirty = true;
+  for (const Served& one : served) {
+    Slot& slot = pool.slots[one.slot];
+    slot.dirty = slot.dirty || !workers_.at(one.worker).has_own_address;
+  }
   // With nobody left the kernel goes on spreading over the sockets as before, and the connections
   // wait there for the next worker; only at the end of the pool they are sent to what outlives it.
-  if (served == pool.served || (served.empty() && !is_ending)) return;
+  // What we ask ourselves waits with whoever asks.
+  const auto has_own_address = [this](const Served& one) {
+    const Worker* worker = find_worker(one.worker);
+    return worker != nullptr && worker->has_own_address;
+  };
+  const bool is_kept = served.empty() && !ends && !pool.spec.has_own_address &&
+                       std::none_of(pool.served.begin(), pool.served.end(), has_own_address);
+  if (served == pool.served || is_kept) return;
   pool.served = served;
   actions_.push_back(Serve{pool.spec.name, std::move(served)});
 }
@@ -127,7 +165,7 @@ void Fleet::ask_for_quiet() {
   for (auto& [id, worker] : workers_) {
     if (!worker.leaving || worker.quiet_asked) continue;
     worker.quiet_asked = true;
-    if (!worker.quiet_deadline) worker.quiet_deadline = now_ + kQuietTimeout;
+    if (!worker.quiet_deadline) leave(worker);
     actions_.push_back(AwaitQuiet{id});
   }
 }
@@ -140,7 +178,9 @@ void Fleet::dismiss(Pool& pool, uint32_t index) {
   const Worker* owner = slot.current ? &workers_.at(*slot.current) : nullptr;
   const bool is_leaving = owner != nullptr && owner->leaving;
   if (is_leaving && !owner->quiet) return;
-  const bool given_up = owner == nullptr && (stopping_ || slot.failures >= kAttempts);
+  if (owner != nullptr && owner->has_own_address && is_ready(slot) && !is_leaving) return;
+  const bool given_up =
+      owner == nullptr && (stopping_ || pool.spec.has_own_address || slot.failures >= kAttempts);
   if (pool.removed || !slot.dirty || given_up || is_leaving) {
     if (owner != nullptr) drain(owner->id);
     vacate(slot);
@@ -195,7 +235,7 @@ std::optional<WorkerId> Fleet::find_lender(const Pool& pool) const {
   for (const Served& one : pool.served) {
     // With nobody left the list stays as it was.
     const Worker* worker = find_worker(one.worker);
-    if (worker == nullptr || worker->phase != Phase::Ready) continue;
+    if (worker == nullptr || worker->phase != Phase::Ready || worker->has_own_address) continue;
     if (!best || loans[one.worker] < loans[*best]) best = one.worker;
   }
   return best;

@@ -19,6 +19,10 @@ struct PoolSpec {
   uint32_t workers = 1;
   uint32_t max_workers = 1;
   bool can_lend = false;  // its workers can serve the slots of their siblings
+  // Each worker has an address that dies with it, and is asked by workers of other pools. So
+  // nothing waits in a slot without a worker, and one that is replaced is steered away from and
+  // finishes what it has in flight before it is told to go.
+  bool has_own_address = false;
   Duration start_timeout{0};
   Duration drain_timeout{0};
   Duration restart_delay{0};

@@ -6,7 +6,8 @@
 // and draining workers belong to no slot any more; they only finish what they have.
 //
 // A worker is *leaving* when new connections are steered away from its slot, or from a listener
-// that its successor does not have: it accepts on until it is *quiet*, then it is told to drain.
+// that its successor does not have, or when others are asked in the place of one with an address of
+// its own: it accepts on until it is *quiet*, then it is told to drain.
 // A slot is *dirty* from the moment it was served until a worker has drained after the quiet: a
 // dirty slot without a worker may hold connections in its queue, so it is lent to a sibling, and
 // gets one more worker even if nobody wants the slot any more.
@@ -30,6 +31,7 @@ struct Worker {
   uint32_t slot = 0;
   uint32_t generation = 0;
   std::vector<std::string> listeners;
+  bool has_own_address = false;
   Phase phase = Phase::Starting;
   Instant spawned_at;
   Instant ready_at;
@@ -63,7 +65,8 @@ struct Slot {
 
 struct Pool {
   PoolSpec spec;
-  uint32_t generation = 0;
+  uint32_t generation = 0;  // the last one that it was in force with
+  uint32_t tried = 0;       // the one that it is new in, or was before that failed
   uint32_t desired = 0;
   std::vector<Slot> slots;  // as many as were ever wanted
   std::vector<Served> served;

@@ -16,15 +16,17 @@ namespace sockherd::supervisor {
 
 // What is kept. The number is a slot, or the id of a worker; the name that of a listener or pool.
 enum class Kept : uint8_t {
-  Slot,        // sockherd.slot.NUMBER.NAME     a listening socket
-  Worker,      // sockherd.worker.NUMBER        pidfd
-  Control,     // sockherd.control.NUMBER       our end of the control socket
-  Notify,      // sockherd.notify.NUMBER        its NOTIFY_SOCKET
-  Statistics,  // sockherd.stats.NAME           a pool's segment
-  Config,      // sockherd.config.NUMBER        the configuration in force, by generation
-  Balance,     // sockherd.bpf.NUMBER.NAME      a listener's eBPF table
-  Bus,         // sockherd.bus.NAME             a pool's memory file of the bus
-  Bell,        // sockherd.bell.NAME            the bell to it
+  Slot,          // sockherd.slot.NUMBER.NAME     a listening socket
+  Worker,        // sockherd.worker.NUMBER        pidfd
+  Control,       // sockherd.control.NUMBER       our end of the control socket
+  Notify,        // sockherd.notify.NUMBER        its NOTIFY_SOCKET
+  Statistics,    // sockherd.stats.NAME           a pool's segment
+  Config,        // sockherd.config.NUMBER        the configuration in force, by generation
+  Balance,       // sockherd.bpf.NUMBER.NAME      a listener's eBPF table
+  Bus,           // sockherd.bus.NAME             a pool's memory file of the bus
+  Bell,          // sockherd.bell.NAME            the bell to it
+  Upstream,      // sockherd.upstream.NAME      who stands behind a proxy route, by its key
+  UpstreamBell,  // sockherd.upbell.NAME        the bell to it
 };
 
 struct KeptName {

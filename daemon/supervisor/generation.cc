@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/config/commands.h"
 #include "daemon/supervisor/plain_text.h"
 #include "daemon/sys/file.h"
 #include "daemon/sys/resources.h"
@@ -77,23 +78,25 @@ fleet::Spec fleet_spec(const Generation& generation) {
     constexpr uint32_t kMostSockets = 1024;  // of a listener that all have one of
     const auto max_workers =
         std::min(static_cast<uint32_t>(pool.max_workers), kMostSockets / threads);
-    spec.pools.push_back({.name = pool.name,
-                          .listeners = pool.listeners,
-                          .workers = std::min(wanted, max_workers),
-                          .max_workers = max_workers,
-                          .can_lend = pool.command.empty(),
-                          .start_timeout = pool.start_timeout,
-                          .drain_timeout = pool.drain_timeout,
-                          .restart_delay = pool.restart_delay,
-                          .restart_delay_max = pool.restart_delay_max,
-                          .stable_after = pool.stable_after,
-                          .batch = static_cast<uint32_t>(pool.batch),
-                          .max_surge = static_cast<uint32_t>(pool.max_surge),
-                          .max_unavailable = static_cast<uint32_t>(pool.max_unavailable),
-                          .ready_for = pool.ready_for,
-                          .max_failures = static_cast<uint32_t>(pool.max_failures),
-                          .max_generations = static_cast<uint32_t>(pool.max_generations),
-                          .max_age = pool.max_age});
+    spec.pools.push_back(
+        {.name = pool.name,
+         .listeners = pool.listeners,
+         .workers = std::min(wanted, max_workers),
+         .max_workers = max_workers,
+         .can_lend = pool.command.empty(),
+         .has_own_address = config::handover_of(pool) == config::Handover::PrivatePort,
+         .start_timeout = pool.start_timeout,
+         .drain_timeout = pool.drain_timeout,
+         .restart_delay = pool.restart_delay,
+         .restart_delay_max = pool.restart_delay_max,
+         .stable_after = pool.stable_after,
+         .batch = static_cast<uint32_t>(pool.batch),
+         .max_surge = static_cast<uint32_t>(pool.max_surge),
+         .max_unavailable = static_cast<uint32_t>(pool.max_unavailable),
+         .ready_for = pool.ready_for,
+         .max_failures = static_cast<uint32_t>(pool.max_failures),
+         .max_generations = static_cast<uint32_t>(pool.max_generations),
+         .max_age = pool.max_age});
   }
   return spec;
 }

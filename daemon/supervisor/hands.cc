@@ -40,6 +40,7 @@ Result<Hands::Running> Hands::start(const fleet::Spawn& action) {
   if (started.ok()) started = start_process(action, running);
   if (!started) {
     fold_seats(running);
+    give_back_address(running);
     return std::move(started).error();
   }
   for (const uint32_t seat : running.seats) {
@@ -84,6 +85,7 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
     std::vector<uint32_t>& numbers = running.sockets[key] = listeners_.numbers(key, action.slot);
     if (!running.is_builtin) numbers.resize(1);  // it would not know what to do with others
   }
+  TRY(take_address(action, pool, running));
   const NewWorker worker{.setup = setup_,
                          .generation = generations_.at(action.generation),
                          .pool = pool,
@@ -91,7 +93,9 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
                          .sockets = running.sockets,
                          .seats = running.seats,
                          .threads = running.threads,
-                         .statistics = TRY(statistics_.segment_fd(action.pool))};
+                         .statistics = TRY(statistics_.segment_fd(action.pool)),
+                         .port = running.own ? running.own->port() : "",
+                         .socket = running.own ? running.own->socket() : ""};
   sys::SpawnRequest request = request_for(worker, listeners_);
   sys::PacketPair control;
   if (running.is_builtin) {
@@ -100,6 +104,7 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
     const RoomBuses::Descriptors bus = TRY(buses_.descriptors(action.pool));
     request.fds.push_back({bus.file, contract::kBusFd});
     request.fds.push_back({bus.bell, contract::kBellFd});
+    TRY(pass_upstreams(pool, request));
   } else if (!sys::has_manager()) {
     // Nobody would hand it to a successor of ours, and it does not notice that we are gone.
     request.signal_at_parents_end = SIGTERM;
@@ -198,6 +203,8 @@ void Hands::on_exit(fleet::WorkerExited exited) {
   const auto found = running_.find(exited.id);
   SH_ASSERT(found != running_.end());
   fold_seats(found->second);
+  give_back_address(found->second);
+  upstreams_.forget_lanes_of(found->second.process->pid());
   relay_.remove(exited.id);
   running_.erase(found);
   forget(exited.id);
@@ -250,6 +257,7 @@ void Hands::forget_unused(const std::map<fleet::WorkerId, fleet::Worker>& worker
                        [&](const auto& w) { return w.second.generation == number; });
   };
   std::erase_if(generations_, [&](const auto& g) { return !is_used(g.first); });
+  upstreams_.keep_only(used_upstreams());
 }
 
 }  // namespace sockherd::supervisor

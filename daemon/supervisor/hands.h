@@ -2,7 +2,7 @@
 //
 // Decides nothing. An action never fails towards its caller: a worker that can not be started is
 // posted as WorkerExited, like one that died. hands.cc holds the workers, serving.cc says which
-// sockets they serve.
+// sockets they serve, hands_upstreams.cc who is asked behind a proxy route.
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -21,10 +21,12 @@
 #include "daemon/supervisor/generation.h"
 #include "daemon/supervisor/inheritance.h"
 #include "daemon/supervisor/listeners.h"
+#include "daemon/supervisor/own_address.h"
 #include "daemon/supervisor/quiet_watch.h"
 #include "daemon/supervisor/room_buses.h"
 #include "daemon/supervisor/state_file.h"
 #include "daemon/supervisor/statistics.h"
+#include "daemon/supervisor/upstreams.h"
 #include "daemon/supervisor/worker_process.h"
 #include "daemon/supervisor/worker_request.h"
 
@@ -41,6 +43,8 @@ class Hands {
     std::vector<uint32_t> seats;  // one a thread; none where its counts are lost
     uint32_t threads = 1;
     SocketNumbers sockets;  // that it accepts from, by lane: those of all its threads, or more
+    std::optional<OwnAddress> own;          // that it binds itself, behind a proxy route
+    std::optional<Upstreams::Place> place;  // where those who proxy find that
     std::unique_ptr<WorkerProcess> process;
 
     // The sockets that new connections are steered to: one a thread.
@@ -49,7 +53,11 @@ class Hands {
 
   // post: takes an event to the fleet; called from the loop and from carry_out, so it must queue.
   Hands(sd_event* loop, WorkerSetup setup, std::function<void(fleet::Event)> post)
-      : loop_(loop), setup_(std::move(setup)), post_(std::move(post)), relay_(loop) {}
+      : loop_(loop),
+        setup_(std::move(setup)),
+        post_(std::move(post)),
+        relay_(loop),
+        addresses_(setup_.runtime_directory) {}
 
   void carry_out(const fleet::Spawn& action);
   void carry_out(const fleet::Drain& action);
@@ -105,6 +113,7 @@ class Hands {
   const Listeners& listeners() const { return listeners_; }
   const Statistics& statistics() const { return statistics_; }
   Statistics& statistics() { return statistics_; }
+  const Upstreams& upstreams() const { return upstreams_; }
 
  private:
   // Remembers the sockets: new connections still come there when the worker is gone.
@@ -143,6 +152,16 @@ class Hands {
   void on_notification(fleet::WorkerId id, const sys::Notification& said);
   void on_exit(fleet::WorkerExited exited);
 
+  // Workers with an address of their own (hands_upstreams.cc).
+  Result<void> take_address(const fleet::Spawn& action, const config::Pool& pool, Running& running);
+  void give_back_address(const Running& running);
+  Result<void> pass_upstreams(const config::Pool& pool, sys::SpawnRequest& request);
+  void serve_places(const std::string& pool);
+  std::set<std::string> used_upstreams() const;
+  bool adopt_upstreams(Inheritance& from);
+  void adopt_address(const std::string& address, Running& running);
+  void leave_other_places();
+
   void steer();
   std::vector<uint16_t> ports_of(const Running& worker) const;
   void watch_queues(fleet::WorkerId id, QuietWatch& watch) const;
@@ -161,6 +180,8 @@ class Hands {
   Listeners listeners_{store_};
   Statistics statistics_{store_};
   RoomBuses buses_{store_};
+  Upstreams upstreams_{store_};
+  OwnAddresses addresses_;
   std::map<uint32_t, Generation> generations_;
   uint32_t current_ = 0;
   std::map<fleet::WorkerId, Running> running_;

@@ -46,6 +46,8 @@ void Hands::leave_other_seats(const std::set<std::string>& pools) {
 
 void Hands::adopt(Inheritance& from, SavedState& state) {
   const std::set<std::string> counted = adopt_memory(from);
+  // Who proxies by memory that is lost asks nobody that comes: he is replaced.
+  if (!adopt_upstreams(from)) state.past.is_stale = true;
   for (const auto& [id, worker] : from.workers) {  // should the state be lost
     state.past.next_id = std::max(state.past.next_id, id + 1);
   }
@@ -80,6 +82,7 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
   for (auto& [id, worker] : from.workers) dismiss_unknown(id, worker);
   for (const auto& [number, text] : from.configs) store_.forget({Kept::Config, number, ""});
   leave_other_seats(counted);
+  leave_other_places();
 }
 
 // A pidfd never means another process, so a number that was used again can not mislead us.
@@ -100,6 +103,7 @@ Result<Hands::Running> Hands::adopt_worker(const fleet::Survivor& survivor,
   for (const std::string& name : running.listeners) {
     running.sockets[name] = listeners_.numbers(name, running.slot);
   }
+  adopt_address(place.address, running);
   running.sockets = running.served();  // whether it has more we do not know: they are swept
   const bool had_notify = static_cast<bool>(from.notify);
   running.process = TRY(WorkerProcess::adopt(loop_, survivor.id,

@@ -37,6 +37,12 @@ void put(Inheritance& all, const KeptName& name, UniqueFd fd) {
     case Kept::Bell:
       all.buses[name.name].bell = std::move(fd);
       return;
+    case Kept::Upstream:
+      all.upstreams[name.name].file = std::move(fd);
+      return;
+    case Kept::UpstreamBell:
+      all.upstreams[name.name].bell = std::move(fd);
+      return;
     case Kept::Config:
       all.configs[static_cast<uint32_t>(name.number)] = std::move(fd);
       return;

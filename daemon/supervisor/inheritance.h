@@ -27,6 +27,7 @@ struct Inheritance {
   std::map<uint64_t, Worker> workers;                            // by worker id
   std::map<std::string, UniqueFd> statistics;                    // by pool
   std::map<std::string, Bus> buses;                              // by pool
+  std::map<std::string, Bus> upstreams;                          // by key
   std::map<std::string, std::map<uint32_t, UniqueFd>> balances;  // by listener and table
   std::map<uint32_t, UniqueFd> configs;                          // by generation
   std::vector<std::string> strays;  // names of ours that this version does not know; closed

@@ -55,6 +55,9 @@ bool QuietWatch::State::is_quiet() const {
   for (const int socket : queues) {
     if (sys::accept_queue(socket).length > 0) return false;
   }
+  for (const auto& condition : conditions) {
+    if (!condition()) return false;
+  }
   for (size_t i = 0; i < seen.size(); ++i) {
     if (seen[i].empty()) continue;
     auto now = sys::handshakes_under_way(ports[i]);

@@ -27,6 +27,11 @@ class QuietWatch {
   // lives.
   void add_queue(int socket) { state_->queues.push_back(socket); }
 
+  // Wait for this to be true, too.
+  void add_condition(std::function<bool()> condition) {
+    state_->conditions.push_back(std::move(condition));
+  }
+
   // Whether the handshakes under way have been noted; before that, a slot steered away from in the
   // same round may share this watch.
   bool has_looked() const { return state_->has_looked; }
@@ -35,6 +40,7 @@ class QuietWatch {
   struct State {
     std::vector<uint16_t> ports;
     std::vector<int> queues;
+    std::vector<std::function<bool()>> conditions;
     std::function<void()> quiet;
     std::vector<sys::Handshakes> seen;  // by port; empty = not looked yet
     bool has_looked = false;

@@ -27,6 +27,7 @@ void Hands::carry_out(const fleet::Serve& action) {
   for (const ServedSlot& one : served) takers.push_back(one.worker);
   relay_.set_takers(action.pool, std::move(takers));
   served_[action.pool] = std::move(served);
+  serve_places(action.pool);
   steer();
 }
 
@@ -65,6 +66,7 @@ void Hands::carry_out(const fleet::AwaitQuiet& action) {
   for (auto& [number, leaving] : quiet_) {
     // An older watch that still runs must not speak for a worker that was served again since.
     std::erase(leaving.workers, action.id);
+    if (worker->second.place) continue;  // it need not wait for what others have in flight
     if (leaving.steer != steers_ || leaving.ports != ports || leaving.watch.has_looked()) continue;
     leaving.workers.push_back(action.id);
     watch_queues(action.id, leaving.watch);
@@ -77,6 +79,10 @@ void Hands::carry_out(const fleet::AwaitQuiet& action) {
     return;
   }
   watch_queues(action.id, watch.value());
+  if (worker->second.place) {
+    watch.value().add_condition(
+        [this, place = *worker->second.place] { return upstreams_.is_quiet(place); });
+  }
   quiet_[number] = {steers_, std::move(ports), {action.id}, std::move(watch).value()};
 }
 

@@ -90,6 +90,7 @@ fleet::PastPool pool_from(const Json& json) {
   fleet::PastPool pool{.desired = number32(json, "desired"),
                        .spec_workers = number32(json, "spec_workers"),
                        .drain_timeout = duration(json, "drain_ns"),
+                       .has_own_address = flag(json, "has_own_address"),
                        .starts = number(json, "starts"),
                        .exits = exits_from(member(json, "exits"))};
   for (const Json& slot : member(json, "slots")) {
@@ -110,6 +111,7 @@ Json json_of(const fleet::PastPool& pool) {
   return {{"desired", pool.desired},
           {"spec_workers", pool.spec_workers},
           {"drain_ns", static_cast<uint64_t>(pool.drain_timeout.count())},
+          {"has_own_address", pool.has_own_address},
           {"starts", pool.starts},
           {"exits", json_of(pool.exits)},
           {"slots", std::move(slots)}};
@@ -125,6 +127,7 @@ std::optional<fleet::Survivor> survivor_from(const Json& json) {
                          .slot = number32(json, "slot"),
                          .generation = number32(json, "generation"),
                          .owns_slot = flag(json, "owns_slot"),
+                         .has_own_address = flag(json, "has_own_address"),
                          .spawned_at = instant(json, "spawned_at"),
                          .ready_at = instant(json, "ready_at")};
   if (worker.id == 0 || worker.id > kLastId || worker.pool.empty() || worker.slot >= kMostSlots ||
@@ -153,6 +156,8 @@ Json json_of(const fleet::Survivor& worker, const SavedState::Place& place) {
             {"seat", place.seats.empty() ? 0 : place.seats.front()},
             {"is_builtin", place.is_builtin}};
   if (place.seats.size() > 1) json["seats"] = place.seats;
+  if (!place.address.empty()) json["address"] = place.address;
+  if (worker.has_own_address) json["has_own_address"] = true;
   if (worker.deadline) json["deadline"] = nanoseconds(*worker.deadline);
   return json;
 }
@@ -259,7 +264,8 @@ SavedState state_from(const Json& json) {
     state.past.next_id = std::max(state.past.next_id, worker->id + 1);
     state.places[worker->id] = {.pid = static_cast<int32_t>(number32(entry, "pid")),
                                 .seats = seats_from(entry),
-                                .is_builtin = flag(entry, "is_builtin")};
+                                .is_builtin = flag(entry, "is_builtin"),
+                                .address = text(entry, "address")};
     state.past.workers.push_back(std::move(*worker));
   }
   return state;

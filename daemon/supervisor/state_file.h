@@ -24,6 +24,7 @@ struct SavedState {
     int32_t pid = 0;
     std::vector<uint32_t> seats = {};  // one a thread
     bool is_builtin = false;
+    std::string address = {};  // of its own, behind a proxy route; "" = none
   };
   struct Reloads {
     uint64_t total = 0;

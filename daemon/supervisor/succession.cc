@@ -83,8 +83,10 @@ void Supervisor::save_state() {
                    .past = fleet_.past(),
                    .sockets = hands_.listeners().owners()};
   for (const auto& [id, worker] : hands_.running()) {
-    state.places[id] = {
-        .pid = worker.process->pid(), .seats = worker.seats, .is_builtin = worker.is_builtin};
+    state.places[id] = {.pid = worker.process->pid(),
+                        .seats = worker.seats,
+                        .is_builtin = worker.is_builtin,
+                        .address = worker.own ? worker.own->address.text() : ""};
   }
   const auto saved = state_file_.save(state);
   save_failures_ += saved.ok() ? 0 : 1;

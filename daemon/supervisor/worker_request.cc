@@ -62,6 +62,10 @@ Marks marks_of(const NewWorker& worker, const Listeners& listeners,
 
 void set_environment(const NewWorker& worker, const Marks& marks, sys::SpawnRequest& request) {
   request.environment = worker.setup.environment;
+  if (!worker.port.empty()) {  // what the pool says itself counts more
+    set(request, "HOST", "127.0.0.1");
+    set(request, "PORT", worker.port);
+  }
   for (const std::string& entry : worker.pool.environment) {
     request.environment.push_back(substitute(entry, marks));
   }

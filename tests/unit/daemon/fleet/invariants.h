@@ -145,8 +145,9 @@ class Invariants {
     for (const auto& [name, pool] : fleet.pools()) {
       bool has_sibling = false;
       for (const Slot& slot : pool.slots) {
-        has_sibling = has_sibling ||
-                      (is_ready(fleet, slot.current) && !fleet.workers().at(*slot.current).leaving);
+        if (!is_ready(fleet, slot.current)) continue;
+        const Worker& worker = fleet.workers().at(*slot.current);
+        has_sibling = has_sibling || (!worker.leaving && !worker.has_own_address);
       }
       for (uint32_t i = 0; i < pool.slots.size(); ++i) {
         const Slot& slot = pool.slots[i];
@@ -171,12 +172,15 @@ class Invariants {
     if (was == nullptr || was->phase != Phase::Ready) return;
     const Slot& old_slot = before.pools().at(was->pool).slots.at(was->slot);
     if (old_slot.incoming == id) return;  // taken back; whoever served before serves on
-    if (!old_slot.dirty) return;          // never served
+    if (!old_slot.dirty && !was->has_own_address) return;  // never served
     const auto asked = hands.quiet_asked.find(id);
-    const bool is_quiet =
-        hands.quiet_said.contains(id) ||
-        (asked != hands.quiet_asked.end() && now - asked->second >= std::chrono::seconds(10));
+    // Of another configuration of its pool, perhaps: all of the tests have 20 s.
+    const Duration most = std::chrono::seconds(was->has_own_address ? 20 : 10);
+    const bool is_quiet = hands.quiet_said.contains(id) ||
+                          (asked != hands.quiet_asked.end() && now - asked->second >= most);
+    if (was->has_own_address && old_slot.current == id) check_askers(after, *was);
     if (is_quiet) return;
+    EXPECT_FALSE(was->has_own_address) << "told to go before it has finished what it was asked";
     const auto pool = after.pools().find(was->pool);
     ASSERT_NE(pool, after.pools().end());
     const Slot& slot = pool->second.slots.at(was->slot);
@@ -191,6 +195,20 @@ class Invariants {
     }
     ADD_FAILURE() << "worker " << id << " of slot " << was->slot
                   << " was told to drain before its time; event " << event.index();
+  }
+
+  // At the end of a pool, whoever may ask it has ended.
+  static void check_askers(const Fleet& after, const Worker& worker) {
+    const auto pool = after.pools().find(worker.pool);
+    if (pool == after.pools().end() || !pool->second.spec.has_own_address) return;
+    if (!after.is_stopping() && !pool->second.removed) return;
+    const Slot& slot = pool->second.slots.at(worker.slot);
+    if (slot.current && slot.current != worker.id) return;  // it was replaced
+    for (const auto& [id, other] : after.workers()) {
+      const bool may_ask = !after.pools().at(other.pool).spec.has_own_address;
+      EXPECT_TRUE(!may_ask || other.generation > pool->second.generation)
+          << "worker " << id << " may still ask pool " << worker.pool;
+    }
   }
 
   static uint32_t ready_slots(const Fleet& fleet, const std::string& name, uint32_t count) {

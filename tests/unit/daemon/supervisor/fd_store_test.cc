@@ -34,6 +34,8 @@ TEST(KeptName, IsReadAsItWasWritten) {
       {{Kept::Statistics, 0, "1.2"}, "sockherd.stats.1.2"},
       {{Kept::Bus, 0, "web"}, "sockherd.bus.web"},
       {{Kept::Bell, 0, "web"}, "sockherd.bell.web"},
+      {{Kept::Upstream, 0, "api"}, "sockherd.upstream.api"},
+      {{Kept::UpstreamBell, 0, "api"}, "sockherd.upbell.api"},
       {{Kept::Config, 3, ""}, "sockherd.config.3"},
       {{Kept::Balance, 2, "web"}, "sockherd.bpf.2.web"},
   };
