@@ -227,10 +227,6 @@ void check_threads(const Pool& pool, Report& report) {
     report.add(path + ".threads",
                "threads are for the built-in engine and this pool has a command; remove one of the "
                "two");
-  if (!pool.command.empty() && pool.pin == "auto")
-    report.add(path + ".pin",
-               "pins threads of the built-in engine and this pool has a command; remove one of the "
-               "two");
   constexpr int64_t kMostSockets = 1024;
   if (pool.workers * pool.threads > kMostSockets)
     report.add(path + ".threads", std::to_string(pool.threads) + " for each of " +

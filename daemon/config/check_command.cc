@@ -92,15 +92,31 @@ void check_marks(const Pool& pool, Report& report) {
                "says {socket}, which only handover = \"private-port\" has; add that, or remove it");
 }
 
+// The engine runs as we do: who wants it otherwise must hear of it.
+void check_engine(const Pool& pool, Report& report) {
+  const auto refuse = [&](const char* option) {
+    const std::string path = path_of(pool) + "." + option;
+    if (report.has_fault(path)) return;
+    report.add(path, "is for programs that are not ours, and this pool has no command; remove it");
+  };
+  if (handover_of(pool) != Handover::ListenFds)
+    report.add(path_of(pool) + ".handover",
+               "is for programs that are not ours, and this pool has no command; add one, such "
+               "as command = [\"node\", \"server.js\"], or remove it");
+  if (!pool.user.empty()) refuse("user");
+  if (!pool.group.empty()) refuse("group");
+  if (!pool.working_directory.empty()) refuse("working_directory");
+  if (!pool.dialects.empty()) refuse("dialects");
+  if (pool.output != "lines") refuse("output");
+  if (pool.stop_signal != "SIGTERM") refuse("stop_signal");
+  if (pool.abort_signal != "SIGABRT") refuse("abort_signal");
+}
+
 }  // namespace
 
 void check_command(const Pool& pool, Report& report) {
-  const std::string path = path_of(pool);
   if (pool.command.empty()) {
-    if (handover_of(pool) != Handover::ListenFds)
-      report.add(path + ".handover",
-                 "is for programs that are not ours, and this pool has no command; add one, such "
-                 "as command = [\"node\", \"server.js\"], or remove it");
+    check_engine(pool, report);
     return;
   }
   check_ready(pool, report);

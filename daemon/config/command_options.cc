@@ -26,14 +26,14 @@ constexpr Option kRows[] = {
      .name = "user",
      .type = Type::Text,
      .fallback = "\"\"",
-     .help = "The user that a command runs as where the supervisor is root; empty stands for the "
+     .help = "The user that a command runs as, by name or number; empty stands for the "
              "supervisor's own.",
      .field = at<&Pool::user>},
     {.section = Section::Pool,
      .name = "group",
      .type = Type::Text,
      .fallback = "\"\"",
-     .help = "The group that a command runs as; empty stands for those of its user.",
+     .help = "The group that a command runs as, in place of its user's own.",
      .field = at<&Pool::group>},
     {.section = Section::Pool,
      .name = "working_directory",

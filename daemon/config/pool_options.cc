@@ -48,16 +48,16 @@ constexpr Option kRows[] = {
      .fallback = "\"off\"",
      .choices = "off, auto",
      .help =
-         "Whether each thread of the built-in engine stays on one CPU of those that the service "
-         "may use, in turn by slot and thread.",
+         "Whether each thread of the built-in engine, and each command, stays on one CPU of those "
+         "that the service may use, in turn by slot and thread.",
      .field = at<&Pool::pin>},
     {.section = Section::Pool,
      .name = "command",
      .type = Type::TextList,
      .fallback = "[]",
      .help =
-         "The program that each worker runs, with its arguments: it accepts on file descriptor 3 "
-         "(LISTEN_FDS); without it the built-in engine serves the routes.",
+         "The program that each worker runs, with its arguments, in which {slot}, {port} and other "
+         "marks stand for its own; without it the built-in engine serves the routes.",
      .field = at<&Pool::command>},
     {.section = Section::Pool,
      .name = "environment",

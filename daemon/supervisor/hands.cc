@@ -7,6 +7,7 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/base/log.h"
+#include "daemon/config/commands.h"
 #include "daemon/contract/names.h"
 #include "daemon/sys/notify.h"
 #include "daemon/sys/packet_socket.h"
@@ -36,6 +37,10 @@ Result<Hands::Running> Hands::start(const fleet::Spawn& action) {
                   .slot = action.slot,
                   .is_builtin = pool->command.empty(),
                   .threads = threads_of(*pool)};
+  if (!running.is_builtin) {
+    running.stop_signal = config::signal_number(pool->stop_signal);
+    running.abort_signal = config::signal_number(pool->abort_signal);
+  }
   auto started = take_seats(action, running);
   if (started.ok()) started = start_process(action, running);
   if (!started) {
@@ -107,7 +112,7 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
     TRY(pass_upstreams(pool, request));
   } else if (!sys::has_manager()) {
     // Nobody would hand it to a successor of ours, and it does not notice that we are gone.
-    request.signal_at_parents_end = SIGTERM;
+    request.signal_at_parents_end = running.stop_signal;
   }
   request.is_gated = true;
   running.process =
@@ -163,11 +168,13 @@ void Hands::forget(fleet::WorkerId id) {
 
 void Hands::carry_out(const fleet::Drain& action) {
   relay_.prepare(action.id);
-  if (const WorkerProcess* worker = process(action.id)) worker->send(SIGTERM);
+  const auto found = running_.find(action.id);
+  if (found != running_.end()) found->second.process->send(found->second.stop_signal);
 }
 
 void Hands::carry_out(const fleet::Abort& action) {
-  if (const WorkerProcess* worker = process(action.id)) worker->send(SIGABRT);
+  const auto found = running_.find(action.id);
+  if (found != running_.end()) found->second.process->send(found->second.abort_signal);
 }
 
 void Hands::carry_out(const fleet::Kill& action) {

@@ -7,6 +7,7 @@
 
 #include <systemd/sd-event.h>
 
+#include <csignal>
 #include <functional>
 #include <map>
 #include <memory>
@@ -40,6 +41,8 @@ class Hands {
     uint32_t slot = 0;
     std::vector<std::string> listeners;
     bool is_builtin = false;
+    int stop_signal = SIGTERM;
+    int abort_signal = SIGABRT;
     std::vector<uint32_t> seats;  // one a thread; none where its counts are lost
     uint32_t threads = 1;
     SocketNumbers sockets;  // that it accepts from, by lane: those of all its threads, or more

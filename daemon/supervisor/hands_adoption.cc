@@ -97,6 +97,8 @@ Result<Hands::Running> Hands::adopt_worker(const fleet::Survivor& survivor,
                   .listeners = survivor.listeners,
                   .is_builtin = place.is_builtin,
                   .threads = std::max(1U, static_cast<uint32_t>(place.seats.size()))};
+  if (place.stop_signal > 0) running.stop_signal = place.stop_signal;
+  if (place.abort_signal > 0) running.abort_signal = place.abort_signal;
   for (const uint32_t seat : place.seats) {
     if (has_statistics && statistics_.has_seat(seat)) running.seats.push_back(seat);
   }

@@ -1,6 +1,7 @@
 #include "daemon/supervisor/state_file.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 
 #include <nlohmann/json.hpp>
@@ -158,8 +159,16 @@ Json json_of(const fleet::Survivor& worker, const SavedState::Place& place) {
   if (place.seats.size() > 1) json["seats"] = place.seats;
   if (!place.address.empty()) json["address"] = place.address;
   if (worker.has_own_address) json["has_own_address"] = true;
+  if (place.stop_signal != 0) json["stop_signal"] = place.stop_signal;
+  if (place.abort_signal != 0) json["abort_signal"] = place.abort_signal;
   if (worker.deadline) json["deadline"] = nanoseconds(*worker.deadline);
   return json;
+}
+
+// 0 where there is none, or none that the kernel knows.
+int32_t signal_from(const Json& json, const char* key) {
+  const uint64_t signal = number(json, key);
+  return signal <= static_cast<uint64_t>(SIGRTMAX) ? static_cast<int32_t>(signal) : 0;
 }
 
 // The seats of a worker's threads; `seat` is all that there is of one with one thread.
@@ -265,7 +274,9 @@ SavedState state_from(const Json& json) {
     state.places[worker->id] = {.pid = static_cast<int32_t>(number32(entry, "pid")),
                                 .seats = seats_from(entry),
                                 .is_builtin = flag(entry, "is_builtin"),
-                                .address = text(entry, "address")};
+                                .address = text(entry, "address"),
+                                .stop_signal = signal_from(entry, "stop_signal"),
+                                .abort_signal = signal_from(entry, "abort_signal")};
     state.past.workers.push_back(std::move(*worker));
   }
   return state;

@@ -25,6 +25,8 @@ struct SavedState {
     std::vector<uint32_t> seats = {};  // one a thread
     bool is_builtin = false;
     std::string address = {};  // of its own, behind a proxy route; "" = none
+    int32_t stop_signal = 0;   // 0 = the usual one
+    int32_t abort_signal = 0;
   };
   struct Reloads {
     uint64_t total = 0;

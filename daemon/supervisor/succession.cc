@@ -86,7 +86,9 @@ void Supervisor::save_state() {
     state.places[id] = {.pid = worker.process->pid(),
                         .seats = worker.seats,
                         .is_builtin = worker.is_builtin,
-                        .address = worker.own ? worker.own->address.text() : ""};
+                        .address = worker.own ? worker.own->address.text() : "",
+                        .stop_signal = worker.stop_signal,
+                        .abort_signal = worker.abort_signal};
   }
   const auto saved = state_file_.save(state);
   save_failures_ += saved.ok() ? 0 : 1;

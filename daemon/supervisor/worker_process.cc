@@ -25,7 +25,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(sd_event* loop, flee
   sys::NotifySocket socket = TRY(sys::NotifySocket::create(std::move(notify_path)));
   request.environment.push_back("NOTIFY_SOCKET=" + socket.path());
   std::unique_ptr<WorkerProcess> worker(
-      new WorkerProcess(id, request.arguments.front(), std::move(socket), std::move(callbacks)));
+      new WorkerProcess(id, sys::subject_of(request), std::move(socket), std::move(callbacks)));
   WorkerProcess* self = worker.get();
   TRY(self->watch_notifications(loop));
   if (control) TRY(self->watch_control(loop, std::move(control)));
@@ -53,7 +53,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::adopt(sd_event* loop, flee
       remains.notify ? sys::NotifySocket::adopt(std::move(remains.notify), std::move(notify_path))
                      : TRY(sys::NotifySocket::create(std::move(notify_path)));
   std::unique_ptr<WorkerProcess> worker(
-      new WorkerProcess(id, "", std::move(socket), std::move(callbacks)));
+      new WorkerProcess(id, {}, std::move(socket), std::move(callbacks)));
   WorkerProcess* self = worker.get();
   worker->child_.pid = remains.pid;
   worker->pidfd_ = std::move(remains.pidfd);
@@ -125,7 +125,7 @@ void WorkerProcess::read_notifications() {
 void WorkerProcess::report_exit(const siginfo_t& info) {
   read_notifications();  // what it said last came before its end
   fleet::WorkerExited exited{.id = id_, .code = info.si_status, .pid = info.si_pid};
-  if (const auto error = sys::read_spawn_failure(child_.failure.get(), program_)) {
+  if (const auto error = sys::read_spawn_failure(child_.failure.get(), subject_)) {
     exited.kind = fleet::ExitKind::NotStarted;
     exited.code = error->code;
     exited.detail = error->what;

@@ -67,10 +67,10 @@ class WorkerProcess {
   void listen_again();
 
  private:
-  WorkerProcess(fleet::WorkerId id, std::string program, sys::NotifySocket socket,
+  WorkerProcess(fleet::WorkerId id, sys::SpawnSubject subject, sys::NotifySocket socket,
                 Callbacks callbacks)
       : id_(id),
-        program_(std::move(program)),
+        subject_(std::move(subject)),
         notify_(std::move(socket)),
         callbacks_(std::move(callbacks)) {}
   Result<void> watch_notifications(sd_event* loop);
@@ -81,7 +81,7 @@ class WorkerProcess {
   void report_unseen_exit();
 
   fleet::WorkerId id_;
-  std::string program_;
+  sys::SpawnSubject subject_;
   sys::NotifySocket notify_;
   Callbacks callbacks_;
   sys::Child child_;

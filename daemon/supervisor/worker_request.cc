@@ -6,6 +6,7 @@
 #include "daemon/contract/names.h"
 #include "daemon/supervisor/dialects.h"
 #include "daemon/supervisor/substitution.h"
+#include "daemon/sys/affinity.h"
 
 namespace sockherd::supervisor {
 namespace {
@@ -60,8 +61,17 @@ Marks marks_of(const NewWorker& worker, const Listeners& listeners,
   return marks;
 }
 
+// Of another user these are others (sys/account.h).
+bool is_of_our_user(std::string_view entry, const config::Pool& pool) {
+  if (pool.user.empty()) return false;
+  const std::string_view name = entry.substr(0, entry.find('='));
+  return name == "HOME" || name == "USER" || name == "LOGNAME" || name == "SHELL";
+}
+
 void set_environment(const NewWorker& worker, const Marks& marks, sys::SpawnRequest& request) {
-  request.environment = worker.setup.environment;
+  for (const std::string& entry : worker.setup.environment) {
+    if (!is_of_our_user(entry, worker.pool)) request.environment.push_back(entry);
+  }
   if (!worker.port.empty()) {  // what the pool says itself counts more
     set(request, "HOST", "127.0.0.1");
     set(request, "PORT", worker.port);
@@ -91,7 +101,15 @@ void run_command(const NewWorker& worker, const Marks& marks, const Listeners& l
     request.arguments.push_back(substitute(argument, marks));
   }
   speak_dialects(worker, listeners, request);
-  request.nofile_soft = worker.setup.nofile_soft;
+  const config::Pool& pool = worker.pool;
+  request.account = {pool.user, pool.group};
+  request.working_directory = pool.working_directory;
+  request.umask = static_cast<mode_t>(pool.umask);
+  request.nofile_soft =
+      pool.nofile > 0 ? static_cast<unsigned long>(pool.nofile) : worker.setup.nofile_soft;
+  const std::vector<uint32_t> cpus =
+      pool.pin == "auto" ? sys::allowed_cpus() : std::vector<uint32_t>{};
+  if (!cpus.empty()) request.cpu = sys::cpu_of(cpus, worker.slot, 0, 1);
 }
 
 void run_engine(const NewWorker& worker, sys::SpawnRequest& request) {

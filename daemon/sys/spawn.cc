@@ -5,6 +5,7 @@
 #include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,29 +17,10 @@
 #include <set>
 #include <string_view>
 
+#include "daemon/sys/affinity.h"
+
 namespace sockherd::sys {
 namespace {
-
-enum class Stage : int32_t { Descriptors, Limit, Identity, Exec };
-
-const char* stage_name(Stage stage) {
-  switch (stage) {
-    case Stage::Descriptors:
-      return "pass the sockets to";
-    case Stage::Limit:
-      return "set the descriptor limit of";
-    case Stage::Identity:
-      return "change the user of";
-    case Stage::Exec:
-      return "exec";
-  }
-  return "";
-}
-
-struct Failure {
-  Stage stage;
-  int32_t code;
-};
 
 // Everything the child needs, laid out before the fork.
 struct Plan {
@@ -49,6 +31,7 @@ struct Plan {
   std::string listen_pid = "LISTEN_PID=                    ";
   std::string listen_fds;
   std::string listen_names;
+  std::vector<std::string> account;  // what the account adds to the environment
 };
 
 // getenv(3) finds the first of several entries with one name; ours override from the end.
@@ -91,8 +74,8 @@ void finish_environment(Plan& plan) {
 // --- in the child: system calls only, no allocation, no return to the caller
 // ------------------------
 
-[[noreturn]] void fail(int pipe, Stage stage) {
-  const Failure failure{stage, errno};
+[[noreturn]] void fail(int pipe, SpawnStage stage, int code = errno) {
+  const SpawnFailure failure{stage, code};
   [[maybe_unused]] const ssize_t written = ::write(pipe, &failure, sizeof failure);
   ::_exit(127);
 }
@@ -109,14 +92,15 @@ void reset_signals() {
 void place_fds(std::vector<int>& fds, int& pipe) {
   const int beyond = kFirstPassedFd + static_cast<int>(fds.size());
   const int moved_pipe = ::fcntl(pipe, F_DUPFD_CLOEXEC, beyond);
-  if (moved_pipe < 0) fail(pipe, Stage::Descriptors);
+  if (moved_pipe < 0) fail(pipe, SpawnStage::Descriptors);
   pipe = moved_pipe;
   for (int& fd : fds) {
     fd = ::fcntl(fd, F_DUPFD_CLOEXEC, beyond);
-    if (fd < 0) fail(pipe, Stage::Descriptors);
+    if (fd < 0) fail(pipe, SpawnStage::Descriptors);
   }
   for (size_t i = 0; i < fds.size(); ++i) {
-    if (::dup2(fds[i], kFirstPassedFd + static_cast<int>(i)) < 0) fail(pipe, Stage::Descriptors);
+    if (::dup2(fds[i], kFirstPassedFd + static_cast<int>(i)) < 0)
+      fail(pipe, SpawnStage::Descriptors);
   }
   // Ours are close-on-exec from birth; what a shell left open for us is not. Without the call
   // (before Linux 5.11) those stay open, as in any other program.
@@ -128,15 +112,15 @@ void change_identity(const Identity& identity, int pipe) {
       ::setresgid(identity.gid, identity.gid, identity.gid) != 0 ||
       ::setresuid(identity.uid, identity.uid, identity.uid) != 0 ||
       ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    fail(pipe, Stage::Identity);
+    fail(pipe, SpawnStage::Identity);
   }
 }
 
 void set_nofile(unsigned long soft, int pipe) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) fail(pipe, Stage::Limit);
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) fail(pipe, SpawnStage::Limit);
   limit.rlim_cur = soft;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) fail(pipe, Stage::Limit);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) fail(pipe, SpawnStage::Limit);
 }
 
 void die_with_parent(const SpawnRequest& request, pid_t parent) {
@@ -149,13 +133,37 @@ void die_with_parent(const SpawnRequest& request, pid_t parent) {
 // it is opened before the change.
 [[noreturn]] void exec_as(const SpawnRequest& request, const Plan& plan, int pipe) {
   const int program = ::open(plan.arguments[0], O_PATH | O_CLOEXEC);
-  if (program < 0) fail(pipe, Stage::Exec);
+  if (program < 0) fail(pipe, SpawnStage::Exec);
   change_identity(*request.identity, pipe);
   die_with_parent(request, plan.parent);  // a change of identity clears it (prctl(2))
   ::execveat(program, "", plan.arguments.data(), plan.environment.data(), AT_EMPTY_PATH);
   // ENOENT: a script, whose interpreter must open it by its name (execveat(2)).
   if (errno == ENOENT) ::execve(plan.arguments[0], plan.arguments.data(), plan.environment.data());
-  fail(pipe, Stage::Exec);
+  fail(pipe, SpawnStage::Exec);
+}
+
+bool has_variable(const Plan& plan, std::string_view entry) {
+  const std::string_view name = entry.substr(0, entry.find('=') + 1);
+  return std::any_of(plan.environment.begin(), plan.environment.end(), [&](const char* other) {
+    return other != nullptr && std::string_view(other).starts_with(name);
+  });
+}
+
+// Allocates, as looking somebody up does anyway: see account.h.
+void become_account(const Account& account, Plan& plan, int pipe) {
+  constexpr SpawnStage kStages[] = {SpawnStage::FindUser, SpawnStage::FindGroup,
+                                    SpawnStage::Become};
+  FoundAccount found;
+  AccountFault fault;
+  if (!find_account(account, found, fault) || !become(found, fault)) {
+    fail(pipe, kStages[static_cast<size_t>(fault.step)], fault.code);
+  }
+  plan.account = account_variables(found);
+  plan.environment.pop_back();  // the null at its end
+  for (std::string& variable : plan.account) {
+    if (!has_variable(plan, variable)) plan.environment.push_back(variable.data());
+  }
+  plan.environment.push_back(nullptr);
 }
 
 // A supervisor that dies before it has told the service manager of us must not leave a worker that
@@ -175,12 +183,20 @@ void wait_at(int gate) {
   char* digits = plan.listen_pid.data() + kPrefix;
   *std::to_chars(digits, plan.listen_pid.data() + plan.listen_pid.size(), ::getpid()).ptr = '\0';
   if (request.nofile_soft) set_nofile(*request.nofile_soft, pipe);
+  // One that cannot be pinned serves all the same.
+  if (request.cpu) [[maybe_unused]]
+    const auto pinned = pin_to(*request.cpu);
   // Without ambient capabilities a program that is not root has none after exec (capabilities(7)).
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   if (request.identity) exec_as(request, plan, pipe);
-  die_with_parent(request, plan.parent);
-  ::execvpe(plan.arguments[0], plan.arguments.data(), plan.environment.data());
-  fail(pipe, Stage::Exec);
+  if (!request.account.is_ours()) become_account(request.account, plan, pipe);
+  const char* directory = request.working_directory.c_str();
+  if (*directory != '\0' && ::chdir(directory) != 0) fail(pipe, SpawnStage::Directory);
+  if (request.umask) ::umask(*request.umask);
+  die_with_parent(request, plan.parent);  // a change of user clears it (prctl(2))
+  environ = plan.environment.data();      // whose PATH counts
+  ::execvp(plan.arguments[0], plan.arguments.data());
+  fail(pipe, SpawnStage::Exec);
 }
 
 }  // namespace
@@ -213,10 +229,21 @@ void open_gate(Child& child) {
   child.gate.reset();
 }
 
-std::optional<Error> read_spawn_failure(int failure_fd, const std::string& program) {
-  Failure failure{};
+std::optional<Error> read_spawn_failure(int failure_fd, const SpawnSubject& subject) {
+  SpawnFailure failure{};
   if (::read(failure_fd, &failure, sizeof failure) != sizeof failure) return std::nullopt;
-  return errno_error(std::string(stage_name(failure.stage)) + " " + program, failure.code);
+  return explain(failure, subject);
+}
+
+SpawnSubject subject_of(const SpawnRequest& request) {
+  SpawnSubject subject{.program = request.arguments.front(),
+                       .account = request.account,
+                       .directory = request.working_directory};
+  constexpr std::string_view kPath = "PATH=";
+  for (const std::string& entry : request.environment) {
+    if (entry.starts_with(kPath)) subject.path = entry.substr(kPath.size());
+  }
+  return subject;
 }
 
 Result<pid_t> fork_to(const std::function<int()>& body) {

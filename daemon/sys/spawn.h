@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -15,6 +16,8 @@
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/sys/account.h"
+#include "daemon/sys/spawn_failure.h"
 
 namespace sockherd::sys {
 
@@ -31,13 +34,19 @@ struct Identity {
 };
 
 struct SpawnRequest {
-  std::vector<std::string> arguments;  // arguments[0] is the program: a path, or looked up in PATH
-  // "NAME=value", the whole of it; of several with one name the last counts. LISTEN_* are added.
+  // arguments[0] is the program: a path, or looked up in the PATH of `environment`.
+  std::vector<std::string> arguments;
+  // "NAME=value", the whole of it; of several with one name the last counts. LISTEN_* are added,
+  // and HOME, USER, LOGNAME and SHELL of an account where they are not there.
   std::vector<std::string> environment;
-  std::vector<PassFd> fds;                   // at 3, 4, ... in this order; no others are inherited
-  std::optional<Identity> identity;          // become this user, for good (no_new_privs);
-                                             // arguments[0] is a path then
+  std::vector<PassFd> fds;           // at 3, 4, ... in this order; no others are inherited
+  std::optional<Identity> identity;  // become this user, for good (no_new_privs);
+                                     // arguments[0] is a path then
+  Account account;  // whom to run as, without no_new_privs: for programs that are not ours
+  std::string working_directory;             // "" = our own; relative paths are seen from there
+  std::optional<mode_t> umask;               // nothing = our own
   std::optional<unsigned long> nofile_soft;  // soft limit of descriptors to set
+  std::optional<uint32_t> cpu;               // the only one to run on, where that is allowed
   std::optional<int> signal_at_parents_end;  // PR_SET_PDEATHSIG
   bool is_gated = false;                     // waits for Child::gate before it execs
 };
@@ -61,7 +70,8 @@ void open_gate(Child& child);
 
 // What the failure pipe says: nothing (not yet, or never again), or the error, worded like
 // "exec /usr/bin/x: No such file or directory".
-std::optional<Error> read_spawn_failure(int failure_fd, const std::string& program);
+std::optional<Error> read_spawn_failure(int failure_fd, const SpawnSubject& subject);
+SpawnSubject subject_of(const SpawnRequest& request);
 
 // Starts a copy of this process that does `body`, exits with what it returns, and dies with us. For
 // a program of one thread that divides its own work; the caller reaps it.

@@ -77,6 +77,12 @@ def stub_config(*arguments, workers=2, marker="one", start_timeout="10s", pool="
                        environment=", ".join(f'"{one}"' for one in (f"MARKER={marker}", *environment)))
 
 
+def script_config(path, workers=1, pool=""):
+    """A pool of a Python program in a file."""
+    return (f"[listener.web]\n[pool.web]\nlisteners = [\"web\"]\nworkers = {workers}\n"
+            f"command = [\"/usr/bin/python3\", \"-I\", \"-S\", \"{path}\"]\n{pool}\n")
+
+
 def tcp_listener(host="127.0.0.1", port=0, reuse_port=True, backlog=4096):
     """A listening socket as a socket unit makes it (ReusePort=yes)."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

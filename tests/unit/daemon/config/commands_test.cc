@@ -104,6 +104,21 @@ TEST(Commands, HandoverIsForCommands) {
       "f:4:", {"has no command"});
 }
 
+// The engine runs as we do: an option that would be ignored must not look as if it were obeyed.
+TEST(Commands, HowAProgramRunsIsForCommands) {
+  const std::string engine =
+      "[listener.web]\n[pool.web]\nlisteners = [\"web\"]\n"
+      "routes = [{ path = \"/\", module = \"demo\" }]\n";
+  for (const char* line :
+       {"user = \"nobody\"", "group = \"nogroup\"", "working_directory = \"/srv\"",
+        "output = \"discard\"", "stop_signal = \"SIGINT\"", "abort_signal = \"SIGKILL\"",
+        "dialects = [\"einhorn\"]"}) {
+    expect_fault(engine + line + "\n", "f:5:", {"has no command; remove it"});
+  }
+  EXPECT_TRUE(load(engine + "stop_signal = \"SIGTERM\"\n", "f").config);
+  EXPECT_TRUE(load(std::string(kCommand) + "pin = \"auto\"\n", "f").config);
+}
+
 TEST(Commands, Dialects) {
   const std::string pool = kCommand;
   expect_fault(pool + "dialects = [\"einhron\"]\n", "f:5:", {"did you mean \"einhorn\""});

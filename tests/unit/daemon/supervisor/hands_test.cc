@@ -7,6 +7,7 @@
 #include <csignal>
 #include <deque>
 #include <filesystem>
+#include <map>
 
 #include "daemon/base/clock.h"
 #include "daemon/supervisor/generation.h"
@@ -233,6 +234,26 @@ TEST_F(HandsTest, AWorkerDoesNothingBeforeItIsReleased) {
   hands().release_new();
   run_until([this] { return !events_.empty(); });
   EXPECT_EQ(std::get<fleet::WorkerExited>(events_.front()).detail, "exit 5");
+}
+
+// --- signals
+
+// The one that it was started with, whatever is configured by then.
+TEST_F(HandsTest, ACommandIsToldToGoByTheSignalsOfItsPool) {
+  const std::string before =
+      std::string(kStaying) + "stop_signal = \"SIGINT\"\nabort_signal = \"SIGQUIT\"\n";
+  spawn(before, 2);
+  add(kStaying, 3);
+  hands().carry_out(fleet::Drain{1});
+  hands().carry_out(fleet::Abort{2});
+  run_until([this] { return events_.size() == 2; });
+  std::map<fleet::WorkerId, std::string> ends;
+  for (const fleet::Event& event : events_) {
+    const auto& exited = std::get<fleet::WorkerExited>(event);
+    ends[exited.id] = exited.detail;
+  }
+  EXPECT_EQ(ends[1], "signal INT");
+  EXPECT_EQ(ends[2], "signal QUIT");
 }
 
 // --- quiet

@@ -60,7 +60,8 @@ SavedState full_state() {
                          .phase = fleet::Phase::Ready,
                          .owns_slot = true}};
   state.places[41] = {.pid = 4194304, .seats = {5, 8}, .is_builtin = true};
-  state.places[99] = {.pid = 2, .seats = {0}, .is_builtin = false};
+  state.places[99] = {
+      .pid = 2, .seats = {0}, .is_builtin = false, .stop_signal = SIGQUIT, .abort_signal = SIGKILL};
   state.sockets = {
       {"web", {{.slot = 0, .lane = 0}, {.slot = 1, .lane = 0}, {.slot = 0, .lane = 1}}},
       {"api", {}}};

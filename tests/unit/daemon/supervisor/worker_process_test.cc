@@ -131,7 +131,7 @@ TEST_F(WorkerProcessTest, TellsWhyItsWorkerCouldNotBeStarted) {
   const auto exited = run_to_the_end();
   EXPECT_EQ(exited.kind, fleet::ExitKind::NotStarted);
   EXPECT_EQ(exited.code, ENOENT);
-  EXPECT_EQ(exited.detail, "exec /no/such/program: No such file or directory");
+  EXPECT_THAT(exited.detail, HasSubstr("exec /no/such/program: No such file or directory"));
 }
 
 TEST_F(WorkerProcessTest, FailsWhereItsNotifySocketCanNotBe) {

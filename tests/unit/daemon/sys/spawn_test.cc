@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "daemon/sys/activation.h"
+#include "daemon/sys/affinity.h"
 #include "tests/unit/daemon/sys/peers.h"
 
 namespace sockherd::sys {
@@ -42,7 +43,7 @@ Ended run(SpawnRequest request) {
   int status = 0;
   EXPECT_EQ(::waitpid(child->pid, &status, 0), child->pid);
   if (WIFEXITED(status)) ended.status = WEXITSTATUS(status);
-  ended.error = read_spawn_failure(child->failure.get(), request.arguments[0]);
+  ended.error = read_spawn_failure(child->failure.get(), subject_of(request));
   return ended;
 }
 
@@ -127,7 +128,10 @@ TEST(Spawn, ReportsWhyTheProgramCouldNotBeStarted) {
   EXPECT_EQ(missing.status, 127);
   ASSERT_TRUE(missing.error);
   EXPECT_EQ(missing.error->code, ENOENT);
-  EXPECT_EQ(missing.error->what, "exec /no/such/program: No such file or directory");
+  EXPECT_EQ(
+      missing.error->what,
+      "exec /no/such/program: No such file or directory; if it is there, the interpreter of its "
+      "first line is not");
   const Ended denied = run({.arguments = {"/etc/passwd"}});
   ASSERT_TRUE(denied.error);
   EXPECT_EQ(denied.error->what, "exec /etc/passwd: Permission denied");
@@ -137,7 +141,7 @@ TEST(Spawn, ReportsADescriptorThatIsNone) {
   auto child = spawn({.arguments = {"/bin/true"}, .fds = {{9999, "web"}}});
   ASSERT_TRUE(child.ok());
   ASSERT_EQ(::waitpid(child->pid, nullptr, 0), child->pid);
-  const auto error = read_spawn_failure(child->failure.get(), "/bin/true");
+  const auto error = read_spawn_failure(child->failure.get(), {"/bin/true"});
   ASSERT_TRUE(error);
   EXPECT_EQ(error->what, "pass the sockets to /bin/true: Bad file descriptor");
 }
@@ -150,7 +154,7 @@ TEST(Spawn, FailurePipeEndsWithASuccessfulExec) {
   auto child = spawn({.arguments = {"/bin/cat"}, .fds = {{read_end.get(), "in"}}});
   ASSERT_TRUE(child.ok());
   EXPECT_TRUE(wait_readable(child->failure.get())) << "end of file";
-  EXPECT_FALSE(read_spawn_failure(child->failure.get(), "/bin/cat"));
+  EXPECT_FALSE(read_spawn_failure(child->failure.get(), {"/bin/cat"}));
   ::kill(child->pid, SIGKILL);
   EXPECT_EQ(::waitpid(child->pid, nullptr, 0), child->pid);
 }
@@ -192,7 +196,7 @@ TEST(Spawn, ReportsAUserThatItMayNotBecome) {
     auto child = spawn({.arguments = {"/bin/true"}, .identity = Identity{0, 0}});
     if (!child.ok()) return child.error().what;
     ::waitpid(child->pid, nullptr, 0);
-    const auto error = read_spawn_failure(child->failure.get(), "/bin/true");
+    const auto error = read_spawn_failure(child->failure.get(), {"/bin/true"});
     return error ? error->what : std::string("started");
   });
   EXPECT_EQ(said, "change the user of /bin/true: Operation not permitted");
@@ -202,6 +206,114 @@ TEST(Spawn, SetsTheSoftLimitOfDescriptors) {
   SpawnRequest request;
   request.nofile_soft = 33;
   EXPECT_EQ(shell("ulimit -Sn >&3", std::move(request)).output, "33\n");
+}
+
+// --- programs that are not ours
+
+TEST(SpawnAccount, RunsAsAUserWithItsGroupsAndSaysSoInTheEnvironment) {
+  REQUIRE_ROOT();
+  SpawnRequest request;
+  request.environment = {"PATH=/usr/bin:/bin"};
+  request.account.user = "www-data";
+  const Ended ended = shell(
+      "id -un >&3; id -G >&3; echo $HOME $USER $LOGNAME >&3;"
+      "grep NoNewPrivs /proc/self/status >&3",
+      std::move(request));
+  EXPECT_EQ(ended.output, "www-data\n33\n/var/www www-data www-data\nNoNewPrivs:\t0\n");
+}
+
+TEST(SpawnAccount, WhatThePoolSaysOfItsHomeCounts) {
+  REQUIRE_ROOT();
+  SpawnRequest request;
+  request.environment = {"HOME=/srv"};
+  request.account.user = "www-data";
+  EXPECT_EQ(shell("echo $HOME $USER >&3", std::move(request)).output, "/srv www-data\n");
+}
+
+TEST(SpawnAccount, AGroupTakesThePlaceOfTheUsersOwn) {
+  REQUIRE_ROOT();
+  SpawnRequest request;
+  request.account = {"nobody", "www-data"};
+  EXPECT_EQ(shell("id -u >&3; id -g >&3", std::move(request)).output, "65534\n33\n");
+}
+
+TEST(SpawnAccount, NumbersNeedNoEntryAnywhere) {
+  REQUIRE_ROOT();
+  SpawnRequest request;
+  request.account = {"54321", "54322"};
+  EXPECT_EQ(shell("id -u >&3; id -g >&3; id -G >&3", std::move(request)).output,
+            "54321\n54322\n54322\n");
+}
+
+TEST(SpawnAccount, OursNeedsNoPrivilege) {
+  REQUIRE_ROOT();
+  const std::string said = as_user(kNobody, [] {
+    return shell("id -u >&3", SpawnRequest{.account = {.user = "65534"}}).output;
+  });
+  EXPECT_EQ(said, "65534\n");
+}
+
+TEST(SpawnAccount, FailuresNameTheirStageAndARemedy) {
+  REQUIRE_ROOT();
+  struct Case {
+    SpawnRequest request;
+    const char* what;
+  };
+  const Case cases[] = {
+      {{.account = {.user = "nobdy"}}, "find the user nobdy of /bin/sh: there is no such user"},
+      {{.account = {.group = "nobdy"}}, "find the group nobdy of /bin/sh: there is no such group"},
+      {{.working_directory = "/no/such"}, "start /bin/sh in /no/such: No such file or directory"},
+      {{.nofile_soft = 1UL << 40},
+       "set the descriptor limit of /bin/sh: Invalid argument; it is more than the hard limit: "
+       "raise LimitNOFILE= of the unit"},
+  };
+  for (const Case& one : cases) {
+    const Ended ended = shell("exit 0", one.request);
+    EXPECT_EQ(ended.status, 127);
+    ASSERT_TRUE(ended.error) << one.what;
+    EXPECT_EQ(ended.error->what, one.what);
+  }
+  const std::string denied = as_user(kNobody, [] {
+    const Ended ended = shell("exit 0", SpawnRequest{.account = {.user = "www-data"}});
+    return ended.error ? ended.error->what : std::string("started");
+  });
+  EXPECT_THAT(denied, AllOf(HasSubstr("run /bin/sh as user www-data: Operation not permitted"),
+                            HasSubstr("CAP_SETUID and CAP_SETGID")));
+}
+
+TEST(SpawnAccount, ADirectoryOfTheUserIsEnteredAsTheUser) {
+  REQUIRE_ROOT();
+  char home[] = "/tmp/sh-home-XXXXXX";
+  ASSERT_NE(::mkdtemp(home), nullptr);  // mode 0700, root's
+  SpawnRequest request{.account = {.user = "nobody"}, .working_directory = home};
+  const Ended ended = shell("exit 0", std::move(request));
+  ASSERT_TRUE(ended.error);
+  EXPECT_EQ(ended.error->code, EACCES);
+  std::filesystem::remove_all(home);
+}
+
+TEST(Spawn, StartsInADirectoryWithAnUmaskOnACpu) {
+  const std::vector<uint32_t> cpus = allowed_cpus();
+  ASSERT_FALSE(cpus.empty());
+  SpawnRequest request{.working_directory = "/usr/share", .umask = 027, .cpu = cpus.back()};
+  const Ended ended =
+      shell("pwd >&3; umask >&3; grep Cpus_allowed_list /proc/self/status >&3", std::move(request));
+  EXPECT_EQ(ended.output,
+            "/usr/share\n0027\nCpus_allowed_list:\t" + std::to_string(cpus.back()) + "\n");
+}
+
+TEST(Spawn, ThePathOfTheProgramsOwnEnvironmentCounts) {
+  char home[] = "/tmp/sh-path-XXXXXX";
+  ASSERT_NE(::mkdtemp(home), nullptr);
+  const std::string path = std::string("PATH=") + home;
+  std::filesystem::create_symlink("/bin/true", std::string(home) + "/only-here");
+  EXPECT_EQ(run({.arguments = {"only-here"}, .environment = {path}}).status, 0);
+  std::filesystem::remove_all(home);
+  const Ended missing = run({.arguments = {"only-here"}, .environment = {path}});
+  ASSERT_TRUE(missing.error);
+  EXPECT_EQ(missing.error->what,
+            std::string("exec only-here: No such file or directory; it is nowhere in PATH (") +
+                home + "): name it by its absolute path");
 }
 
 TEST(Spawn, FindsAProgramInThePath) {
@@ -264,16 +376,16 @@ TEST(SpawnGate, ClosedItEndsTheChildWhichHasDoneNothing) {
   int status = -1;
   EXPECT_EQ(::waitpid(child->pid, &status, 0), child->pid);
   EXPECT_EQ(status, 0);
-  EXPECT_FALSE(read_spawn_failure(child->failure.get(), "/bin/sh"));
+  EXPECT_FALSE(read_spawn_failure(child->failure.get(), {"/bin/sh"}));
 }
 
 TEST(SpawnGate, TellsWhyTheProgramCouldNotBeStartedOnceItIsOpened) {
   auto child = spawn({.arguments = {"/no/such/program"}, .is_gated = true});
   ASSERT_TRUE(child.ok());
-  EXPECT_FALSE(read_spawn_failure(child->failure.get(), "x"));
+  EXPECT_FALSE(read_spawn_failure(child->failure.get(), {"x"}));
   open_gate(child.value());
   EXPECT_EQ(::waitpid(child->pid, nullptr, 0), child->pid);
-  EXPECT_EQ(read_spawn_failure(child->failure.get(), "x")->code, ENOENT);
+  EXPECT_EQ(read_spawn_failure(child->failure.get(), {"x"})->code, ENOENT);
 }
 
 TEST(SpawnGate, WithoutOneThereIsNothingToOpen) {
