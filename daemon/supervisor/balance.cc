@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <numeric>
 #include <utility>
 
 #include "daemon/base/log.h"
 #include "daemon/sys/handshakes.h"
 #include "daemon/sys/listen_socket.h"
-#include "daemon/sys/steering.h"
 
 namespace sockherd::supervisor {
 namespace {
@@ -120,6 +120,16 @@ Result<void> Balance::steer_by_load(std::span<const UniqueFd> sockets,
   TRY(balancer_->attach(sockets.front().get()));
   is_attached_ = true;
   return {};
+}
+
+Result<void> Balance::aim(std::span<const UniqueFd> sockets, std::vector<uint32_t> slots,
+                          sys::Aim aim) {
+  if (slots.empty()) {
+    slots.resize(sockets.size());
+    std::iota(slots.begin(), slots.end(), 0U);
+  }
+  is_attached_ = false;
+  return sys::steer_to_but(sockets.front().get(), slots, aim);
 }
 
 void Balance::note_success() {

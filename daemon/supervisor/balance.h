@@ -22,6 +22,7 @@
 #include "daemon/base/unique_fd.h"
 #include "daemon/supervisor/fd_store.h"
 #include "daemon/sys/balancer.h"
+#include "daemon/sys/steering.h"
 
 namespace sockherd::supervisor {
 
@@ -44,6 +45,11 @@ class Balance {
   // total: of the sockets of the group; one more where one is about to join.
   Result<void> steer(std::span<const UniqueFd> sockets, const std::vector<uint32_t>& slots,
                      size_t total);
+
+  // New connections from one port of ours go to one socket that is not served, and the others to
+  // `slots`, or to all where nobody is steered to yet; until the next steer(), which must follow
+  // soon: meanwhile there is no balance.
+  Result<void> aim(std::span<const UniqueFd> sockets, std::vector<uint32_t> slots, sys::Aim aim);
 
   // Whether what is wanted failed for a reason that may have passed: steer again, now and then.
   bool is_retry_due() const;

@@ -21,6 +21,7 @@ void Hands::carry_out(const fleet::Spawn& action) {
   auto started = start(action);
   if (started.ok()) {
     add_running(action.id, std::move(started).value());
+    await_ready(action.id, *generations_.at(action.generation).config.find_pool(action.pool));
     unreleased_.push_back(action.id);
     return;
   }
@@ -142,6 +143,38 @@ void Hands::add_running(fleet::WorkerId id, Running running) {
   running_[id] = std::move(running);
 }
 
+// A command may know nothing of READY=1: then it is looked at from outside.
+void Hands::await_ready(fleet::WorkerId id, const config::Pool& pool) {
+  const Running& running = running_.at(id);
+  if (running.is_builtin) return;
+  Readiness::Subject subject{
+      .pool = pool,
+      .pid = running.process->pid(),
+      .own_address = running.own ? std::optional(running.own->address) : std::nullopt,
+      .is_alone = [this, id] { return is_alone(id); }};
+  for (const auto& [name, numbers] : running.sockets) {
+    if (numbers.empty() || listeners_.groups().at(name).is_unix()) continue;
+    subject.listener = name;
+    subject.number = numbers.front();
+    break;
+  }
+  readiness_.begin(id, std::move(subject));
+}
+
+// Whether nobody else can accept from its sockets.
+bool Hands::is_alone(fleet::WorkerId id) const {
+  const auto& sockets = running_.at(id).sockets;
+  return std::none_of(running_.begin(), running_.end(), [&](const auto& other) {
+    if (other.first == id) return false;
+    return std::any_of(sockets.begin(), sockets.end(), [&](const auto& mine) {
+      const auto theirs = other.second.sockets.find(mine.first);
+      if (theirs == other.second.sockets.end()) return false;
+      return std::find_first_of(mine.second.begin(), mine.second.end(), theirs->second.begin(),
+                                theirs->second.end()) != mine.second.end();
+    });
+  });
+}
+
 std::string Hands::notify_path(fleet::WorkerId id) const {
   return setup_.runtime_directory + "/notify." + std::to_string(id);
 }
@@ -201,6 +234,7 @@ size_t Hands::reopen_logs() {
 }
 
 void Hands::on_notification(fleet::WorkerId id, const sys::Notification& said) {
+  readiness_.on_notification(id, said);
   if (said.extend_timeout) post_(fleet::WorkerExtends{id, *said.extend_timeout});
   if (said.ready) post_(fleet::WorkerReady{id});
   if (said.stopping) post_(fleet::WorkerStopping{id});
@@ -213,6 +247,7 @@ void Hands::on_exit(fleet::WorkerExited exited) {
   give_back_address(found->second);
   upstreams_.forget_lanes_of(found->second.process->pid());
   relay_.remove(exited.id);
+  readiness_.forget(exited.id);
   running_.erase(found);
   forget(exited.id);
   post_(std::move(exited));

@@ -24,6 +24,7 @@
 #include "daemon/supervisor/listeners.h"
 #include "daemon/supervisor/own_address.h"
 #include "daemon/supervisor/quiet_watch.h"
+#include "daemon/supervisor/readiness.h"
 #include "daemon/supervisor/room_buses.h"
 #include "daemon/supervisor/state_file.h"
 #include "daemon/supervisor/statistics.h"
@@ -152,6 +153,8 @@ class Hands {
   void keep(fleet::WorkerId id, const WorkerProcess& process);
   void forget(fleet::WorkerId id);
   void add_running(fleet::WorkerId id, Running running);
+  void await_ready(fleet::WorkerId id, const config::Pool& pool);
+  bool is_alone(fleet::WorkerId id) const;
   void on_notification(fleet::WorkerId id, const sys::Notification& said);
   void on_exit(fleet::WorkerExited exited);
 
@@ -195,6 +198,8 @@ class Hands {
   uint64_t next_watch_ = 0;
   std::map<uint64_t, Leaving> quiet_;
   std::map<uint64_t, Retiring> retiring_;
+  Readiness readiness_{loop_, listeners_,
+                       [this](fleet::WorkerId id) { post_(fleet::WorkerReady{id}); }};
 };
 
 }  // namespace sockherd::supervisor

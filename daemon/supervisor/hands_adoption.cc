@@ -61,6 +61,10 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
     if (remains != from.workers.end()) from.workers.erase(remains);
     if (adopted.ok()) {
       add_running(survivor.id, std::move(adopted).value());
+      const config::Pool* pool = current().config.find_pool(survivor.pool);
+      if (survivor.phase == fleet::Phase::Starting && pool != nullptr) {
+        await_ready(survivor.id, *pool);
+      }
       return false;
     }
     log::notice("worker-lost", {{"pool", survivor.pool},

@@ -208,7 +208,7 @@ Result<void> Listeners::serve(const std::string& name, const std::vector<uint32_
   return steer(name, group);
 }
 
-Result<void> Listeners::steer(const std::string& name, const Group& group) {
+std::vector<uint32_t> Listeners::members_of(const Group& group) {
   std::vector<uint32_t> members;
   if (group.is_parked) {
     members.assign(group.adopted.begin(), group.adopted.end());
@@ -222,7 +222,47 @@ Result<void> Listeners::steer(const std::string& name, const Group& group) {
     const size_t known = group.owners.size();
     return a < known && b < known ? group.owners[a] < group.owners[b] : a < b;
   });
-  return balance_of(name).steer(group.sockets, members, group.sockets.size());
+  return members;
+}
+
+Result<void> Listeners::steer(const std::string& name, const Group& group) {
+  return balance_of(name).steer(group.sockets, members_of(group), group.sockets.size());
+}
+
+Result<void> Listeners::aim(const std::string& name, sys::Aim aim) {
+  const auto found = groups_.find(name);
+  if (found == groups_.end()) return Error{ENOENT, "there is no listener " + name};
+  Group& group = found->second;
+  if (group.is_unix() || aim.number >= group.sockets.size()) {
+    return Error{EINVAL, "a connection to " + name + " cannot be aimed"};
+  }
+  if (group.is_aimed) return Error{EBUSY, "another connection to " + name + " is being aimed"};
+  if (group.sockets.size() > 1) {
+    TRY(balance_of(name).aim(group.sockets, members_of(group), aim));
+  }
+  group.is_aimed = true;
+  return {};
+}
+
+void Listeners::end_aim(const std::string& name) {
+  const auto found = groups_.find(name);
+  if (found == groups_.end() || !std::exchange(found->second.is_aimed, false)) return;
+  if (found->second.sockets.size() == 1) return;
+  if (const auto steered = steer(name, found->second); !steered) {
+    log::warn("steering-failed", {{"listener", name}, {"error", steered.error().what}});
+  }
+}
+
+sys::SocketAddress Listeners::inside_address(const std::string& name) const {
+  const sys::SocketAddress& address = groups_.at(name).address;
+  const std::string text = address.text();
+  const std::string port = text.substr(text.rfind(':') + 1);
+  for (const auto& [any, inside] : {std::pair("0.0.0.0:", "127.0.0.1:"), {"[::]:", "[::1]:"}}) {
+    if (text != any + port) continue;
+    auto parsed = sys::SocketAddress::parse(inside + port);
+    if (parsed.ok()) return std::move(parsed).value();
+  }
+  return address;
 }
 
 Result<void> Listeners::park(const std::string& name) {

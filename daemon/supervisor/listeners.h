@@ -51,6 +51,7 @@ class Listeners {
     std::optional<sys::SocketAddress> bound;  // what we bound, as configured; nothing = adopted
     std::vector<uint32_t> served;  // new connections are steered to these; empty = not steered yet
     bool is_parked = false;        // nobody serves it any more
+    bool is_aimed = false;         // see aim()
 
     bool is_unix() const { return address.is_unix(); }
   };
@@ -87,6 +88,15 @@ class Listeners {
 
   // Steers new connections to these sockets (at least one), as the balance of the listener says.
   Result<void> serve(const std::string& name, const std::vector<uint32_t>& numbers);
+
+  // Connections from one port of ours come to one socket, whether it is served or not; everybody
+  // else goes where he went. Until end_aim(), or until somebody is steered elsewhere. One at a
+  // time. Errors: EBUSY while another one is aimed; of a Unix socket, which all share.
+  Result<void> aim(const std::string& name, sys::Aim aim);
+  void end_aim(const std::string& name);
+
+  // Where the listener is reached from within this machine. Requires: it is there.
+  sys::SocketAddress inside_address(const std::string& name) const;
 
   // Nobody serves the listener any more: new connections go to the sockets of its socket unit,
   // which systemd keeps when we go; where there are none, nobody else gets in, so that its queues
@@ -130,6 +140,7 @@ class Listeners {
   void add(const std::string& name, Group& group, UniqueFd socket);
   void drop_from(const std::string& name, Group& group, size_t first);
   Balance& balance_of(const std::string& name);
+  static std::vector<uint32_t> members_of(const Group& group);
   Result<void> steer(const std::string& name, const Group& group);
 
   FdStore& store_;

@@ -18,11 +18,22 @@ constexpr uint64_t kAccuracyUsec = 1;  // sd-event's default of 250 ms would del
 }  // namespace
 
 Result<Watch> Watch::on_readable(sd_event* loop, int fd, std::function<void()> callback) {
+  return on_events(loop, fd, EPOLLIN, std::move(callback));
+}
+
+Result<void> Watch::want(uint32_t events) {
+  const int set = ::sd_event_source_set_io_events(source_.get(), events);
+  if (set < 0) return errno_error("sd_event_source_set_io_events", -set);
+  return {};
+}
+
+Result<Watch> Watch::on_events(sd_event* loop, int fd, uint32_t events,
+                               std::function<void()> callback) {
   Watch watch;
   watch.state_->callback = std::move(callback);
   sd_event_source* source = nullptr;
   const int added = ::sd_event_add_io(
-      loop, &source, fd, EPOLLIN,
+      loop, &source, fd, events,
       [](sd_event_source*, int, uint32_t, void* userdata) { return run<State>(userdata); },
       watch.state_.get());
   if (added < 0) return errno_error("sd_event_add_io", -added);

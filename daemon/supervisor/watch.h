@@ -7,6 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include <csignal>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -20,7 +21,11 @@ class Watch {
   Watch() = default;
 
   // Calls back whenever `fd` (borrowed) is ready for `events` (EPOLLIN, ...).
+  static Result<Watch> on_events(sd_event* loop, int fd, uint32_t events,
+                                 std::function<void()> callback);
   static Result<Watch> on_readable(sd_event* loop, int fd, std::function<void()> callback);
+  // From now on for these events instead.
+  Result<void> want(uint32_t events);
 
   // Calls back once the child has ended, and reaps it.
   static Result<Watch> on_exit(sd_event* loop, pid_t pid,

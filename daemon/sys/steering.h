@@ -25,6 +25,14 @@ Result<void> steer_to(int member, std::span<const uint32_t> numbers);
 // stays on CPU k, and the network card spreads by flow, a connection never changes its CPU.
 Result<void> steer_by_cpu(int member, std::span<const uint32_t> numbers);
 
+// As steer_to, but connections from the port `from` go to the member `number`, which may get no
+// others yet and is to be tried.
+struct Aim {
+  uint16_t from = 0;
+  uint32_t number = 0;
+};
+Result<void> steer_to_but(int member, std::span<const uint32_t> numbers, Aim aim);
+
 // Back to the kernel's hash over all members. No error where there is no program or no group.
 Result<void> stop_steering(int member);
 

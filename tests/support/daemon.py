@@ -26,6 +26,7 @@ from tests.support.wait import until
 
 ACTIVATE = str(pathlib.Path(__file__).with_name("activate.py"))
 STUB_WORKER = str(pathlib.Path(__file__).with_name("stub_worker.py"))
+MUTE_WORKER = str(pathlib.Path(__file__).with_name("mute_worker.py"))
 
 # Set for a whole suite that is to run on another engine than most (tests/integration/CMakeLists.txt).
 ENGINE = "SOCKHERD_POOL__WEB__ENGINE"
@@ -65,6 +66,7 @@ workers = {workers}
 command = [{command}]
 environment = [{environment}]
 start_timeout = "{start_timeout}"
+ready = {{ notify = true }}
 {pool}
 """
 
@@ -81,6 +83,25 @@ def script_config(path, workers=1, pool=""):
     """A pool of a Python program in a file."""
     return (f"[listener.web]\n[pool.web]\nlisteners = [\"web\"]\nworkers = {workers}\n"
             f"command = [\"/usr/bin/python3\", \"-I\", \"-S\", \"{path}\"]\n{pool}\n")
+
+
+MUTE = """\
+[listener.web]
+[pool.web]
+listeners = ["web"]
+workers = {workers}
+command = [{command}]
+environment = ["MARKER={marker}"]
+start_timeout = "{start_timeout}"
+{pool}
+"""
+
+
+def mute_config(*arguments, workers=2, marker="one", start_timeout="10s", pool=""):
+    """A pool of tests/support/mute_worker.py: a program that knows nothing of us, nor of systemd."""
+    command = [sys.executable, "-I", "-S", MUTE_WORKER, "3", *arguments]
+    return MUTE.format(workers=workers, marker=marker, start_timeout=start_timeout, pool=pool,
+                       command=", ".join(f'"{word}"' for word in command))
 
 
 def tcp_listener(host="127.0.0.1", port=0, reuse_port=True, backlog=4096):

@@ -65,6 +65,42 @@ TEST_F(Steering, ByCpuGivesAConnectionToTheMemberOfItsCpu) {
   client.join();
 }
 
+// A client whose port is known before it connects.
+class AimedSteering : public testing::TestWithParam<const char*> {
+ protected:
+  AimedSteering() {
+    auto first = bind_listener(parsed(GetParam()), Sharing::ReusePort, 128, 0);
+    EXPECT_TRUE(first.ok()) << first.error().what;
+    group_.push_back(std::move(first).value());
+    while (group_.size() < 4) group_.push_back(clone_listener(group_.front().get()).value());
+    for (const UniqueFd& member : group_) {
+      EXPECT_EQ(::fcntl(member.get(), F_SETFL, O_NONBLOCK), 0);
+    }
+  }
+
+  std::vector<UniqueFd> group_;
+};
+
+TEST_P(AimedSteering, OnePortGoesToOneMemberAndAllOthersToTheServedOnes) {
+  const SocketAddress address = address_of(group_.front());
+  for (uint32_t target = 0; target < 4; ++target) {
+    const UniqueFd client(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+    SocketAddress from = parsed(GetParam());
+    ASSERT_EQ(::bind(client.get(), from.get(), from.size()), 0);
+    const std::vector<uint32_t> served = {1, 3};
+    const auto steered = steer_to_but(group_[0].get(), served,
+                                      {.from = address_of(client).port(), .number = target});
+    ASSERT_TRUE(steered.ok()) << steered.error().what;
+    ASSERT_EQ(::connect(client.get(), address.get(), address.size()), 0);
+    for (uint32_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(accept_all(group_[i]), i == target ? 1 : 0) << "aimed at " << target;
+    }
+    EXPECT_THAT(sys::shares_of(group_, 100), ElementsAre(0, Gt(0), 0, Gt(0)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, AimedSteering, testing::Values("127.0.0.1:0", "[::1]:0"));
+
 TEST_F(Steering, AllMembersGetConnectionsOnceItStops) {
   steer({1});
   ASSERT_TRUE(stop_steering(group_[2].get()).ok());

@@ -1,0 +1,160 @@
+#include "daemon/sys/accepted.h"
+
+#include <dirent.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/base/parse.h"
+#include "daemon/base/unique_fd.h"
+
+namespace sockherd::sys {
+namespace {
+
+// A supervisor must not spend its time on a program that opens everything.
+constexpr size_t kMostProcesses = 256;
+constexpr size_t kMostDescriptors = 16384;
+
+struct Question {
+  nlmsghdr header;
+  inet_diag_req_v2 diag;
+};
+
+struct Closer {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+using Directory = std::unique_ptr<DIR, Closer>;
+
+void put_end(const sockaddr_storage& address, __be32 (&words)[4], __be16& port) {
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    words[0] = v4.sin_addr.s_addr;
+    port = v4.sin_port;
+  } else {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+    std::memcpy(words, &v6.sin6_addr, sizeof words);
+    port = v6.sin6_port;
+  }
+}
+
+// Asked from the other end's point of view: its source is where we are connected to.
+Result<Question> question_about(int connection) {
+  sockaddr_storage ours{};
+  sockaddr_storage theirs{};
+  socklen_t size = sizeof ours;
+  if (::getsockname(connection, reinterpret_cast<sockaddr*>(&ours), &size) != 0) {
+    return errno_error("getsockname");
+  }
+  size = sizeof theirs;
+  if (::getpeername(connection, reinterpret_cast<sockaddr*>(&theirs), &size) != 0) {
+    return errno_error("getpeername");
+  }
+  if (ours.ss_family != AF_INET && ours.ss_family != AF_INET6) {
+    return Error{EAFNOSUPPORT, "not a TCP connection"};
+  }
+  Question question{};
+  question.header.nlmsg_len = sizeof question;
+  question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  question.header.nlmsg_flags = NLM_F_REQUEST;
+  question.diag.sdiag_family = static_cast<uint8_t>(ours.ss_family);
+  question.diag.sdiag_protocol = IPPROTO_TCP;
+  question.diag.idiag_states = ~0U;
+  question.diag.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
+  question.diag.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+  put_end(theirs, question.diag.id.idiag_src, question.diag.id.idiag_sport);
+  put_end(ours, question.diag.id.idiag_dst, question.diag.id.idiag_dport);
+  return question;
+}
+
+// The processes that this one has started, and theirs, with itself first. One that was left to PID
+// 1 by its parent is not found.
+std::vector<pid_t> family_of(pid_t process) {
+  std::vector<pid_t> family{process};
+  for (size_t i = 0; i < family.size() && family.size() < kMostProcesses; ++i) {
+    const std::string tasks = "/proc/" + std::to_string(family[i]) + "/task";
+    const Directory directory(::opendir(tasks.c_str()));
+    if (!directory) continue;
+    // Who started a child is a thread, not a process.
+    for (const dirent* entry = ::readdir(directory.get());
+         entry != nullptr && family.size() < kMostProcesses; entry = ::readdir(directory.get())) {
+      if (entry->d_name[0] == '.') continue;
+      const std::string path = tasks + "/" + entry->d_name + "/children";
+      const std::unique_ptr<FILE, int (*)(FILE*)> file(::fopen(path.c_str(), "re"), ::fclose);
+      long child = 0;
+      while (file && family.size() < kMostProcesses && ::fscanf(file.get(), "%ld", &child) == 1) {
+        family.push_back(static_cast<pid_t>(child));
+      }
+    }
+  }
+  return family;
+}
+
+// left: how many descriptors may still be looked at.
+Holder has_open(pid_t process, const std::string& wanted, size_t& left) {
+  const std::string path = "/proc/" + std::to_string(process) + "/fd";
+  const Directory directory(::opendir(path.c_str()));
+  if (!directory) return errno == ENOENT ? Holder::No : Holder::Unknown;
+  for (const dirent* entry = ::readdir(directory.get()); entry != nullptr;
+       entry = ::readdir(directory.get())) {
+    if (entry->d_name[0] == '.') continue;
+    if (left-- == 0) return Holder::Unknown;
+    std::array<char, 64> target{};
+    const ssize_t length =
+        ::readlinkat(::dirfd(directory.get()), entry->d_name, target.data(), target.size());
+    if (length > 0 && wanted == std::string_view(target.data(), static_cast<size_t>(length))) {
+      return Holder::Yes;
+    }
+  }
+  return Holder::No;
+}
+
+}  // namespace
+
+Result<uint64_t> inode_of_peer(int connection) {
+  const Question question = TRY(question_about(connection));
+  const UniqueFd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  if (!netlink) return errno_error("socket(AF_NETLINK)");
+  if (::send(netlink.get(), &question, sizeof question, 0) < 0) {
+    return errno_error("send to sock_diag");
+  }
+  alignas(nlmsghdr) std::array<char, 8192> buffer{};
+  const ssize_t got = ::recv(netlink.get(), buffer.data(), buffer.size(), 0);
+  if (got < 0) return errno_error("receive from sock_diag");
+  const auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data());
+  if (!NLMSG_OK(header, static_cast<uint32_t>(got)))
+    return Error{EPROTO, "sock_diag: short answer"};
+  if (header->nlmsg_type == NLMSG_ERROR) {
+    const auto* error = static_cast<const nlmsgerr*>(NLMSG_DATA(header));
+    if (error->error == -ENOENT) return uint64_t{0};
+    return errno_error("sock_diag", -error->error);
+  }
+  const auto* found = static_cast<const inet_diag_msg*>(NLMSG_DATA(header));
+  // Where there is no such connection, the kernel answers with the listening socket.
+  if (found->id.idiag_dport != question.diag.id.idiag_dport) return uint64_t{0};
+  return uint64_t{found->idiag_inode};
+}
+
+Holder holds_socket(pid_t process, uint64_t inode) {
+  const std::string wanted = "socket:[" + std::to_string(inode) + "]";
+  size_t left = kMostDescriptors;
+  Holder all = Holder::No;
+  for (const pid_t one : family_of(process)) {
+    const Holder holder = has_open(one, wanted, left);
+    if (holder == Holder::Yes) return holder;
+    if (holder == Holder::Unknown) all = holder;
+  }
+  return all;
+}
+
+}  // namespace sockherd::sys

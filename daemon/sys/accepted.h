@@ -1,0 +1,27 @@
+// Accepted: whether a connection that we have made to ourselves was accepted, and by whom.
+//
+// The kernel completes a handshake before anybody accepts, so connect() says nothing about the
+// program. But its end of the connection has a number of its own (an inode) from accept() on, and
+// not before; and whose it is then stands in /proc/PID/fd.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+#include "daemon/base/result.h"
+
+namespace sockherd::sys {
+
+// The inode of the other end of a TCP connection within this machine; 0 = nobody has accepted it
+// yet, or its other end is gone. connection: our end. Errors: EAFNOSUPPORT where
+// RestrictAddressFamilies= leaves AF_NETLINK out; ENOTCONN.
+Result<uint64_t> inode_of_peer(int connection);
+
+enum class Holder : uint8_t { Yes, No, Unknown };
+
+// Whether a process, or one that it has started, has that socket open. Unknown: we may not look
+// (another user's process, without CAP_SYS_PTRACE), or there is too much to look through.
+Holder holds_socket(pid_t process, uint64_t inode);
+
+}  // namespace sockherd::sys
