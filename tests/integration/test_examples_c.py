@@ -4,8 +4,9 @@ import unittest
 from tests.support import examples
 
 
-class StaticC(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.ExampleCase):
-    """Ten lines read LISTEN_FDS."""
+class StaticC(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.SurvivesHangs,
+              examples.ExampleCase):
+    """One client after the other."""
 
     example = "c"
 

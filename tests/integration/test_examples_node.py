@@ -1,13 +1,15 @@
-"""examples/node: Node listens on descriptor 3."""
+"""examples/node: server.listen({ fd: 3 })."""
 import unittest
 
 from tests.support import examples
 
 
-class Node(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.ExampleCase):
-    """As its README says."""
+class Node(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.SurvivesHangs,
+           examples.ExampleCase):
+    """It leaves politely."""
 
     example = "node"
+    shape = examples.ALL_KINDS
 
 
 if __name__ == "__main__":
