@@ -4,8 +4,7 @@ import unittest
 from tests.support import examples
 
 
-class Crystal(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.SurvivesHangs,
-              examples.ExampleCase):
+class Crystal(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.ExampleCase):
     """The classic program of one process a CPU."""
 
     example = "crystal"
@@ -13,7 +12,7 @@ class Crystal(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNo
 
     @classmethod
     def setUpClass(cls):
-        program = examples.compiled("server", "crystal/server.cr", "crystal", "build", "-o", "{output}", "{source}")
+        program = examples.crystal()
         cls.settings = {"pool.web.command": f'["{program}"]'}
 
 

@@ -7,8 +7,7 @@ from tests.support import examples, processes
 from tests.support.wait import until
 
 
-class Gunicorn(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.SurvivesHangs,
-               examples.ExampleCase):
+class Gunicorn(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.ExampleCase):
     """It hangs up on idle connections, so there are none here."""
 
     example = "gunicorn"
@@ -24,17 +23,6 @@ class Gunicorn(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesN
         until(lambda: not processes.is_alive(child), f"the end of {child}", explain=daemon.log)
         load.after(100)
         self.assert_nothing_lost(load.stop(), daemon)
-
-    def test_only_its_child_hangs(self):
-        """The arbiter, which is our worker, is as well as ever: the queue tells."""
-        daemon = self.serving(2, **{"pool.web.hang_timeout": '"700ms"'})
-        load = self.under_load(daemon)
-        arbiter, child = examples.family(self.pids(daemon)[0])
-        examples.stand_still([child])
-        self.wait_successor(daemon, arbiter, 2)
-        until(lambda: not any(map(processes.is_alive, (arbiter, child))), f"the end of {child}", explain=daemon.log)
-        load.after(100)
-        self.assert_nothing_lost(self.load(daemon, **self.shape, count=300).finish(), daemon)
 
 
 if __name__ == "__main__":

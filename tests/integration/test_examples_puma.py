@@ -4,8 +4,7 @@ import unittest
 from tests.support import examples
 
 
-class Puma(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.SurvivesHangs,
-           examples.ExampleCase):
+class Puma(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.ExampleCase):
     """It hangs up on those who have not asked yet, so there are none here."""
 
     example = "puma"

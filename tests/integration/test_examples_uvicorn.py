@@ -4,8 +4,7 @@ import unittest
 from tests.support import examples
 
 
-class Uvicorn(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.SurvivesHangs,
-              examples.ExampleCase):
+class Uvicorn(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.ExampleCase):
     """It leaves politely."""
 
     example = "uvicorn"

@@ -39,6 +39,17 @@ def compiled(name, source, *command):
     return str(output)
 
 
+def static_c():
+    """The program of examples/c."""
+    return compiled("hello", "c/hello.c", "gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-O2", "-static", "-o",
+                    "{output}", "{source}")
+
+
+def crystal():
+    """The program of examples/crystal."""
+    return compiled("server", "crystal/server.cr", "crystal", "build", "-o", "{output}", "{source}")
+
+
 def stand_still(pids):
     """SIGSTOP, and waits until it has taken effect."""
     for pid in pids:
