@@ -24,6 +24,7 @@ constexpr Form kForms[] = {
     {Kept::Balance, "sockherd.bpf.", true, true},
     {Kept::Bus, "sockherd.bus.", false, true},
     {Kept::Bell, "sockherd.bell.", false, true},
+    {Kept::Binds, "sockherd.binds.", true, false},
     {Kept::Upstream, "sockherd.upstream.", false, true},
     {Kept::UpstreamBell, "sockherd.upbell.", false, true},
 };

@@ -25,6 +25,7 @@ enum class Kept : uint8_t {
   Balance,       // sockherd.bpf.NUMBER.NAME      a listener's eBPF table
   Bus,           // sockherd.bus.NAME             a pool's memory file of the bus
   Bell,          // sockherd.bell.NAME            the bell to it
+  Binds,         // sockherd.binds.NUMBER       the bind watch of a worker
   Upstream,      // sockherd.upstream.NAME      who stands behind a proxy route, by its key
   UpstreamBell,  // sockherd.upbell.NAME        the bell to it
 };

@@ -119,7 +119,7 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
   running.process =
       TRY(WorkerProcess::start(loop_, action.id, std::move(request), notify_path(action.id),
                                callbacks_of(action.id), std::move(control.ours)));
-  return {};
+  return watch_binds(action.id, running);
 }
 
 WorkerProcess::Callbacks Hands::callbacks_of(fleet::WorkerId id) {

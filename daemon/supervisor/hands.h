@@ -17,6 +17,7 @@
 
 #include "daemon/fleet/action.h"
 #include "daemon/fleet/state.h"
+#include "daemon/supervisor/bind_keeper.h"
 #include "daemon/supervisor/connection_relay.h"
 #include "daemon/supervisor/fd_store.h"
 #include "daemon/supervisor/generation.h"
@@ -49,6 +50,8 @@ class Hands {
     SocketNumbers sockets;  // that it accepts from, by lane: those of all its threads, or more
     std::optional<OwnAddress> own;          // that it binds itself, behind a proxy route
     std::optional<Upstreams::Place> place;  // where those who proxy find that
+    std::unique_ptr<BindKeeper> binds;      // of a program that binds its listeners by itself
+    bool binds_alone = false;               // ... and that we can not watch
     std::unique_ptr<WorkerProcess> process;
 
     // The sockets that new connections are steered to: one a thread.
@@ -167,6 +170,14 @@ class Hands {
   bool adopt_upstreams(Inheritance& from);
   void adopt_address(const std::string& address, Running& running);
   void leave_other_places();
+
+  // Programs that bind their listeners by themselves (hands_binds.cc).
+  Result<void> watch_binds(fleet::WorkerId id, Running& running);
+  BindKeeper::Callbacks bind_callbacks(fleet::WorkerId id);
+  std::vector<BindKeeper::Offer> offers_to(fleet::WorkerId id) const;
+  bool is_used_by_its_like(fleet::WorkerId id, const std::string& listener, uint32_t number) const;
+  void on_bind_refused(fleet::WorkerId id, const Error& error);
+  void on_bind_missed(fleet::WorkerId id, const Error& error);
 
   void steer();
   std::vector<uint16_t> ports_of(const Running& worker) const;

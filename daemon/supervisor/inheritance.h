@@ -16,6 +16,7 @@ struct Inheritance {
     UniqueFd pidfd;
     UniqueFd control;
     UniqueFd notify;
+    UniqueFd binds;
   };
   struct Bus {
     UniqueFd file;

@@ -58,6 +58,8 @@ class WorkerProcess {
   int pidfd() const { return pidfd_.get(); }
   int control_fd() const { return control_.get(); }  // -1 = none
   int notify_fd() const { return notify_.fd(); }
+  // Of one with a bind watch, once.
+  UniqueFd take_bind_report() { return std::move(child_.bind_report); }
 
   void send(int signal) const;  // SIGKILL goes to all that it has started, too
 

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -51,6 +52,17 @@ Result<SocketAddress> SocketAddress::parse(std::string_view text) {
     in->sin_port = htons(*port);
     address.size_ = sizeof *in;
   }
+  return address;
+}
+
+std::optional<SocketAddress> SocketAddress::of_bytes(const void* bytes, size_t size) {
+  SocketAddress address;
+  if (size < sizeof(sa_family_t)) return std::nullopt;
+  std::memcpy(&address.storage_, bytes, std::min(size, sizeof address.storage_));
+  const bool is_whole = (address.family() == AF_INET && size >= sizeof(sockaddr_in)) ||
+                        (address.family() == AF_INET6 && size >= sizeof(sockaddr_in6));
+  if (!is_whole) return std::nullopt;
+  address.size_ = address.family() == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
   return address;
 }
 

@@ -6,7 +6,9 @@
 
 #include <sys/socket.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +19,9 @@ namespace sockherd::sys {
 class SocketAddress {
  public:
   static Result<SocketAddress> parse(std::string_view text);
+
+  // An address of TCP as the kernel takes it. Nothing for any other, or half of one.
+  static std::optional<SocketAddress> of_bytes(const void* bytes, size_t size);
 
   // The address that a socket is bound to. An unnamed or abstract Unix address has an empty path.
   static Result<SocketAddress> of_socket(int fd);

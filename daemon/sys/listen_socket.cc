@@ -294,6 +294,12 @@ Result<void> make_nonblocking(int fd) {
   return {};
 }
 
+Result<void> make_blocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) != 0) return errno_error("fcntl");
+  return {};
+}
+
 Result<void> make_prompt(int fd) {
   if (get_option(fd, SOL_SOCKET, SO_DOMAIN) == AF_UNIX) return {};
   return set_option(fd, IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY");

@@ -51,6 +51,8 @@ uint64_t socket_cookie(int fd);
 // Makes a passed socket non-blocking. The flag is shared by all holders of the socket, PID 1
 // included.
 Result<void> make_nonblocking(int fd);
+// The opposite, for a program that waits in accept().
+Result<void> make_blocking(int fd);
 
 // Connections accepted there send at once (TCP_NODELAY, which they inherit): not every program sets
 // that itself, and with Nagle's algorithm an answer in two writes takes 40 ms (measured). No-op for

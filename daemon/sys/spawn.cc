@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "daemon/sys/affinity.h"
+#include "daemon/sys/bind_watch.h"
 
 namespace sockherd::sys {
 namespace {
@@ -173,11 +174,13 @@ void wait_at(int gate) {
   if (::read(gate, &go, 1) != 1) ::_exit(0);
 }
 
-[[noreturn]] void run_child(const SpawnRequest& request, Plan& plan, int pipe, int gate) {
+[[noreturn]] void run_child(const SpawnRequest& request, Plan& plan, int pipe, int gate,
+                            int bind_report) {
   reset_signals();
   // Ctrl-C at a terminal is for the supervisor, which then drains us.
   ::setpgid(0, 0);
   if (gate >= 0) wait_at(gate);
+  if (bind_report >= 0) start_bind_watch(bind_report);
   place_fds(plan.fds, pipe);
   constexpr size_t kPrefix = sizeof "LISTEN_PID=" - 1;
   char* digits = plan.listen_pid.data() + kPrefix;
@@ -210,6 +213,7 @@ Result<Child> spawn(const SpawnRequest& request) {
   if (request.is_gated && ::pipe2(gate, O_CLOEXEC) != 0) return errno_error("pipe2");
   const UniqueFd gate_inside(gate[0]);
   UniqueFd gate_outside(gate[1]);
+  BindReport report = request.has_bind_watch ? TRY(create_bind_report()) : BindReport();
   Plan plan = make_plan(request);
   finish_environment(plan);
   const pid_t pid = ::fork();
@@ -217,9 +221,9 @@ Result<Child> spawn(const SpawnRequest& request) {
   if (pid == 0) {
     // Also that of the gate: our end would keep us waiting for ever.
     gate_outside.reset();
-    run_child(request, plan, write_end.get(), gate_inside.get());
+    run_child(request, plan, write_end.get(), gate_inside.get(), report.theirs.get());
   }
-  return Child{pid, std::move(read_end), std::move(gate_outside)};
+  return Child{pid, std::move(read_end), std::move(gate_outside), std::move(report.ours)};
 }
 
 void open_gate(Child& child) {

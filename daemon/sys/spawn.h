@@ -49,6 +49,7 @@ struct SpawnRequest {
   std::optional<uint32_t> cpu;               // the only one to run on, where that is allowed
   std::optional<int> signal_at_parents_end;  // PR_SET_PDEATHSIG
   bool is_gated = false;                     // waits for Child::gate before it execs
+  bool has_bind_watch = false;               // bind_watch.h
 };
 
 struct Child {
@@ -58,6 +59,8 @@ struct Child {
   // Of a gated child: open_gate() lets it go on. If it is closed instead, or we die, the child
   // exits without having done anything.
   UniqueFd gate;
+  // Of one with a bind watch: where it sends that (receive_bind_watch).
+  UniqueFd bind_report;
 };
 
 // Starts the program; the caller reaps the child. Ambient capabilities are dropped, the signal mask
