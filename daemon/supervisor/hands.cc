@@ -92,6 +92,7 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
     if (!running.is_builtin) numbers.resize(1);  // it would not know what to do with others
   }
   TRY(take_address(action, pool, running));
+  const auto to_bind = address_to_bind(pool, running);
   const NewWorker worker{.setup = setup_,
                          .generation = generations_.at(action.generation),
                          .pool = pool,
@@ -100,7 +101,8 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
                          .seats = running.seats,
                          .threads = running.threads,
                          .statistics = TRY(statistics_.segment_fd(action.pool)),
-                         .port = running.own ? running.own->port() : "",
+                         .host = to_bind ? to_bind->host() : "",
+                         .port = to_bind ? std::to_string(to_bind->port()) : "",
                          .socket = running.own ? running.own->socket() : ""};
   sys::SpawnRequest request = request_for(worker, listeners_);
   sys::PacketPair control;
@@ -119,7 +121,8 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
   running.process =
       TRY(WorkerProcess::start(loop_, action.id, std::move(request), notify_path(action.id),
                                callbacks_of(action.id), std::move(control.ours)));
-  return watch_binds(action.id, running);
+  watch_binds(action.id, running);
+  return {};
 }
 
 WorkerProcess::Callbacks Hands::callbacks_of(fleet::WorkerId id) {
@@ -194,7 +197,8 @@ void Hands::keep(fleet::WorkerId id, const WorkerProcess& process) {
 }
 
 void Hands::forget(fleet::WorkerId id) {
-  for (const Kept kind : {Kept::Worker, Kept::Notify, Kept::Control}) store_.forget({kind, id, ""});
+  for (const Kept kind : {Kept::Worker, Kept::Notify, Kept::Control, Kept::Binds})
+    store_.forget({kind, id, ""});
 }
 
 // --- ending

@@ -51,7 +51,9 @@ class Hands {
     std::optional<OwnAddress> own;          // that it binds itself, behind a proxy route
     std::optional<Upstreams::Place> place;  // where those who proxy find that
     std::unique_ptr<BindKeeper> binds;      // of a program that binds its listeners by itself
+    std::string program;                    // of a command: its first word
     bool binds_alone = false;               // ... and that we can not watch
+    bool has_missed_bind = false;           // that has been said
     std::unique_ptr<WorkerProcess> process;
 
     // The sockets that new connections are steered to: one a thread.
@@ -172,10 +174,14 @@ class Hands {
   void leave_other_places();
 
   // Programs that bind their listeners by themselves (hands_binds.cc).
-  Result<void> watch_binds(fleet::WorkerId id, Running& running);
+  std::optional<sys::SocketAddress> address_to_bind(const config::Pool& pool,
+                                                    const Running& running) const;
+  void watch_binds(fleet::WorkerId id, Running& running);
+  void adopt_binds(fleet::WorkerId id, UniqueFd listener, Running& running);
   BindKeeper::Callbacks bind_callbacks(fleet::WorkerId id);
   std::vector<BindKeeper::Offer> offers_to(fleet::WorkerId id) const;
   bool is_used_by_its_like(fleet::WorkerId id, const std::string& listener, uint32_t number) const;
+  void on_listening(fleet::WorkerId id);
   void on_bind_refused(fleet::WorkerId id, const Error& error);
   void on_bind_missed(fleet::WorkerId id, const Error& error);
 
@@ -211,6 +217,7 @@ class Hands {
   std::map<uint64_t, Retiring> retiring_;
   Readiness readiness_{loop_, listeners_,
                        [this](fleet::WorkerId id) { post_(fleet::WorkerReady{id}); }};
+  std::set<std::string> alone_;  // pools whose programs can not be watched
 };
 
 }  // namespace sockherd::supervisor

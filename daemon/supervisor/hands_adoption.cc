@@ -110,6 +110,7 @@ Result<Hands::Running> Hands::adopt_worker(const fleet::Survivor& survivor,
     running.sockets[name] = listeners_.numbers(name, running.slot);
   }
   adopt_address(place.address, running);
+  if (from.binds) adopt_binds(survivor.id, std::move(from.binds), running);
   running.sockets = running.served();  // whether it has more we do not know: they are swept
   const bool had_notify = static_cast<bool>(from.notify);
   running.process = TRY(WorkerProcess::adopt(loop_, survivor.id,

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "daemon/config/commands.h"
 #include "daemon/contract/lane.h"
 #include "daemon/contract/names.h"
 #include "daemon/supervisor/dialects.h"
@@ -29,6 +30,7 @@ std::vector<sys::SocketAddress> addresses_of(const NewWorker& worker, const List
 // its slot has: where it had more threads once, something may still be on the way to the others.
 void pass_listeners(const NewWorker& worker, const Listeners& listeners,
                     sys::SpawnRequest& request) {
+  if (config::handover_of(worker.pool) == config::Handover::ReusePort) return;  // it binds them
   const bool is_builtin = worker.pool.command.empty();
   for (const std::string& name : worker.pool.listeners) {
     const std::string key = listeners.key_of(*worker.generation.config.find_listener(name));
@@ -72,8 +74,8 @@ void set_environment(const NewWorker& worker, const Marks& marks, sys::SpawnRequ
   for (const std::string& entry : worker.setup.environment) {
     if (!is_of_our_user(entry, worker.pool)) request.environment.push_back(entry);
   }
-  if (!worker.port.empty()) {  // what the pool says itself counts more
-    set(request, "HOST", "127.0.0.1");
+  if (!worker.host.empty()) {  // what the pool says itself counts more
+    set(request, "HOST", worker.host);
     set(request, "PORT", worker.port);
   }
   for (const std::string& entry : worker.pool.environment) {
@@ -105,6 +107,7 @@ void run_command(const NewWorker& worker, const Marks& marks, const Listeners& l
   request.account = {pool.user, pool.group};
   request.working_directory = pool.working_directory;
   request.umask = static_cast<mode_t>(pool.umask);
+  request.has_bind_watch = config::handover_of(pool) == config::Handover::ReusePort;
   request.nofile_soft =
       pool.nofile > 0 ? static_cast<unsigned long>(pool.nofile) : worker.setup.nofile_soft;
   const std::vector<uint32_t> cpus =

@@ -35,6 +35,7 @@ struct NewWorker {
   const std::vector<uint32_t>& seats;
   uint32_t threads = 1;
   int statistics = -1;      // the segment of its pool
+  std::string host = "";    // HOST: where it is to bind itself
   std::string port = "";    // what it is to bind itself: {port}; "" = nothing
   std::string socket = "";  // {socket}
 };

@@ -85,6 +85,13 @@ uint16_t SocketAddress::port() const {
   return 0;
 }
 
+std::string SocketAddress::host() const {
+  if (is_unix()) return "";
+  std::string host = text();
+  host.resize(host.rfind(':'));
+  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+}
+
 std::string_view SocketAddress::path() const {
   if (!is_unix() || size_ <= offsetof(sockaddr_un, sun_path)) return "";
   return reinterpret_cast<const sockaddr_un*>(&storage_)->sun_path;

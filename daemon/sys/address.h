@@ -31,6 +31,7 @@ class SocketAddress {
   int family() const { return storage_.ss_family; }
   bool is_unix() const { return family() == AF_UNIX; }
   uint16_t port() const;          // 0 for Unix
+  std::string host() const;       // "::1"; "" for Unix
   std::string_view path() const;  // "" for TCP
   std::string text() const;
 
