@@ -2,6 +2,7 @@
 import os
 import re
 import socket
+import struct
 import subprocess
 
 
@@ -32,3 +33,8 @@ def free_port(host="127.0.0.1"):
     with socket.socket() as holder:
         holder.bind((host, 0))
         return holder.getsockname()[1]
+
+
+def accept_queue(listener):
+    """(length, limit) of what waits in a listening socket: tcpi_unacked and tcpi_sacked of TCP_INFO."""
+    return struct.unpack_from("=II", listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 24)
