@@ -96,29 +96,29 @@ void start_bind_watch(int report) {
   const sock_fprog program{static_cast<unsigned short>(kFilter.size()),
                            const_cast<sock_filter*>(kFilter.data())};
   Report said;
-  int listener = -1;
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-      (listener = static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                                             SECCOMP_FILTER_FLAG_NEW_LISTENER, &program))) < 0) {
-    said.code = errno;
-  }
+  const bool is_allowed = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+  const UniqueFd listener(
+      is_allowed ? static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                              SECCOMP_FILTER_FLAG_NEW_LISTENER, &program))
+                 : -1);
+  if (!listener) said.code = errno;
+  const int number = listener.get();
   iovec bytes{&said, sizeof said};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   msghdr message{};
   message.msg_iov = &bytes;
   message.msg_iovlen = 1;
-  if (listener >= 0) {
+  if (listener) {
     message.msg_control = control.data();
     message.msg_controllen = control.size();
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof listener);
-    std::memcpy(CMSG_DATA(header), &listener, sizeof listener);
+    header->cmsg_len = CMSG_LEN(sizeof number);
+    std::memcpy(CMSG_DATA(header), &number, sizeof number);
   }
   // Fails where the parent is gone, and with it all that could answer: binding fails then.
   [[maybe_unused]] const ssize_t sent = ::sendmsg(report, &message, MSG_NOSIGNAL);
-  if (listener >= 0) ::close(listener);
 }
 
 // --- in the parent
