@@ -193,4 +193,13 @@ uint32_t UpstreamFile::waiting() const {
   return sum;
 }
 
+bool UpstreamFile::waits_since_before(int64_t time, int64_t no_longer_than, uint32_t but) const {
+  const uint32_t lanes = std::min(header().lanes.load(), kUpstreamLanes);
+  for (uint32_t i = 0; i < lanes; ++i) {
+    const int64_t oldest = lane(i).oldest.load(std::memory_order_relaxed);
+    if (i != but && oldest != 0 && oldest < time && oldest >= no_longer_than) return true;
+  }
+  return false;
+}
+
 }  // namespace sockherd::contract

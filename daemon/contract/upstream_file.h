@@ -119,6 +119,9 @@ class UpstreamFile {
   Tenant tenant(uint32_t place) const;  // state Free where it is being written just now
   uint32_t in_flight(uint32_t place) const;
   uint32_t waiting() const;  // in all queues
+  // Whether a request of another lane than `but` waits since before that, and since not before
+  // `no_longer_than`.
+  bool waits_since_before(int64_t time, int64_t no_longer_than, uint32_t but) const;
   UpstreamPlace& place(uint32_t place) const;
   UpstreamLane& lane(uint32_t lane) const;
 

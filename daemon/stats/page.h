@@ -90,8 +90,33 @@ enum class Count : uint8_t {
   RemoteDuplicates,         // passed over: sent twice because nobody confirmed it
   RemoteMissed,             // lost: published by another machine and not received
   RemoteDelayMicroseconds,  // from publication to receipt, of all together
+  ProxyRequests,            // that came to a proxy route
+  ProxyBadGateways,         // 502
+  ProxyUnavailable,         // 503: full, or nobody was free in time
+  ProxyTimeouts,            // 504
+  ProxyBroken,              // answers that had begun and broke off
+  ProxyAbandoned,           // the client has gone before its answer was there
+  ProxyQueued,
+  ProxyDequeued,
+  ProxyQueueMicroseconds,  // waited, of all together
+  ProxyQueueFull,          // 503
+  ProxyQueueTimeouts,      // 503
+  UpstreamConnects,        // begun
+  UpstreamConnectFailures,
+  UpstreamReuses,    // of kept connections
+  UpstreamRetries,   // requests that were asked again
+  UpstreamFailures,  // no connection, no answer, half of one, or one that makes no sense
+  UpstreamEjections,
+  UpstreamProbes,
+  UpstreamBytesSent,
+  UpstreamBytesReceived,
+  TunnelsOpened,
+  TunnelsClosed,
+  TunnelTimeouts,  // closed: silent
+  TunnelBytesUp,   // from clients
+  TunnelBytesDown,
 };
-inline constexpr size_t kCounts = 70;
+inline constexpr size_t kCounts = 95;
 
 struct Counters {
   std::array<std::atomic<uint64_t>, kCounts> counts{};

@@ -8,7 +8,7 @@ namespace sockherd::stats {
 namespace {
 
 constexpr uint64_t kMagic = 0x7374617468657264;  // "statherd"
-constexpr uint32_t kVersion = 5;  // of the layout: Header, Page and the order of Count
+constexpr uint32_t kVersion = 6;  // of the layout: Header, Page and the order of Count
 constexpr size_t kPageBytes = sizeof(Page);
 constexpr uint32_t kMaxSeats = 4096;
 

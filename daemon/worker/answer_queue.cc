@@ -143,6 +143,49 @@ void AnswerQueue::put_continue() {
   service_.counters.add(Count::Responses1xx);
 }
 
+// What does not fit behind the head is content of its own.
+void AnswerQueue::pass_on(PassedAnswer& answer, const http::ClientFraming& framing,
+                          const Asked& asked) {
+  std::vector<http::Field> added;
+  if (asked.extras != nullptr) [[unlikely]]
+    added = asked.extras->merge({});
+  const http::ClientHead head{.framing = framing,
+                              .connection = asked.connection,
+                              .date = answer.head.has_date ? std::string_view() : service_.date(),
+                              .fields = added};
+  const http::HeadWritten written =
+      http::write_client_head(answer.head, head, output_.bytes().room());
+  if (written.outcome != http::WriteOutcome::Written) {
+    answer.rest.reset();
+    return put_error(502, "the head of the answer is too long", {}, asked);
+  }
+  output_.bytes().commit(written.bytes);
+  note(answer.head.status, asked);
+  const size_t content_at = output_.bytes().size();
+  if (answer.rest != nullptr) {
+    const bool is_chunked = framing.body == http::BodyKind::Chunked;
+    const bool has_length = framing.body == http::BodyKind::Length;
+    output_.put(std::move(answer.rest), is_chunked ? Framing::Chunked : Framing::None,
+                has_length ? std::optional(framing.content_length) : std::nullopt);
+  } else if (!answer.content.empty()) {
+    if (answer.content.size() <= output_.room_bytes()) {
+      output_.bytes().append(answer.content);
+    } else {
+      Content copy = std::string(answer.content);
+      const bool is_put = output_.put(copy);
+      SH_ASSERT(is_put);  // it is in memory
+    }
+  }
+  if (log_ != nullptr) log_answer(answer.head.status, content_at);
+}
+
+void AnswerQueue::pass_on_interim(const http::ReceivedHead& head) {
+  const http::HeadWritten written = http::write_client_head(head, {}, output_.bytes().room());
+  if (written.outcome != http::WriteOutcome::Written) return;  // it may be left out
+  output_.bytes().commit(written.bytes);
+  service_.counters.add(Count::Responses1xx);
+}
+
 void AnswerQueue::note(int status, const Asked& asked) {
   service_.counters.add(count_of_class(status));
   if (count_++ == 0) oldest_began_ = asked.began;

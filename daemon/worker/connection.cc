@@ -42,11 +42,14 @@ Connection::Connection(Service& service, UniqueFd fd, const Place* origin, Count
 
 Connection::~Connection() {
   if (conversation_ != nullptr && conversation_->has_upgraded() && !has_moved_) {
-    has_moved_ = true;
-    WebSocketConnection::abandon(service_, std::move(socket_), conversation_->take_upgrade());
+    if (!conversation_->is_tunnel()) {
+      has_moved_ = true;
+      WebSocketConnection::abandon(service_, std::move(socket_), conversation_->take_upgrade());
+    }
   }
   end_conversation();
   if (has_moved_) return;
+  service_.clients.forget(socket_.fd());
   if (service_.access_log != nullptr) service_.access_log->forget(socket_.fd());
   service_.counters.add(has_left_ ? Count::ConnectionsGiven : Count::ConnectionsClosed);
 }
@@ -102,10 +105,15 @@ void Connection::end_conversation() {
 }
 
 // The answer that says so has left.
-void Connection::become_web_socket() {
+void Connection::become_upgraded() {
   if (service_.access_log != nullptr) service_.access_log->forget(socket_.fd());
+  service_.clients.forget(socket_.fd());
   has_moved_ = true;
   close();
+  if (conversation_->is_tunnel()) {
+    const std::unique_ptr<TunnelEnd> end = conversation_->take_tunnel();
+    return end->begin(service_, std::move(socket_), conversation_->input());
+  }
   WebSocketConnection::start(service_, std::move(socket_), conversation_->take_upgrade(),
                              conversation_->input());
 }
@@ -142,8 +150,18 @@ void Connection::take_turn() {
     if (conversation_ != nullptr) conversation_->input().compact();
     if (!receive_more()) break;
   }
+  if (peer_closed_ && conversation_ != nullptr) look_for_end();
   in_turn_ = false;
   finish_turn();
+}
+
+// A client that goes while its request is under way elsewhere is noticed. What stands before its
+// end are further requests.
+void Connection::look_for_end() {
+  if (!conversation_->awaits_job()) return;
+  while (!ended_ && may_read_ && stage_ == Stage::Open && receive_more()) {
+  }
+  if (ended_ && stage_ == Stage::Open) conversation_->on_ended();
 }
 
 // What every turn ends with: all answers in one send, the deadline, no memory that is not needed.
@@ -151,7 +169,7 @@ void Connection::finish_turn() {
   if (stage_ == Stage::Open) end_after_answers();
   if (stage_ == Stage::Open && conversation_ != nullptr && conversation_->has_upgraded() &&
       !conversation_->has_unsent()) {
-    return become_web_socket();
+    return become_upgraded();
   }
   if (conversation_ != nullptr && conversation_->is_over()) end_conversation();
   if (service_.giver != nullptr && leave()) return;

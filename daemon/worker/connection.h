@@ -82,7 +82,8 @@ class Connection final : public Peer {
   void settle();
   Conversation& conversation();
   void end_conversation();
-  void become_web_socket();
+  void become_upgraded();
+  void look_for_end();
   bool is_reading() const;
   bool watch_socket();
   bool read_into(Buffer& buffer, size_t& bytes);

@@ -29,7 +29,7 @@ void Conversation::begin(Connection& connection) {
   extras_ = service_.router.extras();
   minor_version_ = 1;
   keep_alive_ = true;
-  is_head_ = answered_ = continue_pending_ = must_end_ = is_body_paused_ = false;
+  is_head_ = answered_ = continue_pending_ = must_end_ = is_body_paused_ = passes_on_ = false;
 }
 
 void Conversation::release_memory() {
@@ -41,7 +41,7 @@ void Conversation::release_memory() {
 
 bool Conversation::wants_input() const {
   const bool takes = phase_ == Phase::Head || (phase_ == Phase::Body && !is_body_paused_);
-  return takes && !last_answer_ && !answers_.is_blocked();
+  return takes && (!last_answer_ || passes_on_) && !answers_.is_blocked();
 }
 
 void Conversation::on_received(Instant now, size_t bytes, bool is_first) {
@@ -97,7 +97,7 @@ Conversation::Progress Conversation::begin_request() {
   must_end_ |= connection_->note_request();
   keep_alive_ = head.keep_alive;
   minor_version_ = head.minor_version;
-  answered_ = false;
+  answered_ = passes_on_ = knows_end_ = false;
   phase_ = Phase::Answer;
   if (head.body != http::BodyKind::None && !body_is_acceptable(head)) return Progress::Stuck;
   dispatch(head);
@@ -132,7 +132,7 @@ bool Conversation::body_is_acceptable(const http::RequestHead& head) {
 }
 
 void Conversation::dispatch(const http::RequestHead& head) {
-  if (head.method == http::Method::Unknown || head.method == http::Method::Connect) {
+  if (head.method == http::Method::Connect) {
     refuse_request(501, "this method is not implemented");
     return;
   }
@@ -147,6 +147,11 @@ void Conversation::dispatch(const http::RequestHead& head) {
     return;
   }
   const Router::Route* route = service_.router.find(plain.path);
+  if (head.method == http::Method::Unknown &&
+      (route == nullptr || !route->handler->takes_unknown_methods())) {
+    refuse_request(501, "this method is not implemented");
+    return;
+  }
   if (route == nullptr) {
     answer_error(404, "", {});
     return;
@@ -170,23 +175,24 @@ void Conversation::ask_for_body() {
 }
 
 Conversation::Progress Conversation::take_body() {
-  if (last_answer_) return Progress::Stuck;
+  if (last_answer_ && !passes_on_) return Progress::Stuck;
   while (!body_.is_complete()) {
-    if (is_body_paused_ && !answered_) return Progress::Stuck;
+    if (is_body_paused_ && (!answered_ || passes_on_)) return Progress::Stuck;
     const http::BodyReader::Step step = body_.read(in_.bytes());
     in_.consume(step.consumed);
     if (step.state == http::ParseState::Refused) {
       refuse_request(step.status, step.reason);
       return Progress::Stuck;
     }
-    if (!step.data.empty() && job_ != nullptr && !answered_) job_->on_body(step.data);
+    if (!step.data.empty() && feeds_job()) job_->on_body(step.data);
     if (step.state == http::ParseState::Incomplete && step.consumed == 0) {
       in_.compact();
+      if (feeds_job() && !is_body_paused_) job_->on_body_gap();
       return Progress::Stuck;
     }
   }
   phase_ = Phase::Answer;
-  if (job_ != nullptr && !answered_) job_->on_body_end();
+  if (feeds_job()) job_->on_body_end();
   return Progress::Made;
 }
 
@@ -199,6 +205,7 @@ void Conversation::resume_body() {
 
 void Conversation::end_request() {
   job_.reset();
+  passes_on_ = false;
   extras_ = service_.router.extras();
   phase_ = Phase::Head;
   is_body_paused_ = false;
@@ -265,6 +272,55 @@ void Conversation::content_ready() {
   if (!answers_.is_waiting()) return;
   answers_.resume();
   connection_->proceed();
+}
+
+// --- What another server answers
+
+http::ClientFraming Conversation::pass_on(PassedAnswer answer) {
+  SH_ASSERT(!answered_);
+  http::ClientFraming framing = http::frame_for_client(answer.head, answer.method, minor_version_);
+  if (answer.rest == nullptr && framing.body == http::BodyKind::Chunked) {
+    framing = {.body = http::BodyKind::Length, .content_length = answer.content.size()};
+  }
+  const Persistence wanted = framing.until_close ? Persistence::Close : Persistence::Keep;
+  passes_on_ = phase_ == Phase::Body;
+  answers_.pass_on(answer, framing, asked(decide_persistence(wanted)));
+  answer_is_put();
+  return framing;
+}
+
+void Conversation::pass_on_interim(const http::ReceivedHead& head) {
+  if (minor_version_ == 0 || answered_) return;
+  answers_.pass_on_interim(head);
+  connection_->proceed();
+}
+
+void Conversation::tunnel(const http::ReceivedHead& head, std::unique_ptr<TunnelEnd> end) {
+  SH_ASSERT(!answered_);
+  Asked asked = this->asked(http::ConnectionOption::Upgrade);
+  asked.extras = nullptr;
+  PassedAnswer answer{.head = head};
+  answers_.pass_on(answer, {}, asked);
+  tunnel_ = std::move(end);
+  phase_ = Phase::Upgrade;
+  answer_is_put();
+}
+
+std::unique_ptr<TunnelEnd> Conversation::take_tunnel() {
+  phase_ = Phase::Head;
+  job_.reset();
+  return std::move(tunnel_);
+}
+
+void Conversation::abort() {
+  drop_unsent_at_close(connection_->socket().fd());
+  connection_->close();
+  connection_->proceed();
+}
+
+void Conversation::on_ended() {
+  if (!awaits_job() || !in_.is_empty() || std::exchange(knows_end_, true)) return;
+  job_->on_client_ended();
 }
 
 // --- WebSockets

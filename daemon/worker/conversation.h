@@ -24,6 +24,7 @@
 #include "daemon/worker/handler.h"
 #include "daemon/worker/pace.h"
 #include "daemon/worker/service.h"
+#include "daemon/worker/tunnel_end.h"
 #include "daemon/worker/web_socket_upgrade.h"
 
 namespace sockherd::worker {
@@ -71,9 +72,16 @@ class Conversation final : private Exchange {
   // Nothing can come any more that somebody waits for.
   bool awaits_input() const { return phase_ == Phase::Head || phase_ == Phase::Body; }
 
-  // A WebSocket is to take the place of this, once all is sent; take_upgrade() then.
+  // A WebSocket, or a tunnel, is to take the place of this, once all is sent; one of these then.
   bool has_upgraded() const { return phase_ == Phase::Upgrade; }
+  bool is_tunnel() const { return tunnel_ != nullptr; }
   WebSocketUpgrade take_upgrade();
+  std::unique_ptr<TunnelEnd> take_tunnel();
+
+  // All of the request is here, and its job has not answered.
+  bool awaits_job() const { return phase_ == Phase::Answer && !answered_; }
+  // The client sends no more: the job is told, once.
+  void on_ended();
 
   // When the client has taken too long; never while we are the ones who take long.
   Instant deadline() const;
@@ -99,6 +107,10 @@ class Conversation final : private Exchange {
   void pause_body() override { is_body_paused_ = true; }
   void resume_body() override;
   void content_ready() override;
+  http::ClientFraming pass_on(PassedAnswer answer) override;
+  void pass_on_interim(const http::ReceivedHead& head) override;
+  void abort() override;
+  void tunnel(const http::ReceivedHead& head, std::unique_ptr<TunnelEnd> end) override;
   bool accept_web_socket(const WebSocketTerms& terms, WebSocketHandler& handler,
                          void* context) override;
   io::Loop& loop() override { return service_.loop; }
@@ -113,6 +125,8 @@ class Conversation final : private Exchange {
   Progress take_body();
   void end_request();
   bool has_request_waiting();
+  // The job is told of the body.
+  bool feeds_job() const { return job_ != nullptr && (!answered_ || passes_on_); }
 
   // Answers.
   http::ConnectionOption decide_persistence(Persistence wanted);
@@ -134,6 +148,7 @@ class Conversation final : private Exchange {
   std::unique_ptr<Job> job_;
   const http::RequestHead* head_ = nullptr;  // while it is handled
   WebSocketUpgrade upgrade_;
+  std::unique_ptr<TunnelEnd> tunnel_;
   const Extras* extras_ =
       nullptr;  // of the route of this request; before that is known, those of the pool
   http::BodyReader body_;
@@ -146,11 +161,13 @@ class Conversation final : private Exchange {
   bool keep_alive_ = true;         // what the client allows after this request
   bool is_head_ = false;           // this request is a HEAD
   bool answered_ = false;          // this request
+  bool passes_on_ = false;         // its answer is that of another server, which gets the body
   bool continue_pending_ = false;  // this client waits for 100 (Continue)
   bool last_answer_ = false;       // the last answer said "Connection: close"
   bool must_end_ = false;  // the next answer is the last: nobody knows where a next request would
                            // begin
   bool is_body_paused_ = false;
+  bool knows_end_ = false;  // the job, of the client's
 };
 
 }  // namespace sockherd::worker

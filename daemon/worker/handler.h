@@ -16,7 +16,9 @@
 #include <variant>
 
 #include "daemon/base/result.h"
+#include "daemon/http/forward.h"
 #include "daemon/http/request.h"
+#include "daemon/http/response_head.h"
 #include "daemon/io/loop.h"
 #include "daemon/worker/open_file.h"
 #include "daemon/worker/web_socket.h"
@@ -73,6 +75,17 @@ struct Answer {
   Persistence persistence = Persistence::Keep;  // Close: the connection ends after this answer
 };
 
+// What another server has answered, to be passed on (RFC 9110 section 3.7).
+struct PassedAnswer {
+  const http::ReceivedHead& head;  // void after the call, as `content`
+  http::Method method = http::Method::Get;
+  // The content without its framing: all of it in `content`, or made by `rest`.
+  std::string_view content{};
+  std::unique_ptr<Source> rest{};
+};
+
+class TunnelEnd;  // tunnel_end.h
+
 class Exchange {
  public:
   // Exactly once for each request, and the last thing that a handler or job does in a call:
@@ -83,6 +96,17 @@ class Exchange {
   // The same with a line of text that says what the status means; `reason` is one of ours.
   virtual void answer_error(int status, std::string_view reason,
                             std::span<const http::Field> fields) = 0;
+
+  // Instead of answer(): as another server has answered. The job goes on to get the body: such an
+  // answer may begin before the request has ended. Where its head finds no room, it is 502. Returns
+  // how the client learns where it ends.
+  virtual http::ClientFraming pass_on(PassedAnswer answer) = 0;
+
+  // Before it: a 1xx (but 101) of that server.
+  virtual void pass_on_interim(const http::ReceivedHead& head) = 0;
+
+  // Instead of it: a 101 of that server. When it has left, `end` gets the client's socket.
+  virtual void tunnel(const http::ReceivedHead& head, std::unique_ptr<TunnelEnd> end) = 0;
 
   // The job takes no more of the body for now, and then again: what the client sends meanwhile
   // waits in its socket (back-pressure). resume_body() may call on_body() before it returns.
@@ -100,6 +124,10 @@ class Exchange {
   virtual bool accept_web_socket(const WebSocketTerms& terms, WebSocketHandler& handler,
                                  void* context) = 0;
 
+  // Instead of an answer, or behind one that has begun: breaks the client's connection, so that
+  // nobody takes what it has got for whole.
+  virtual void abort() = 0;
+
   virtual io::Loop& loop() = 0;
 
   // The descriptor of the connection, borrowed for the call: to ask the kernel who the client is.
@@ -115,9 +143,15 @@ class Job {
 
   // The body, piece by piece as it arrives, without its framing; then its end, also of a request
   // without a body. Neither is called any more once the job has answered: the rest is read and
-  // dropped.
+  // dropped (but see pass_on()).
   virtual void on_body(std::string_view /*piece*/) {}
   virtual void on_body_end() {}
+
+  // All of the body that has come has been told, and it has not ended.
+  virtual void on_body_gap() {}
+
+  // The client has ended its direction before the job has answered: most that do so are gone.
+  virtual void on_client_ended() {}
 };
 
 struct Request {
@@ -138,6 +172,9 @@ class Handler {
 
   // The worker drains: what would go on for ever is to end soon.
   virtual void drain() {}
+
+  // Methods that the engine does not know are for it, too.
+  virtual bool takes_unknown_methods() const { return false; }
 
   // Null when it has answered. Then, or if there is none, the body is read and dropped.
   virtual std::unique_ptr<Job> handle(const Request& request, Exchange& exchange) = 0;

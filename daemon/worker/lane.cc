@@ -48,6 +48,7 @@ Lane::Lane(const Setup& setup, Launch::Part& part, std::unique_ptr<io::Loop> loo
       acceptors_(service_) {
   service_.loads = std::move(part.loads);
   service_.hub = &hub_;
+  service_.upstreams = &upstreams_;
   if (setup.access_log == nullptr) return;
   access_log_ = std::make_unique<AccessLog>(*setup.access_log, setup.identity.thread, *loop_,
                                             statistics_.counters());
@@ -63,6 +64,12 @@ Result<std::unique_ptr<Lane>> Lane::create(const Setup& setup, Launch::Part part
                  lane->statistics_.counters()));
   if (setup.cpu || sys::allowed_cpus().size() > 1) {  // else it would keep the client from sending
     lane->loop_->look_before_sleep(std::chrono::microseconds(setup.pool->spin));
+  }
+  for (auto& [key, share] : part.upstreams) {
+    auto made = Upstreams::create(*lane->loop_, lane->statistics_.counters(), std::move(share),
+                                  static_cast<uint32_t>(setup.identity.pid), setup.identity.thread);
+    if (!made.ok()) return Error{kExitUsage, "sockherd.upstream." + key + ": " + made.error().what};
+    lane->upstreams_.emplace(key, std::move(made).value());
   }
   TRY(lane->router_.start(lane->service_));
   for (Launch::Listener& listener : part.listeners) {

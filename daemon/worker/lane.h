@@ -62,7 +62,8 @@ class Lane {
   CounterPage statistics_;
   Duration heartbeat_;  // the longest that the loop sleeps; 0: as long as it likes
   std::unique_ptr<io::Loop> loop_;
-  rooms::Hub hub_;  // before routes and connections, which are in rooms
+  rooms::Hub hub_;         // before routes and connections, which are in rooms
+  UpstreamMap upstreams_;  // before routes, whose requests hold places there
   Router router_;
   std::unique_ptr<AccessLog> access_log_;  // before service_, whose connections log to the end
   Service service_;

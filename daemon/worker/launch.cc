@@ -1,6 +1,7 @@
 #include "daemon/worker/launch.h"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,11 +12,13 @@
 
 #include "daemon/base/parse.h"
 #include "daemon/base/version.h"
+#include "daemon/config/commands.h"
 #include "daemon/config/load.h"
 #include "daemon/contract/lane.h"
 #include "daemon/contract/names.h"
 #include "daemon/stats/segment.h"
 #include "daemon/sys/activation.h"
+#include "daemon/sys/address.h"
 #include "daemon/sys/resources.h"
 
 namespace sockherd::worker {
@@ -39,6 +42,9 @@ constexpr std::string_view kHelp =
     "  sockherd.control the control socket (optional): further sockets to serve; its\n"
     "                   hang-up is as SIGTERM\n"
     "  sockherd.load.L  where to count the load of listener L (optional)\n"
+    "  sockherd.upstream.K, sockherd.upbell.K\n"
+    "                   who stands behind proxy routes with key K, and the bell\n"
+    "                   of those who wait (optional for fixed addresses)\n"
     "  sockherd.lane.T.N.L\n"
     "                   a socket of listener L for thread T; N is its number\n"
     "  any other name   a listening socket\n"
@@ -119,6 +125,22 @@ std::string describe_setting(const config::Loaded& loaded, const std::string& pa
   return path;
 }
 
+// By key, of all proxy routes of the pool.
+Result<std::map<std::string, UpstreamSettings>> settings_of_upstreams(const config::Config& config,
+                                                                      const config::Pool& pool) {
+  std::map<std::string, UpstreamSettings> settings;
+  for (const config::Route& route : pool.routes) {
+    if (route.proxy.empty()) continue;
+    const auto name = config::upstream_pool(route.proxy.front());
+    const config::Pool* asked = name ? config.find_pool(*name) : &pool;
+    if (asked == nullptr) {
+      return Error{kExitConfiguration, "sockherd.toml has no pool \"" + std::string(*name) + "\""};
+    }
+    settings.emplace(config::upstream_key(route), UpstreamSettings::of(*asked));
+  }
+  return settings;
+}
+
 Result<void> load_pool(int fd, const std::vector<config::Override>& overrides, Launch& launch) {
   const std::string& name = launch.identity.pool;
   Result<std::string> text = sys::read_memory_file(fd);
@@ -140,6 +162,7 @@ Result<void> load_pool(int fd, const std::vector<config::Override>& overrides, L
     return Error{kExitConfiguration, "pool." + name + " has no routes for the built-in engine"};
   }
   launch.pool = *pool;
+  launch.upstreams = TRY(settings_of_upstreams(*loaded.config, *pool));
   launch.access_log_option = describe_setting(loaded, "pool." + name + ".access_log");
   return {};
 }
@@ -241,6 +264,59 @@ Result<void> open_loads(std::vector<sys::PassedFd>& passed, std::vector<Launch::
   return {};
 }
 
+// What no supervisor has made: memory for the addresses of a route, which are always there.
+Result<UniqueFd> make_upstreams(const config::Route& route) {
+  UniqueFd file = TRY(sys::create_memory_file("sockherd.upstream", contract::UpstreamFile::kBytes));
+  const sys::Mapping memory = TRY(sys::Mapping::create(file.get(), sys::Access::ReadWrite));
+  contract::UpstreamFile upstreams = contract::UpstreamFile::format(memory.bytes());
+  for (uint32_t slot = 0; slot < route.proxy.size(); ++slot) {
+    const auto address = TRY(sys::SocketAddress::parse(route.proxy[slot]));
+    const std::string_view bytes(reinterpret_cast<const char*>(address.get()), address.size());
+    if (!upstreams.settle(slot, bytes, contract::UpstreamState::Serving, 0)) {
+      return Error{0, "there are more than " + std::to_string(contract::kUpstreamPlaces)};
+    }
+  }
+  return file;
+}
+
+// The route asks them, one file and one bell for all threads.
+Result<void> open_upstream(const config::Route& route, std::vector<sys::PassedFd>& passed,
+                           Launch& launch) {
+  const std::string key = config::upstream_key(route);
+  if (launch.parts.front().upstreams.count(key) > 0) return {};
+  UniqueFd file = take(passed, contract::kUpstreamFdPrefix + key);
+  UniqueFd bell = take(passed, contract::kUpstreamBellPrefix + key);
+  if (!file && config::upstream_pool(route.proxy.front())) {
+    return usage("route " + route.path + ": no descriptor named " + contract::kUpstreamFdPrefix +
+                 key + " was passed");
+  }
+  if (!file) {
+    Result<UniqueFd> made = make_upstreams(route);
+    if (!made.ok()) return Error{kExitUsage, "route " + route.path + ": " + made.error().what};
+    file = std::move(made).value();
+  }
+  if (!bell) bell = UniqueFd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC | EFD_SEMAPHORE));
+  for (Launch::Part& part : launch.parts) {
+    auto memory = sys::Mapping::create(file.get(), sys::Access::ReadWrite);
+    if (!memory.ok()) return Error{kExitUsage, "map upstreams: " + memory.error().what};
+    part.upstreams.emplace(key, UpstreamShare{.memory = std::move(memory).value(),
+                                              .bell = TRY(copy_of(bell)),
+                                              .settings = launch.upstreams[key]});
+  }
+  return {};
+}
+
+Result<void> open_upstreams(std::vector<sys::PassedFd>& passed, Launch& launch) {
+  for (const config::Route& route : launch.pool.routes) {
+    if (!route.proxy.empty()) TRY(open_upstream(route, passed, launch));
+  }
+  std::erase_if(passed, [](const auto& each) {
+    return each.name.starts_with(contract::kUpstreamFdPrefix) ||
+           each.name.starts_with(contract::kUpstreamBellPrefix);
+  });
+  return {};
+}
+
 bool has_socket(const Launch::Part& part, const std::string& listener) {
   return std::any_of(part.listeners.begin(), part.listeners.end(),
                      [&listener](const auto& each) { return each.place.listener == listener; });
@@ -293,6 +369,7 @@ Result<Launch> open_launch(std::span<char* const> arguments) {
   const UniqueFd bell = take(passed, contract::kBellFd);
   TRY(open_bus(bus, bell, launch.parts));
   TRY(open_loads(passed, launch.parts));
+  TRY(open_upstreams(passed, launch));
   launch.control = take(passed, contract::kControlFd);
   if (passed.empty()) return usage("no listening socket was passed");
   TRY(deal_listeners(std::move(passed), launch.identity.slot, launch.parts));

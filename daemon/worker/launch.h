@@ -16,6 +16,7 @@
 #include "daemon/sys/shared_memory.h"
 #include "daemon/worker/identity.h"
 #include "daemon/worker/place.h"
+#include "daemon/worker/upstreams.h"
 
 namespace sockherd::worker {
 
@@ -54,11 +55,13 @@ struct Launch {
     std::map<std::string, sys::LoadTable> loads;  // by listener
     CounterPage statistics;
     Bus bus;
+    std::map<std::string, UpstreamShare> upstreams;  // by key
   };
 
   Identity identity;
   config::Pool pool;
-  std::vector<Part> parts;            // one a thread, at least one
+  std::map<std::string, UpstreamSettings> upstreams;  // of its proxy routes, by key
+  std::vector<Part> parts;                            // one a thread, at least one
   UniqueFd control;                   // the control socket; empty without a supervisor that has one
   std::string access_log_option;      // for messages: where it stands, and what it says
   CounterPage access_log_statistics;  // of the first thread, for the writer, which outlives it

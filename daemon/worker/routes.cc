@@ -12,6 +12,7 @@
 #include "daemon/worker/files.h"
 #include "daemon/worker/gzip.h"
 #include "daemon/worker/launch.h"
+#include "daemon/worker/proxy.h"
 #include "daemon/worker/redirect.h"
 #include "daemon/worker/room.h"
 
@@ -45,6 +46,7 @@ Result<std::unique_ptr<Handler>> make_handler(const config::Route& route, const 
     return std::unique_ptr<Handler>(
         std::make_unique<Room>(route.websocket.substr(kRoom.size()), route.origins));
   }
+  if (!route.proxy.empty()) return std::unique_ptr<Handler>(std::make_unique<Proxy>(route));
   if (!route.redirect.empty()) {
     return std::unique_ptr<Handler>(
         std::make_unique<Redirect>(route.path, route.redirect, static_cast<int>(route.status)));

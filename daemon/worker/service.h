@@ -21,6 +21,7 @@
 #include "daemon/stats/page.h"
 #include "daemon/sys/load_table.h"
 #include "daemon/worker/buffer.h"
+#include "daemon/worker/client_names.h"
 #include "daemon/worker/conversation_pool.h"
 #include "daemon/worker/limits.h"
 #include "daemon/worker/place.h"
@@ -36,6 +37,8 @@ namespace sockherd::worker {
 class AccessLog;
 class Giver;
 class Peer;
+class Upstreams;
+using UpstreamMap = std::map<std::string, std::unique_ptr<Upstreams>>;
 
 // The owner of the open connections; finds and removes one in constant time.
 class PeerSet {
@@ -85,12 +88,14 @@ struct Service {
   WebSocketPool web_sockets;
   http::HeadMemo heads;    // with the head being handled: 4 KiB that no connection has to hold
   std::vector<char> path;  // of that request, decoded
+  ClientNames clients;     // of those whose requests are passed on
   PeerSet connections;
   std::map<std::string, sys::LoadTable> loads;  // of listeners whose balance asks for it
   uint32_t background = 0;  // what handlers have under way without a connection; a drain awaits it
   Giver* giver = nullptr;   // as long as a drain may give connections away
-  AccessLog* access_log = nullptr;  // where there is one
-  rooms::Hub* hub = nullptr;        // the lane's; outlives the connections
+  AccessLog* access_log = nullptr;   // where there is one
+  rooms::Hub* hub = nullptr;         // the lane's; outlives the connections
+  UpstreamMap* upstreams = nullptr;  // the lane's, by key; the same
 
  private:
   // Of now(). The wall clock is read once a second.

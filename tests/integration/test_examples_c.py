@@ -5,13 +5,14 @@ from tests.support import examples
 
 
 class StaticC(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.ExampleCase):
-    """One client after the other."""
+    """Ten lines read LISTEN_FDS."""
 
     example = "c"
 
     @classmethod
     def setUpClass(cls):
-        program = examples.static_c()
+        program = examples.compiled("hello", "c/hello.c", "gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-O2",
+                                    "-static", "-o", "{output}", "{source}")
         cls.settings = {"pool.web.command": f'["{program}"]'}
 
 

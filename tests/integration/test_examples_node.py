@@ -1,14 +1,13 @@
-"""examples/node: server.listen({ fd: 3 })."""
+"""examples/node: Node listens on descriptor 3."""
 import unittest
 
 from tests.support import examples
 
 
 class Node(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.ExampleCase):
-    """It leaves politely."""
+    """As its README says."""
 
     example = "node"
-    shape = examples.ALL_KINDS
 
 
 if __name__ == "__main__":

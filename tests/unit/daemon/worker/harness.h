@@ -21,6 +21,7 @@
 #include "daemon/worker/connection.h"
 #include "daemon/worker/router.h"
 #include "daemon/worker/service.h"
+#include "daemon/worker/upstreams.h"
 #include "tests/unit/daemon/io/engines.h"
 
 namespace sockherd::worker {
@@ -47,7 +48,7 @@ class Client {
     std::array<char, 65536> piece;
     for (;;) {
       const ssize_t got = ::recv(fd_.get(), piece.data(), piece.size(), 0);
-      if (got == 0) at_end_ = true;
+      if (got == 0 || (got < 0 && errno == ECONNRESET)) at_end_ = true;
       if (got <= 0) return text;
       text.append(piece.data(), static_cast<size_t>(got));
     }
@@ -71,10 +72,12 @@ class Harness {
         page_(std::make_unique<stats::Page>()),
         service_(std::make_unique<Service>(*loop_, router_, page_->counters, limits)) {
     service_->hub = hub_.get();
+    service_->upstreams = &upstreams_;
     add_demo("/", Identity{"web", 3, 7, 4242});
   }
 
   Router& router() { return router_; }
+  UpstreamMap& upstreams() { return upstreams_; }
   Service& service() { return *service_; }
   io::Loop& loop() { return *loop_; }
 
@@ -154,6 +157,7 @@ class Harness {
   std::unique_ptr<stats::Page> page_;
   std::unique_ptr<rooms::Hub> hub_ = std::make_unique<rooms::Hub>(page_->counters);
   module::Host modules_{pool_};
+  UpstreamMap upstreams_;
   Router router_;
   std::unique_ptr<Service> service_;
   Instant start_ = loop_->now();
