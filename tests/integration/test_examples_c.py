@@ -5,14 +5,13 @@ from tests.support import examples
 
 
 class StaticC(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.ExampleCase):
-    """Ten lines read LISTEN_FDS."""
+    """One client after the other."""
 
     example = "c"
 
     @classmethod
     def setUpClass(cls):
-        program = examples.compiled("hello", "c/hello.c", "gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-O2",
-                                    "-static", "-o", "{output}", "{source}")
+        program = examples.static_c()
         cls.settings = {"pool.web.command": f'["{program}"]'}
 
 

@@ -1,13 +1,14 @@
-"""examples/node: Node listens on descriptor 3."""
+"""examples/node: server.listen({ fd: 3 })."""
 import unittest
 
 from tests.support import examples
 
 
 class Node(examples.ServesEverySlot, examples.SurvivesKills, examples.LosesNothing, examples.ExampleCase):
-    """As its README says."""
+    """It leaves politely."""
 
     example = "node"
+    shape = examples.ALL_KINDS
 
 
 if __name__ == "__main__":
