@@ -6,7 +6,7 @@ import unittest
 from tests.support import examples
 
 
-class Proxied(examples.ServesEverySlot, examples.LosesNothing, examples.SurvivesHangs):
+class Proxied(examples.ServesEverySlot, examples.LosesNothing):
     """What holds for every one of them, whatever it does at SIGTERM."""
 
     pool = "app"
