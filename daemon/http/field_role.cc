@@ -25,81 +25,61 @@ struct KnownName {
   FieldRole role;
 };
 
-template <size_t N>
-FieldMeaning among(const KnownName (&known)[N], std::string_view name) {
-  for (const KnownName& candidate : known) {
-    const Likeness found = likeness(name, candidate.name);
-    if (found != Likeness::None) return {candidate.role, found == Likeness::Alike};
-  }
-  return {};
-}
-
 constexpr std::string_view kForwardedPrefix = "x-forwarded-";
 
 using enum FieldRole;
 
-constexpr KnownName kTwo[] = {{"te", TransferCodings}};
-constexpr KnownName kThree[] = {{"via", Via}};
-constexpr KnownName kFour[] = {{"host", HopByHop}};   // we write it first
-constexpr KnownName kFive[] = {{"proxy", HopByHop}};  // HTTP_PROXY to a CGI program ("httpoxy")
-constexpr KnownName kSix[] = {{"expect", HopByHop}};
-constexpr KnownName kSeven[] = {{"upgrade", Upgrade}, {"trailer", Trailer}};
-constexpr KnownName kNine[] = {{"forwarded", Forwarded}, {"x-real-ip", ForwardedOther}};
-constexpr KnownName kTen[] = {{"connection", Connection}, {"keep-alive", HopByHop}};
-constexpr KnownName kTwelve[] = {{"max-forwards", MaxForwards}, {"x-request-id", RequestId}};
-constexpr KnownName kFourteen[] = {{"content-length", HopByHop}, {"http2-settings", HopByHop}};
-constexpr KnownName kFifteen[] = {{"x-forwarded-for", ForwardedFor}};
-constexpr KnownName kSixteen[] = {{"proxy-connection", HopByHop},
-                                  {"x-forwarded-host", ForwardedOrigin},
-                                  {"x-forwarded-port", ForwardedOrigin}};
-constexpr KnownName kSeventeen[] = {{"transfer-encoding", HopByHop},
-                                    {"x-forwarded-proto", ForwardedOrigin}};
-// RFC 9110 section 11.7.2: for the first proxy that asks for it. We ask for none, and what is
-// behind us is no proxy.
-constexpr KnownName kNineteen[] = {{"proxy-authorization", HopByHop}};
+constexpr KnownName kKnown[] = {
+    {"te", TransferCodings},
+    {"via", Via},
+    {"host", HopByHop},   // we write it first
+    {"proxy", HopByHop},  // HTTP_PROXY to a CGI program ("httpoxy")
+    {"expect", HopByHop},
+    {"upgrade", Upgrade},
+    {"trailer", Trailer},
+    {"forwarded", Forwarded},
+    {"x-real-ip", ForwardedOther},
+    {"connection", Connection},
+    {"keep-alive", HopByHop},
+    {"max-forwards", MaxForwards},
+    {"x-request-id", RequestId},
+    {"content-length", HopByHop},
+    {"http2-settings", HopByHop},
+    {"x-forwarded-for", ForwardedFor},
+    {"x-forwarded-host", ForwardedOrigin},
+    {"x-forwarded-port", ForwardedOrigin},
+    {"proxy-connection", HopByHop},
+    {"transfer-encoding", HopByHop},
+    {"x-forwarded-proto", ForwardedOrigin},
+    // RFC 9110 section 11.7.2: for the first proxy that asks for it. We ask for none, and what is
+    // behind us is no proxy.
+    {"proxy-authorization", HopByHop},
+};
 
-FieldMeaning by_size(std::string_view name) {
-  switch (name.size()) {
-    case 2:
-      return among(kTwo, name);
-    case 3:
-      return among(kThree, name);
-    case 4:
-      return among(kFour, name);
-    case 5:
-      return among(kFive, name);
-    case 6:
-      return among(kSix, name);
-    case 7:
-      return among(kSeven, name);
-    case 9:
-      return among(kNine, name);
-    case 10:
-      return among(kTen, name);
-    case 12:
-      return among(kTwelve, name);
-    case 14:
-      return among(kFourteen, name);
-    case 15:
-      return among(kFifteen, name);
-    case 16:
-      return among(kSixteen, name);
-    case 17:
-      return among(kSeventeen, name);
-    case 19:
-      return among(kNineteen, name);
-    default:
-      return {};
+constexpr std::array<uint32_t, 32> sizes_with_role() {
+  std::array<uint32_t, 32> sizes{};
+  for (const KnownName& known : kKnown) {
+    sizes[known.name.front() & 31] |= uint32_t{1} << known.name.size();
   }
+  for (size_t size = kForwardedPrefix.size() + 1; size < 32; ++size) {
+    sizes[kForwardedPrefix.front() & 31] |= uint32_t{1} << size;
+  }
+  return sizes;
 }
 
 }  // namespace
 
-FieldMeaning meaning_of(std::string_view name) {
-  const FieldMeaning meaning = by_size(name);
-  if (meaning.role != FieldRole::Content || name.size() <= kForwardedPrefix.size()) return meaning;
+constexpr std::array<uint32_t, 32> kSizesWithRole = sizes_with_role();
+
+FieldMeaning known_meaning_of(std::string_view name) {
+  for (const KnownName& known : kKnown) {
+    if (known.name.size() != name.size()) continue;
+    const Likeness found = likeness(name, known.name);
+    if (found != Likeness::None) return {known.role, found == Likeness::Alike};
+  }
+  if (name.size() <= kForwardedPrefix.size()) return {};
   const Likeness found = likeness(name, kForwardedPrefix);
-  if (found == Likeness::None) return meaning;
+  if (found == Likeness::None) return {};
   return {FieldRole::ForwardedOther, found == Likeness::Alike};
 }
 

@@ -3,6 +3,8 @@
 // Internal to forward_request.cc.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -31,7 +33,19 @@ struct FieldMeaning {
   bool is_look_alike = false;
 };
 
-// By length and first byte first: of usual heads, few fields get as far as a comparison.
-FieldMeaning meaning_of(std::string_view name);
+// For each first letter, the sizes (a bit each) of names that have a role, and of all from 31 on
+// together: of usual heads, few fields get further.
+extern const std::array<uint32_t, 32> kSizesWithRole;
+
+// Of a name that may have one.
+FieldMeaning known_meaning_of(std::string_view name);
+
+// name: a token, not empty.
+inline FieldMeaning meaning_of(std::string_view name) {
+  const uint32_t sizes = kSizesWithRole[static_cast<unsigned char>(name.front()) & 31U];
+  const size_t size = name.size() < 31 ? name.size() : 31;
+  if ((sizes >> size & 1U) == 0) return {};
+  return known_meaning_of(name);
+}
 
 }  // namespace sockherd::http
