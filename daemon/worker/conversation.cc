@@ -258,9 +258,14 @@ void Conversation::put_error(int status, std::string_view reason,
   answers_.put_error(status, reason, fields, asked(decide_persistence(Persistence::Keep)));
 }
 
-// An answer that comes from within a turn leaves with the others of its batch.
+// An answer that comes from within a turn leaves with the others of its batch. What is left of the
+// body is dropped from here on, also where the job had paused it: there will be nobody to resume.
 void Conversation::answer_is_put() {
   answered_ = true;
+  if (is_body_paused_ && !passes_on_) {
+    is_body_paused_ = false;
+    body_pace_.begin(service_.loop.now());
+  }
   connection_->proceed();
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/http/response.h"
+#include "daemon/worker/reset.h"
 
 namespace sockherd::worker {
 namespace {
@@ -128,7 +129,12 @@ FlushOutcome Output::flush(io::Socket& socket) {
       if (bytes_.is_empty()) bytes_.restart();
       source = fill();
     }
-    if (source == Source::State::Failed) return {FlushState::Broken, sent};
+    if (source == Source::State::Failed) {
+      // The end of the connection would be the end of the content, and half of it taken for whole.
+      const bool ends_with_connection = framing_ == Framing::None && !source_left_;
+      if (ends_with_connection) drop_unsent_at_close(socket.fd());
+      return {FlushState::Broken, sent};
+    }
     if (is_empty()) break;
     if (bytes_.is_empty() && source == Source::State::Waiting) return {FlushState::Waiting, sent};
     const io::Outcome outcome = send_some(socket);
