@@ -194,14 +194,6 @@ class BadUpstreams(ProxyCase):
         upstream.wait_ended(0)
         self.assertEqual(self.get(daemon, "/two").body, b"/two")
 
-    def test_an_answer_before_the_request(self):
-        """It is there as soon as the connection is: whoever gets it must not be another client later."""
-        upstream = self.upstream(conduct=lambda peer: (peer.send(EXTRA), peer.wait_end()))
-        daemon = self.proxy(upstream)
-        with Wire(daemon.address("web")) as wire:
-            wire.ask(GET.format("/"))  # a proxy cannot know: it may be the answer to this
-        upstream.wait_ended(0)
-
     def test_until_the_close(self):
         """An answer without a length ends with its connection: chunked for those who know it."""
         upstream, script = self.scripted()
