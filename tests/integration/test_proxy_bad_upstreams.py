@@ -6,13 +6,12 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import unittest
 
 from tests.support.http import Wire
 from tests.support.proxied import GET, ProxyCase
 from tests.support.stub_upstream import answer, chunked
-from tests.support.wait import DEADLINE, until
+from tests.support.wait import DEADLINE
 
 SECRET = b"must-not-be-seen"
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -231,27 +230,29 @@ class BadUpstreams(ProxyCase):
             self.assertTrue(read_to_end(wire).startswith(b"HTTP/1.1 200 OK\r\n"))
 
     def test_byte_by_byte(self):
-        """An answer in trickles comes whole, and nobody else waits for it."""
+        """An answer in trickles comes whole; in its middle, somebody else gets theirs."""
+        whole = {"/length": answer(b"slow", "A: b"),
+                 "/chunks": OK + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(b"sl", b"ow")}
+
         def handler(peer, call):
-            data = answer(b"slow", "A: b")
-            if call.target == "/chunks":
-                data = OK + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(b"sl", b"ow")
             if call.target == "/fast":
                 peer.send(answer(b"fast"))
                 return
             peer.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            data = whole[call.target]
             for index in range(len(data)):
                 peer.send(data[index:index + 1])
-                started.append(call.target)
-                time.sleep(0.002)
-        started = []
-        upstream = self.upstream(handler)
-        daemon = self.proxy(upstream)
-        for target in ("/length", "/chunks"):
+                if index == len(data) - 8:
+                    in_the_middle.set()
+                    proceed.wait(DEADLINE)
+        daemon = self.proxy(self.upstream(handler))
+        for target in whole:
+            in_the_middle, proceed = threading.Event(), threading.Event()
             with Wire(daemon.address("web")) as wire:
                 wire.send(GET.format(target))
-                until(lambda one=target: one in started, "the first byte")
+                self.assertTrue(in_the_middle.wait(DEADLINE))
                 self.assertEqual(self.get(daemon, "/fast").body, b"fast")
+                proceed.set()
                 self.assertEqual(wire.receive().body, b"slow")
 
     def test_silence_is_504(self):
