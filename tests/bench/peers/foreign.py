@@ -69,7 +69,7 @@ class SockherdProxyPuma(SockherdPuma):
     arguments = ("--bind", "tcp://127.0.0.1:{port}")
     needs = "max_in_flight"
     pool_name = "app"
-    pool = 'handover = "private-port"'
+    pool = f'handover = "private-port"\nmax_in_flight = {THREADS}'  # what it can work on
     front = '[pool.web]\nlisteners = ["web"]\nworkers = 1\nroutes = [{ path = "/", proxy = "pool:app" }]'
 
 
