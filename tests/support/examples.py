@@ -169,6 +169,30 @@ class LosesNothing:
         self.assert_nothing_lost(load.stop(), daemon)
 
 
+class Proxied(ServesEverySlot, LosesNothing):
+    """Programs with an address of their own, behind the proxy: nothing is lost whatever they do at SIGTERM."""
+
+    pool = "app"
+    shape = ALL_KINDS
+    in_hand = 1  # requests that a worker has at a time
+
+    def test_kill_of_every_worker(self):
+        """Lost is what a worker had in hand: 502 at once, or what was half sent breaks off. Nobody is refused."""
+        daemon = self.serving(2)
+        load = self.under_load(daemon)
+        for slot in (0, 1):
+            victims = family(self.pids(daemon)[slot])
+            for pid in reversed(victims):
+                os.kill(pid, signal.SIGKILL)
+            self.wait_successor(daemon, victims[0], 2)
+            load.after(100)
+        report = load.stop()
+        lost = sum(report[key] for key in (*LOST_WITH_A_PROCESS, "wrong_answer"))
+        self.assertEqual(report.lost, lost, f"{report.summary()}\n{daemon.log()}")
+        self.assertLessEqual(lost, 2 * self.in_hand, f"{report.summary()}\n{daemon.log()}")
+        self.assert_nothing_lost(self.load(daemon, short=4, count=200).finish(), daemon)
+
+
 class SurvivesHangs:
     """SIGSTOP stands for an endless loop."""
 
