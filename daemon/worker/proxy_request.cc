@@ -111,8 +111,12 @@ void ProxyRequest::on_body(std::string_view piece) {
   exchange_->pause_body();
 }
 
+// Where places are counted, a client that is slow does not get one before its content is there, or
+// fills a buffer: else one of them could keep a program of one thread to itself.
 void ProxyRequest::on_body_gap() {
-  if (!drops_body()) push();
+  if (drops_body()) return;
+  const bool gathers = proxy_.upstreams().settings().max_in_flight != 0;
+  if (phase_ != Phase::Gathering || !gathers) push();
 }
 
 void ProxyRequest::on_body_end() {

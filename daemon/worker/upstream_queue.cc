@@ -102,8 +102,8 @@ void UpstreamQueue::serve() {
 void UpstreamQueue::serve(Turn turn) {
   if (std::exchange(is_serving_, true)) return;
   for (size_t left = size_; left > 0 && size_ > 0; --left) {
-    if (turn == Turn::InOrder && others_are_first(loop_.now())) {
-      ring();
+    if (turn != Turn::Now && others_are_first(loop_.now())) {
+      if (turn == Turn::InOrder) ring();
       break;
     }
     UpstreamTarget* target = choice_.claim(loop_.now(), nullptr);
@@ -130,8 +130,10 @@ void UpstreamQueue::on_due(Instant now) {
   if (size_ > 0 && !is_armed()) loop_.timers().arm(*this, now + kLook);
 }
 
+// The others have heard it, too. To ring again for who comes before this lane would wake all lanes,
+// and each of those that are not the first would ring once more, without an end.
 void UpstreamQueue::on_ready(io::Events /*events*/) {
-  serve(Turn::InOrder);
+  serve(Turn::Heard);
 }
 
 }  // namespace sockherd::worker

@@ -58,7 +58,11 @@ class UpstreamQueue final : private io::Timer, private io::Watcher {
   void serve();
 
  private:
-  enum class Turn : uint8_t { InOrder, Now };
+  enum class Turn : uint8_t {
+    InOrder,  // others may come first, and are told
+    Heard,    // others may come first, and know
+    Now,
+  };
 
   void on_due(Instant now) override;
   void on_ready(io::Events events) override;
