@@ -136,6 +136,11 @@ constexpr std::array kTable = {
            "Connections that a worker took over from a draining one; they are not counted as "
            "accepted again.",
            Source::SlotCount, "", Count::ConnectionsAdopted},
+    Metric{"sockherd_worker_output_lines_total", Type::Counter, "", "pool",
+           "Lines that commands have written, passed on to the log.", Source::Pool, "output_lines"},
+    Metric{"sockherd_worker_output_dropped_total", Type::Counter, "", "pool",
+           "Lines that commands have written, dropped: too many, or the log did not take them.",
+           Source::Pool, "output_dropped"},
     Metric{"sockherd_worker_connections_refused_total", Type::Counter, "", "pool",
            "Connections answered with 503 because a worker had its most connections.",
            Source::PoolCount, "", Count::ConnectionsRefused},

@@ -96,6 +96,10 @@ std::string_view level_name(Level level) {
   return "";
 }
 
+bool is_to_journal() {
+  return sink().journal;
+}
+
 void set_level(Level level) {
   sink().level = level;
 }

@@ -44,6 +44,9 @@ void set_level(Level level);
 // How many lines of `level` were written or dropped since the start (for the metrics).
 uint64_t count(Level level);
 
+// Whether standard error is the journal.
+bool is_to_journal();
+
 // Who sees every event besides standard error, whatever the level; nobody = none. It must not log.
 using Observer =
     std::function<void(Level level, std::string_view event, std::span<const Fact> facts)>;

@@ -115,8 +115,10 @@ enum class Count : uint8_t {
   TunnelTimeouts,  // closed: silent
   TunnelBytesUp,   // from clients
   TunnelBytesDown,
+  OutputLines,  // of a command; counted by the supervisor, which reads them
+  OutputLinesDropped,
 };
-inline constexpr size_t kCounts = 95;
+inline constexpr size_t kCounts = 97;
 
 struct Counters {
   std::array<std::atomic<uint64_t>, kCounts> counts{};

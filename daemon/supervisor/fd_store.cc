@@ -19,6 +19,7 @@ constexpr Form kForms[] = {
     {Kept::Worker, "sockherd.worker.", true, false},
     {Kept::Control, "sockherd.control.", true, false},
     {Kept::Notify, "sockherd.notify.", true, false},
+    {Kept::Output, "sockherd.output.", true, false},
     {Kept::Statistics, "sockherd.stats.", false, true},
     {Kept::Config, "sockherd.config.", true, false},
     {Kept::Balance, "sockherd.bpf.", true, true},
@@ -61,8 +62,9 @@ std::optional<KeptName> KeptName::parse(std::string_view text) {
 void FdStore::keep(const KeptName& name, int fd) {
   if (!sys::has_manager()) return;
   std::string message = "FDSTORE=1\nFDNAME=" + name.text();
-  // A table always polls as an error, and would be thrown out for it at once (measured).
-  if (name.kind == Kept::Balance) message += "\nFDPOLL=0";
+  // A table always polls as an error, and would be thrown out for it at once (measured). A pipe
+  // does when its last writer is gone, with the last words of that still in it.
+  if (name.kind == Kept::Balance || name.kind == Kept::Output) message += "\nFDPOLL=0";
   const auto sent = sys::notify_with_fd(message, fd);
   if (sent.ok() || failures_++ > 0) return;
   // It is likely to fail for all; said once.

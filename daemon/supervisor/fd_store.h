@@ -20,6 +20,7 @@ enum class Kept : uint8_t {
   Worker,        // sockherd.worker.NUMBER        pidfd
   Control,       // sockherd.control.NUMBER       our end of the control socket
   Notify,        // sockherd.notify.NUMBER        its NOTIFY_SOCKET
+  Output,        // sockherd.output.NUMBER        our end of the pipe that it writes to
   Statistics,    // sockherd.stats.NAME           a pool's segment
   Config,        // sockherd.config.NUMBER        the configuration in force, by generation
   Balance,       // sockherd.bpf.NUMBER.NAME      a listener's eBPF table

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 
 #include "daemon/base/assert.h"
 #include "daemon/base/log.h"
@@ -117,12 +118,33 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
     // Nobody would hand it to a successor of ours, and it does not notice that we are gone.
     request.signal_at_parents_end = running.stop_signal;
   }
+  if (running.own && !running.own->socket().empty()) {
+    request.gifts.push_back(std::filesystem::path(running.own->socket()).parent_path());
+  }
   request.is_gated = true;
+  sys::OutputPipe output = TRY(Outputs::open(pool));
+  request.output = output.theirs.get();
   running.process =
       TRY(WorkerProcess::start(loop_, action.id, std::move(request), notify_path(action.id),
                                callbacks_of(action.id), std::move(control.ours)));
   watch_binds(action.id, running);
+  if (output.ours) take_output(action.id, action.generation, running, std::move(output.ours));
   return {};
+}
+
+// One whose output cannot be read serves all the same, until it writes.
+void Hands::take_output(fleet::WorkerId id, uint32_t generation, const Running& running,
+                        UniqueFd pipe) {
+  stats::Counters* counters =
+      running.seats.empty() ? nullptr
+                            : &statistics_.counters_of_command(running.pool, running.seats.front());
+  const OutputSource source{running.pool, running.slot, generation, running.process->pid()};
+  const auto begun = outputs_.begin(id, source, std::move(pipe), counters);
+  if (begun.ok()) return;
+  log::error("output-not-read", {{"pool", running.pool},
+                                 {"slot", running.slot},
+                                 {"pid", running.process->pid()},
+                                 {"error", begun.error().what}});
 }
 
 WorkerProcess::Callbacks Hands::callbacks_of(fleet::WorkerId id) {
@@ -197,7 +219,7 @@ void Hands::keep(fleet::WorkerId id, const WorkerProcess& process) {
 }
 
 void Hands::forget(fleet::WorkerId id) {
-  for (const Kept kind : {Kept::Worker, Kept::Notify, Kept::Control, Kept::Binds})
+  for (const Kept kind : {Kept::Worker, Kept::Notify, Kept::Control, Kept::Binds, Kept::Output})
     store_.forget({kind, id, ""});
 }
 
@@ -247,6 +269,7 @@ void Hands::on_notification(fleet::WorkerId id, const sys::Notification& said) {
 void Hands::on_exit(fleet::WorkerExited exited) {
   const auto found = running_.find(exited.id);
   SH_ASSERT(found != running_.end());
+  outputs_.end(exited.id);  // its last words, before it is said that it has ended
   fold_seats(found->second);
   give_back_address(found->second);
   upstreams_.forget_lanes_of(found->second.process->pid());

@@ -23,6 +23,7 @@
 #include "daemon/supervisor/generation.h"
 #include "daemon/supervisor/inheritance.h"
 #include "daemon/supervisor/listeners.h"
+#include "daemon/supervisor/outputs.h"
 #include "daemon/supervisor/own_address.h"
 #include "daemon/supervisor/quiet_watch.h"
 #include "daemon/supervisor/readiness.h"
@@ -80,6 +81,9 @@ class Hands {
   // Takes over the workers that live on. What is left in `past` afterwards are those; of the others
   // only their slots remember. A worker that `past` does not know is told to finish.
   void adopt(Inheritance& from, SavedState& state);
+
+  // We go, and a successor reads on what workers write.
+  void flush_outputs() { outputs_.flush(); }
 
   // A name in the fd store that is nobody's.
   void forget_stray(const std::string& name) { store_.forget(name); }
@@ -150,6 +154,7 @@ class Hands {
   std::set<std::string> adopt_memory(Inheritance& from);
   void leave_other_seats(const std::set<std::string>& pools);
   Result<void> start_process(const fleet::Spawn& action, Running& running);
+  void take_output(fleet::WorkerId id, uint32_t generation, const Running& running, UniqueFd pipe);
   WorkerProcess::Callbacks callbacks_of(fleet::WorkerId id);
   std::string notify_path(fleet::WorkerId id) const;
   Result<Running> adopt_worker(const fleet::Survivor& survivor, const SavedState::Place& place,
@@ -203,6 +208,7 @@ class Hands {
   Listeners listeners_{store_};
   Statistics statistics_{store_};
   RoomBuses buses_{store_};
+  Outputs outputs_{loop_, store_};
   Upstreams upstreams_{store_};
   OwnAddresses addresses_;
   std::map<uint32_t, Generation> generations_;

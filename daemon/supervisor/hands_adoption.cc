@@ -58,20 +58,26 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
     const UniqueFd process(worker.pidfd ? ::fcntl(worker.pidfd.get(), F_DUPFD_CLOEXEC, 3) : -1);
     auto adopted =
         adopt_worker(survivor, state.places[survivor.id], worker, counted.contains(survivor.pool));
-    if (remains != from.workers.end()) from.workers.erase(remains);
     if (adopted.ok()) {
       add_running(survivor.id, std::move(adopted).value());
       const config::Pool* pool = current().config.find_pool(survivor.pool);
       if (survivor.phase == fleet::Phase::Starting && pool != nullptr) {
         await_ready(survivor.id, *pool);
       }
+      if (remains != from.workers.end()) from.workers.erase(remains);
       return false;
     }
     log::notice("worker-lost", {{"pool", survivor.pool},
                                 {"slot", survivor.slot},
                                 {"pid", state.places[survivor.id].pid},
                                 {"why", adopted.error().what}});
+    if (worker.output) {
+      outputs_.read_remains(
+          {survivor.pool, survivor.slot, survivor.generation, state.places[survivor.id].pid},
+          std::move(worker.output));
+    }
     forget(survivor.id);
+    if (remains != from.workers.end()) from.workers.erase(remains);
     // One that lives and that we can not take over would serve in a slot that gets another one.
     if (process) [[maybe_unused]]
       const auto told = sys::send_signal(process.get(), SIGTERM);
@@ -120,6 +126,9 @@ Result<Hands::Running> Hands::adopt_worker(const fleet::Survivor& survivor,
                                               .notify = std::move(from.notify)},
                                              notify_path(survivor.id), callbacks_of(survivor.id)));
   if (!had_notify) store_.keep({Kept::Notify, survivor.id, ""}, running.process->notify_fd());
+  if (from.output) {
+    take_output(survivor.id, survivor.generation, running, std::move(from.output));
+  }
   return running;
 }
 
@@ -129,6 +138,11 @@ void Hands::dismiss_unknown(fleet::WorkerId id, Inheritance::Worker& from) {
   log::warn("unknown-worker",
             {{"name", KeptName{Kept::Worker, id, ""}.text()}, {"drains", is_alive ? "yes" : "no"}});
   forget(id);
+  // It must not end by what it says.
+  if (is_alive && from.output) {
+    [[maybe_unused]] const auto begun =
+        outputs_.begin(id, {.pool = "unknown"}, std::move(from.output), nullptr);
+  }
 }
 
 }  // namespace sockherd::supervisor

@@ -10,7 +10,8 @@ constexpr std::string_view kOurs = "sockherd.";
 // A slot is counted in 32 bits; worker ids are not.
 bool has_place(const KeptName& name) {
   const bool is_worker = name.kind == Kept::Worker || name.kind == Kept::Control ||
-                         name.kind == Kept::Notify || name.kind == Kept::Binds;
+                         name.kind == Kept::Notify || name.kind == Kept::Binds ||
+                         name.kind == Kept::Output;
   return is_worker || name.number <= UINT32_MAX;
 }
 
@@ -30,6 +31,9 @@ void put(Inheritance& all, const KeptName& name, UniqueFd fd) {
       return;
     case Kept::Binds:
       all.workers[name.number].binds = std::move(fd);
+      return;
+    case Kept::Output:
+      all.workers[name.number].output = std::move(fd);
       return;
     case Kept::Statistics:
       all.statistics[name.name] = std::move(fd);

@@ -17,6 +17,7 @@ struct Inheritance {
     UniqueFd control;
     UniqueFd notify;
     UniqueFd binds;
+    UniqueFd output;
   };
   struct Bus {
     UniqueFd file;

@@ -218,6 +218,10 @@ std::vector<bus::Dictionary> report_pools(const Supervisor& supervisor) {
     entry.set("leaving", census.leaving);
     entry.set("lent", census.lent);
     entry.set("old_generations", uint64_t{census.old_generations.size()});
+    const auto slots = static_cast<uint32_t>(config->command.empty() ? 0 : pool.slots.size());
+    const stats::Totals counted = supervisor.hands().statistics().total(name, slots);
+    entry.set("output_lines", counted.get(stats::Count::OutputLines));
+    entry.set("output_dropped", counted.get(stats::Count::OutputLinesDropped));
     pools.push_back(std::move(entry));
   }
   return pools;

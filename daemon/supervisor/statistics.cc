@@ -46,6 +46,21 @@ const stats::Counters& Statistics::counters(const std::string& name, uint32_t se
   return segment.seat(seat).counters;
 }
 
+stats::Counters& Statistics::counters_of_command(const std::string& name, uint32_t seat) {
+  return pools_.at(name).segment->seat(seat).counters;
+}
+
+stats::Totals Statistics::total(const std::string& name, uint32_t slots) const {
+  stats::Totals sum;
+  const auto found = pools_.find(name);
+  if (found == pools_.end()) return sum;
+  const stats::Segment& segment = *found->second.segment;
+  for (const stats::Totals& slot : segment.read_first(std::min(slots, segment.slots()))) {
+    sum.add(slot);
+  }
+  return sum;
+}
+
 Result<int> Statistics::segment_fd(const std::string& name) {
   return TRY(pool(name))->fd.get();
 }

@@ -42,6 +42,11 @@ class Statistics {
 
   // What a worker has counted. Requires: a seat that was taken.
   const stats::Counters& counters(const std::string& pool, uint32_t seat) const;
+  // The same of a worker that does not count itself: we do it for it.
+  stats::Counters& counters_of_command(const std::string& pool, uint32_t seat);
+  // What the workers of a pool have counted, those that have ended too, in the slots below `slots`;
+  // nothing of a pool that has had none.
+  stats::Totals total(const std::string& pool, uint32_t slots) const;
 
  private:
   struct Pool {

@@ -134,6 +134,7 @@ void Supervisor::on_stop_signal() {
 void Supervisor::hand_over() {
   if (fleet_.is_stopping() || has_finished_) return;
   has_handed_over_ = has_finished_ = true;
+  hands_.flush_outputs();
   log::info("handing-over", {{"workers", fleet_.workers().size()}});
   save_state();
   ::sd_event_exit(loop_, static_cast<int>(ExitStatus::Ok));

@@ -89,6 +89,14 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+void redirect(int output, int pipe) {
+  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null < 0 || ::dup2(null, STDIN_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0 ||
+      ::dup2(output, STDERR_FILENO) < 0) {
+    fail(pipe, SpawnStage::Output);
+  }
+}
+
 // Puts the descriptors at 3, 4, ... in two steps, so that none is overwritten before it is moved.
 void place_fds(std::vector<int>& fds, int& pipe) {
   const int beyond = kFirstPassedFd + static_cast<int>(fds.size());
@@ -150,13 +158,28 @@ bool has_variable(const Plan& plan, std::string_view entry) {
   });
 }
 
+// What it is to use belongs to it: paths, and the pipe behind stdout, which a program may open by
+// the name of /dev/stdout. Where that is refused the program will say what it lacks.
+void give(const SpawnRequest& request, const FoundAccount& account) {
+  for (const std::string& path : request.gifts) {
+    if (::chown(path.c_str(), account.uid, account.gid) != 0) continue;
+  }
+  struct stat output {};
+  const bool is_pipe =
+      request.output >= 0 && ::fstat(STDOUT_FILENO, &output) == 0 && S_ISFIFO(output.st_mode);
+  if (is_pipe && ::fchown(STDOUT_FILENO, account.uid, account.gid) != 0) return;
+}
+
 // Allocates, as looking somebody up does anyway: see account.h.
-void become_account(const Account& account, Plan& plan, int pipe) {
+void become_account(const SpawnRequest& request, Plan& plan, int pipe) {
   constexpr SpawnStage kStages[] = {SpawnStage::FindUser, SpawnStage::FindGroup,
                                     SpawnStage::Become};
   FoundAccount found;
   AccountFault fault;
-  if (!find_account(account, found, fault) || !become(found, fault)) {
+  bool is_done = find_account(request.account, found, fault);
+  if (is_done) give(request, found);
+  is_done = is_done && become(found, fault);
+  if (!is_done) {
     fail(pipe, kStages[static_cast<size_t>(fault.step)], fault.code);
   }
   plan.account = account_variables(found);
@@ -181,6 +204,7 @@ void wait_at(int gate) {
   ::setpgid(0, 0);
   if (gate >= 0) wait_at(gate);
   if (bind_report >= 0) start_bind_watch(bind_report);
+  if (request.output >= 0) redirect(request.output, pipe);
   place_fds(plan.fds, pipe);
   constexpr size_t kPrefix = sizeof "LISTEN_PID=" - 1;
   char* digits = plan.listen_pid.data() + kPrefix;
@@ -192,7 +216,7 @@ void wait_at(int gate) {
   // Without ambient capabilities a program that is not root has none after exec (capabilities(7)).
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   if (request.identity) exec_as(request, plan, pipe);
-  if (!request.account.is_ours()) become_account(request.account, plan, pipe);
+  if (!request.account.is_ours()) become_account(request, plan, pipe);
   const char* directory = request.working_directory.c_str();
   if (*directory != '\0' && ::chdir(directory) != 0) fail(pipe, SpawnStage::Directory);
   if (request.umask) ::umask(*request.umask);

@@ -43,6 +43,8 @@ struct SpawnRequest {
   std::optional<Identity> identity;  // become this user, for good (no_new_privs);
                                      // arguments[0] is a path then
   Account account;  // whom to run as, without no_new_privs: for programs that are not ours
+  std::vector<std::string> gifts;  // paths that become the account's
+  int output = -1;  // stdout and stderr, borrowed, with an empty stdin; -1 = ours, all three
   std::string working_directory;             // "" = our own; relative paths are seen from there
   std::optional<mode_t> umask;               // nothing = our own
   std::optional<unsigned long> nofile_soft;  // soft limit of descriptors to set

@@ -2,7 +2,6 @@
 import os
 import pathlib
 import pwd
-import tempfile
 import unittest
 
 from tests.support.case import DaemonCase
@@ -15,15 +14,6 @@ class CommandCase(DaemonCase):
     """A pool of stub workers."""
 
     daemon_class = ManagedDaemon
-
-    def file(self, content):
-        """Its path; every user may read it."""
-        directory = tempfile.TemporaryDirectory(prefix="sh-", dir="/tmp")
-        self.addCleanup(directory.cleanup)
-        os.chmod(directory.name, 0o755)
-        path = pathlib.Path(directory.name, "program")
-        path.write_text(content)
-        return path
 
     def portrait(self, daemon, name="web"):
         """What a worker was started with."""
@@ -77,7 +67,7 @@ class Surroundings(CommandCase):
 
     def test_runs_as_the_user_of_its_pool(self):
         """With its groups and its home; it can say READY=1 all the same."""
-        stub = self.file(pathlib.Path(STUB_WORKER).read_text())
+        stub = self.program(pathlib.Path(STUB_WORKER).read_text())
         daemon = self.ready(script_config(stub, pool='user = "www-data"'))
         seen = self.portrait(daemon)
         account = pwd.getpwnam("www-data")
@@ -157,7 +147,7 @@ class Signals(CommandCase):
 
     def config(self, pool):
         """A pool of one that leaves."""
-        return script_config(self.file(LEAVER), pool=pool)
+        return script_config(self.program(LEAVER), pool=pool)
 
     def test_a_stop_sends_the_stop_signal(self):
         """Whatever we were told ourselves."""

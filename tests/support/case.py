@@ -1,5 +1,7 @@
 """TestCases that own daemons: started for a test or for a class, ended whatever happens."""
 import os
+import pathlib
+import tempfile
 import unittest
 
 from tests.support.daemon import Daemon, basic_config
@@ -30,6 +32,15 @@ class DaemonCase(unittest.TestCase):
     def ready(self, config=None, **options):
         """A daemon that serves."""
         return self.launch(config, **options).ready()
+
+    def program(self, text):
+        """The path of a file with this text, in a folder of its own that every user may read."""
+        directory = tempfile.TemporaryDirectory(prefix="sh-", dir="/tmp")
+        self.addCleanup(directory.cleanup)
+        os.chmod(directory.name, 0o755)
+        path = pathlib.Path(directory.name, "program")
+        path.write_text(text)
+        return path
 
     def load(self, daemon, listener="web", **options):
         """A hammer on one of its listeners; 12 clients with a connection per request by default."""

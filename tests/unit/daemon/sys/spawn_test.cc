@@ -208,7 +208,54 @@ TEST(Spawn, SetsTheSoftLimitOfDescriptors) {
   EXPECT_EQ(shell("ulimit -Sn >&3", std::move(request)).output, "33\n");
 }
 
+TEST(Spawn, WritesWhereItIsToldToAndReadsNothing) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  auto child = spawn({.arguments = {"/bin/sh", "-c", "echo out; echo err >&2; cat; echo end"},
+                      .output = write_end.get()});
+  ASSERT_TRUE(child.ok());
+  write_end.reset();
+  std::string said;
+  char buffer[256];
+  for (ssize_t got = 0; (got = ::read(read_end.get(), buffer, sizeof buffer)) > 0;) {
+    said.append(buffer, static_cast<size_t>(got));
+  }
+  EXPECT_EQ(said, "out\nerr\nend\n");
+  EXPECT_EQ(::waitpid(child->pid, nullptr, 0), child->pid);
+}
+
 // --- programs that are not ours
+
+// As it may do with a file: many log to /dev/stdout.
+TEST(SpawnAccount, AnotherUserMayOpenItsOutputByName) {
+  REQUIRE_ROOT();
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  auto child = spawn({.arguments = {"/bin/sh", "-c", "echo opened >/dev/stderr"},
+                      .account = {.user = "nobody"},
+                      .output = write_end.get()});
+  ASSERT_TRUE(child.ok());
+  write_end.reset();
+  char buffer[256];
+  const ssize_t got = ::read(read_end.get(), buffer, sizeof buffer);
+  EXPECT_EQ(std::string(buffer, static_cast<size_t>(std::max<ssize_t>(got, 0))), "opened\n");
+  EXPECT_EQ(::waitpid(child->pid, nullptr, 0), child->pid);
+}
+
+TEST(SpawnAccount, WhatItIsGivenBecomesItsOwn) {
+  REQUIRE_ROOT();
+  char home[] = "/tmp/sh-gift-XXXXXX";
+  ASSERT_NE(::mkdtemp(home), nullptr);
+  SpawnRequest request{.account = {.user = "nobody"}, .gifts = {home, "/no/such"}};
+  EXPECT_EQ(
+      shell(std::string("echo x > ") + home + "/file && echo could >&3", std::move(request)).output,
+      "could\n");
+  std::filesystem::remove_all(home);
+}
 
 TEST(SpawnAccount, RunsAsAUserWithItsGroupsAndSaysSoInTheEnvironment) {
   REQUIRE_ROOT();
