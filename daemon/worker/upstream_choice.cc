@@ -85,19 +85,29 @@ bool UpstreamChoice::is_ejected(const UpstreamTarget& target, Instant now) const
   return file_.place(target.place()).ejected_until.load(std::memory_order_relaxed) > ns(now);
 }
 
-// In the slow start it gives way as often as its age is short of the whole.
-bool UpstreamChoice::is_held_back(const UpstreamTarget& target, Instant now) {
-  if (settings_.slow_start <= Duration::zero()) return false;
+// In the slow start: as much of its share as its age is of the whole.
+double UpstreamChoice::share_of(const UpstreamTarget& target, Instant now) const {
+  if (settings_.slow_start <= Duration::zero()) return 1;
   const int64_t back_since =
       file_.place(target.place()).ejected_until.load(std::memory_order_relaxed);
   const int64_t since = std::max(target.tenant().serving_since, back_since);
   const int64_t age = std::max<int64_t>(ns(now) - since, 0);
-  if (age >= settings_.slow_start.count()) return false;
+  if (age >= settings_.slow_start.count()) return 1;
   constexpr double kAtFirst = 1.0 / 16;  // otherwise nobody would ever see it work
-  const double share = std::max(
-      kAtFirst, static_cast<double>(age) / static_cast<double>(settings_.slow_start.count()));
+  return std::max(kAtFirst,
+                  static_cast<double>(age) / static_cast<double>(settings_.slow_start.count()));
+}
+
+// To one that is there for longer, and as often as its own share is short of that one's. Where all
+// are new, none does: the load alone counts then.
+bool UpstreamChoice::gives_way(const UpstreamTarget& target, const UpstreamTarget& other,
+                               Instant now) {
+  const double share = share_of(target, now);
+  if (share >= 1) return false;
+  const double others = share_of(other, now);
   constexpr double kRange = 1 << 24;
-  return static_cast<double>(random() & ((1U << 24U) - 1)) >= share * kRange;
+  return share < others &&
+         static_cast<double>(random() & ((1U << 24U) - 1)) >= share / others * kRange;
 }
 
 // Both are in turn, whichever the random numbers name first: so there is no order among equals.
@@ -109,7 +119,7 @@ UpstreamTarget* UpstreamChoice::claim_of_two(Instant now, const UpstreamTarget* 
   UpstreamTarget* better = serving_[first];
   UpstreamTarget* other = serving_[second];
   if (file_.in_flight(other->place()) < file_.in_flight(better->place())) std::swap(better, other);
-  if (is_held_back(*better, now)) std::swap(better, other);
+  if (gives_way(*better, *other, now)) std::swap(better, other);
   for (UpstreamTarget* target : {better, other}) {
     if (target != avoid && !is_ejected(*target, now) && take(*target)) return target;
   }

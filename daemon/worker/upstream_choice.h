@@ -51,7 +51,8 @@ class UpstreamChoice {
   UpstreamTarget* claim_any(Instant now, const UpstreamTarget* avoid, bool with_ejected);
   UpstreamTarget* claim_of_two(Instant now, const UpstreamTarget* avoid);
   bool take(UpstreamTarget& target);
-  bool is_held_back(const UpstreamTarget& target, Instant now);
+  double share_of(const UpstreamTarget& target, Instant now) const;
+  bool gives_way(const UpstreamTarget& target, const UpstreamTarget& other, Instant now);
   void look_at(uint32_t place);
 
   contract::UpstreamFile file_;
