@@ -136,6 +136,12 @@ constexpr std::array kTable = {
            "Connections that a worker took over from a draining one; they are not counted as "
            "accepted again.",
            Source::SlotCount, "", Count::ConnectionsAdopted},
+    Metric{"sockherd_worker_memory_bytes", Type::Gauge, "bytes", "pool,slot",
+           "Memory that the worker of a slot uses: its control group, else the process alone.",
+           Source::Worker, "memory_bytes"},
+    Metric{"sockherd_worker_cpu_seconds", Type::Gauge, "seconds", "pool,slot",
+           "CPU time that the worker of a slot has used since its start.", Source::Worker,
+           "cpu_seconds"},
     Metric{"sockherd_worker_output_lines_total", Type::Counter, "", "pool",
            "Lines that commands have written, passed on to the log.", Source::Pool, "output_lines"},
     Metric{"sockherd_worker_output_dropped_total", Type::Counter, "", "pool",

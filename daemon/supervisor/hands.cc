@@ -48,6 +48,7 @@ Result<Hands::Running> Hands::start(const fleet::Spawn& action) {
   if (!started) {
     fold_seats(running);
     give_back_address(running);
+    groups_.remove(action.id);
     return std::move(started).error();
   }
   for (const uint32_t seat : running.seats) {
@@ -121,6 +122,8 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
   if (running.own && !running.own->socket().empty()) {
     request.gifts.push_back(std::filesystem::path(running.own->socket()).parent_path());
   }
+  const UniqueFd group = groups_.create(action.id, pool);
+  request.group = group.get();
   request.is_gated = true;
   sys::OutputPipe output = TRY(Outputs::open(pool));
   request.output = output.theirs.get();
@@ -269,6 +272,7 @@ void Hands::on_notification(fleet::WorkerId id, const sys::Notification& said) {
 void Hands::on_exit(fleet::WorkerExited exited) {
   const auto found = running_.find(exited.id);
   SH_ASSERT(found != running_.end());
+  groups_.remove(exited.id);
   outputs_.end(exited.id);  // its last words, before it is said that it has ended
   fold_seats(found->second);
   give_back_address(found->second);

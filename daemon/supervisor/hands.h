@@ -31,6 +31,7 @@
 #include "daemon/supervisor/state_file.h"
 #include "daemon/supervisor/statistics.h"
 #include "daemon/supervisor/upstreams.h"
+#include "daemon/supervisor/worker_groups.h"
 #include "daemon/supervisor/worker_process.h"
 #include "daemon/supervisor/worker_request.h"
 
@@ -126,6 +127,7 @@ class Hands {
   const Listeners& listeners() const { return listeners_; }
   const Statistics& statistics() const { return statistics_; }
   Statistics& statistics() { return statistics_; }
+  const WorkerGroups& groups() const { return groups_; }
   const Upstreams& upstreams() const { return upstreams_; }
 
  private:
@@ -209,6 +211,7 @@ class Hands {
   Statistics statistics_{store_};
   RoomBuses buses_{store_};
   Outputs outputs_{loop_, store_};
+  WorkerGroups groups_ = WorkerGroups::of_this_process();
   Upstreams upstreams_{store_};
   OwnAddresses addresses_;
   std::map<uint32_t, Generation> generations_;

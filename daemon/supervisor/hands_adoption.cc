@@ -58,6 +58,7 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
     const UniqueFd process(worker.pidfd ? ::fcntl(worker.pidfd.get(), F_DUPFD_CLOEXEC, 3) : -1);
     auto adopted =
         adopt_worker(survivor, state.places[survivor.id], worker, counted.contains(survivor.pool));
+    groups_.adopt(survivor.id);
     if (adopted.ok()) {
       add_running(survivor.id, std::move(adopted).value());
       const config::Pool* pool = current().config.find_pool(survivor.pool);
@@ -77,6 +78,7 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
           std::move(worker.output));
     }
     forget(survivor.id);
+    groups_.remove(survivor.id);
     if (remains != from.workers.end()) from.workers.erase(remains);
     // One that lives and that we can not take over would serve in a slot that gets another one.
     if (process) [[maybe_unused]]

@@ -13,6 +13,7 @@
 #include "daemon/supervisor/plain_text.h"
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/sys/listen_socket.h"
+#include "daemon/sys/process_usage.h"
 
 namespace sockherd::supervisor {
 namespace {
@@ -95,6 +96,18 @@ std::vector<std::string> lent_to(const Supervisor& supervisor, const fleet::Work
   return slots;
 }
 
+// Of its control group, which counts all that it has started; else of the process alone.
+void describe_usage(const Supervisor& supervisor, fleet::WorkerId id, pid_t pid,
+                    bus::Dictionary& entry) {
+  const auto group = supervisor.hands().groups().usage(id).value_or(WorkerGroups::Usage{});
+  const auto process = pid > 0 ? sys::process_usage(pid) : std::nullopt;
+  const sys::ProcessUsage own = process.value_or(sys::ProcessUsage{});
+  entry.set("memory_bytes", group.memory_bytes.value_or(own.memory_bytes));
+  constexpr double kMicro = 1e-6;
+  entry.set("cpu_seconds",
+            group.cpu_usec ? static_cast<double>(*group.cpu_usec) * kMicro : own.cpu_seconds);
+}
+
 bus::Dictionary describe_worker(const Supervisor& supervisor, const fleet::Worker& worker) {
   const Instant now = monotonic_now();
   const fleet::Slot& slot = supervisor.fleet().pools().at(worker.pool).slots.at(worker.slot);
@@ -109,6 +122,7 @@ bus::Dictionary describe_worker(const Supervisor& supervisor, const fleet::Worke
   const bool runs = running != supervisor.hands().running().end();
   entry.set("threads", uint64_t{runs ? running->second.threads : 1});
   entry.set("uptime_seconds", seconds_of(now - worker.spawned_at));
+  describe_usage(supervisor, worker.id, process != nullptr ? process->pid() : 0, entry);
   entry.set("restarts", slot.restarts);
   entry.set("status", process != nullptr ? process->status() : std::string());
   entry.set("last_exit", slot.last_exit);

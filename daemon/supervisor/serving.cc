@@ -173,6 +173,7 @@ void Hands::retire(std::vector<UniqueFd> sockets) {
 
 void Hands::sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers) {
   listeners_.look_after_balance(current().config);
+  groups_.sweep();
   std::set<std::pair<std::string, uint32_t>> attended;
   std::set<std::string> used;
   for (const config::Listener& listener : current().config.listeners) {

@@ -203,6 +203,7 @@ void wait_at(int gate) {
   // Ctrl-C at a terminal is for the supervisor, which then drains us.
   ::setpgid(0, 0);
   if (gate >= 0) wait_at(gate);
+  if (request.group >= 0 && ::write(request.group, "0", 1) != 1) fail(pipe, SpawnStage::Group);
   if (bind_report >= 0) start_bind_watch(bind_report);
   if (request.output >= 0) redirect(request.output, pipe);
   place_fds(plan.fds, pipe);

@@ -44,6 +44,7 @@ struct SpawnRequest {
                                      // arguments[0] is a path then
   Account account;  // whom to run as, without no_new_privs: for programs that are not ours
   std::vector<std::string> gifts;  // paths that become the account's
+  int group = -1;                  // cgroup.procs of the control group to enter, borrowed
   int output = -1;  // stdout and stderr, borrowed, with an empty stdin; -1 = ours, all three
   std::string working_directory;             // "" = our own; relative paths are seen from there
   std::optional<mode_t> umask;               // nothing = our own

@@ -47,6 +47,8 @@ Error explain(const SpawnFailure& failure, const SpawnSubject& subject) {
       return errno_error("pass the sockets to " + program, code);
     case SpawnStage::Output:
       return errno_error("take the output of " + program, code);
+    case SpawnStage::Group:
+      return errno_error("enter the control group of " + program, code);
     case SpawnStage::Limit:
       return with_remedy(errno_error("set the descriptor limit of " + program, code),
                          code == EINVAL || code == EPERM,

@@ -12,6 +12,7 @@ namespace sockherd::sys {
 enum class SpawnStage : int32_t {
   Descriptors,
   Output,
+  Group,
   Limit,
   Identity,
   FindUser,

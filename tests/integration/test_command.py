@@ -6,6 +6,7 @@ import unittest
 
 from tests.support.case import DaemonCase
 from tests.support.daemon import STUB_WORKER, script_config, stub_config
+from tests.support.metrics import scrape
 from tests.support.service_manager import ManagedDaemon
 from tests.support.wait import until
 
@@ -126,6 +127,27 @@ class Surroundings(CommandCase):
         self.assertEqual(answer.status, 500, answer.body)
         self.assertIn("there is no such user", answer.body.decode())
         self.assertEqual(daemon.pids(), before)
+
+
+class Usage(CommandCase):
+    """What a worker uses is in the metrics."""
+
+    def test_memory_and_cpu_of_each_slot(self):
+        """Of any program."""
+        daemon = self.ready(stub_config(workers=2))
+        daemon.wait_workers(2)
+        seen = scrape(daemon)
+        for slot in "01":
+            labels = ('pool="web"', f'slot="{slot}"')
+            self.assertGreater(seen.total("sockherd_worker_memory_bytes", *labels), 1 << 20)
+            self.assertGreater(seen.total("sockherd_worker_cpu_seconds", *labels), 0)
+
+    def test_limits_that_cannot_be_set_are_said_once(self):
+        """Here nobody has delegated a control group to us; the program serves all the same."""
+        daemon = self.ready(stub_config(workers=2, pool='memory_max = "1GiB"'))
+        daemon.wait_workers(2)
+        self.assertEqual(daemon.log().count("limits-not-set pool=web"), 1, daemon.log())
+        self.assertIn("DelegateSubgroup=", daemon.log())
 
 
 # Says which signal it was told to go by.
