@@ -199,6 +199,10 @@ uint64_t gauge_of(const stats::Totals& slot, stats::Count count) {
       return slot.remote_connected();
     case stats::Count::RemoteQueued:
       return slot.remote_queued();
+    case stats::Count::ProxyQueued:
+      return slot.proxy_queued();
+    case stats::Count::TunnelsOpened:
+      return slot.open_tunnels();
     default:
       return slot.get(count);
   }

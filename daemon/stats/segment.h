@@ -50,6 +50,13 @@ struct Totals {
     return difference(Count::RemoteQueued,
                       get(Count::RemotePublished) + get(Count::RemoteUnconfirmed));
   }
+  // Requests in front of a proxy route that wait for a place, and tunnels behind it.
+  uint64_t proxy_queued() const {
+    return difference(Count::ProxyQueued, get(Count::ProxyDequeued));
+  }
+  uint64_t open_tunnels() const {
+    return difference(Count::TunnelsOpened, get(Count::TunnelsClosed));
+  }
   void add(const Counters& counters);
   void add(const Totals& other);
 

@@ -95,18 +95,18 @@ void UpstreamQueue::serve() {
     if (settings_.max_in_flight != 0 && choice_.file().waiting() > 0) ring();
     return;
   }
-  serve(Turn::InOrder);
+  serve(Turn::InOrder, loop_.now());
 }
 
 // Not more than wait now: one that fails at once may be back in the queue.
-void UpstreamQueue::serve(Turn turn) {
+void UpstreamQueue::serve(Turn turn, Instant now) {
   if (std::exchange(is_serving_, true)) return;
   for (size_t left = size_; left > 0 && size_ > 0; --left) {
-    if (turn != Turn::Now && others_are_first(loop_.now())) {
+    if (turn != Turn::Now && others_are_first(now)) {
       if (turn == Turn::InOrder) ring();
       break;
     }
-    UpstreamTarget* target = choice_.claim(loop_.now(), nullptr);
+    UpstreamTarget* target = choice_.claim(now, nullptr);
     if (target == nullptr) break;
     UpstreamWaiter& waiter = *first_;
     leave(waiter);
@@ -126,14 +126,14 @@ void UpstreamQueue::expire(Instant now) {
 
 void UpstreamQueue::on_due(Instant now) {
   expire(now);
-  serve(Turn::Now);
+  serve(Turn::Now, now);
   if (size_ > 0 && !is_armed()) loop_.timers().arm(*this, now + kLook);
 }
 
 // The others have heard it, too. To ring again for who comes before this lane would wake all lanes,
 // and each of those that are not the first would ring once more, without an end.
 void UpstreamQueue::on_ready(io::Events /*events*/) {
-  serve(Turn::Heard);
+  serve(Turn::Heard, loop_.now());
 }
 
 }  // namespace sockherd::worker

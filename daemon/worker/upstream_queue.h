@@ -66,7 +66,7 @@ class UpstreamQueue final : private io::Timer, private io::Watcher {
 
   void on_due(Instant now) override;
   void on_ready(io::Events events) override;
-  void serve(Turn turn);
+  void serve(Turn turn, Instant now);
   bool others_are_first(Instant now) const;
   void expire(Instant now);
   void publish();

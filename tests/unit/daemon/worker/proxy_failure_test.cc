@@ -1,0 +1,336 @@
+// What the proxy does where who stands behind it is slow, full, or not there.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/daemon/worker/proxy_harness.h"
+
+namespace sockherd::worker {
+namespace {
+
+using stats::Count;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr std::string_view kPost = "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";
+
+// One request and its answer, so that there is a connection that is kept.
+Client kept_connection(ProxyHarness& proxy, Client& client) {
+  client.send(ProxyHarness::get("/first"));
+  Client backend = proxy.accepted();
+  backend.read();
+  backend.send(ProxyHarness::ok("first"));
+  proxy.run();
+  EXPECT_THAT(client.read(), EndsWith("first"));
+  return backend;
+}
+
+TEST(ProxyRetries, AsksAgainWhereAKeptConnectionEndsBeforeItAnswers) {
+  ProxyHarness proxy;
+  Client client = proxy.connect();
+  Client kept = kept_connection(proxy, client);
+  client.send(ProxyHarness::get("/second"));
+  proxy.run();
+  EXPECT_THAT(kept.read(), StartsWith("GET /second "));
+  kept.close();
+  Client fresh = proxy.accepted();
+  EXPECT_THAT(fresh.read(), StartsWith("GET /second "));
+  fresh.send(ProxyHarness::ok("second"));
+  proxy.run();
+  EXPECT_THAT(client.read(), EndsWith("second"));
+  EXPECT_EQ(proxy.count(Count::UpstreamRetries), 1u);
+  EXPECT_EQ(proxy.count(Count::UpstreamFailures), 0u) << "that is nobody's fault";
+}
+
+TEST(ProxyRetries, AsksOnlyOnceMore) {
+  ProxyHarness proxy;
+  Client client = proxy.connect();
+  Client kept = kept_connection(proxy, client);
+  client.send(ProxyHarness::get("/second"));
+  proxy.run();
+  kept.read();
+  kept.close();
+  Client fresh = proxy.accepted();
+  fresh.read();
+  fresh.close();
+  proxy.run();
+  EXPECT_THAT(client.read(), StartsWith("HTTP/1.1 502 "));
+  EXPECT_FALSE(proxy.backend().accept().has_value());
+}
+
+TEST(ProxyRetries, DoesNotSendTwiceWhatMayNotBeDoneTwice) {
+  ProxyHarness proxy;
+  Client client = proxy.connect();
+  Client kept = kept_connection(proxy, client);
+  client.send(kPost);
+  proxy.run();
+  EXPECT_THAT(kept.read(), EndsWith("body"));
+  kept.close();
+  proxy.run();
+  EXPECT_THAT(client.read(), StartsWith("HTTP/1.1 502 "));
+  EXPECT_FALSE(proxy.backend().accept().has_value());
+}
+
+TEST(ProxyRetries, SendsABodyAgain) {
+  ProxyHarness proxy;
+  Client client = proxy.connect();
+  Client kept = kept_connection(proxy, client);
+  client.send("PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
+  proxy.run();
+  kept.read();
+  kept.close();
+  Client fresh = proxy.accepted();
+  EXPECT_THAT(fresh.read(), AllOf(StartsWith("PUT /p "), EndsWith("\r\n\r\nbody")));
+}
+
+TEST(ProxyRetries, ACrashInTheMiddleIsToldAtOnce) {
+  ProxyHarness proxy(2);
+  Client client = proxy.connect();
+  client.send(ProxyHarness::get());
+  proxy.run();
+  std::optional<Client> asked = proxy.backend(0).accept();
+  if (!asked) asked = proxy.backend(1).accept();
+  ASSERT_TRUE(asked.has_value());
+  proxy.run();
+  asked->read();
+  asked->close();
+  proxy.run();
+  EXPECT_THAT(client.read(), StartsWith("HTTP/1.1 502 "));
+  EXPECT_EQ(proxy.count(Count::UpstreamFailures), 1u);
+}
+
+TEST(ProxyRetries, AsksAnotherOneWhereOneRefuses) {
+  ProxyHarness proxy(2);
+  proxy.backend(0).stop();
+  for (int i = 0; i < 10; ++i) {
+    Client client = proxy.connect();
+    client.send(kPost);
+    Client backend = proxy.accepted(1);
+    EXPECT_THAT(backend.read(), EndsWith("body"));
+    backend.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
+    proxy.run();
+    EXPECT_THAT(client.read(), EndsWith("ok"));
+  }
+  EXPECT_GT(proxy.count(Count::UpstreamConnectFailures), 0u);
+  EXPECT_EQ(proxy.file().in_flight(0), 0u);
+  EXPECT_EQ(proxy.file().in_flight(1), 0u);
+}
+
+TEST(ProxyRetries, WaitsAMomentForTheOnlyOne) {
+  ProxyHarness proxy;
+  proxy.backend().stop();
+  Client client = proxy.connect();
+  client.send(kPost);
+  proxy.run();
+  EXPECT_EQ(client.read(), "");
+  proxy.backend().start();
+  proxy.engine().advance(milliseconds(20));
+  Client backend = proxy.accepted();
+  EXPECT_THAT(backend.read(), EndsWith("body"));
+  backend.send(ProxyHarness::ok());
+  proxy.run();
+  EXPECT_THAT(client.read(), EndsWith("hello"));
+}
+
+TEST(ProxyTimeouts, GivesUpAnAnswerThatDoesNotCome) {
+  ProxyHarness proxy;
+  Client client = proxy.connect();
+  client.send(ProxyHarness::get());
+  Client backend = proxy.accepted();
+  proxy.engine().advance(seconds(29));
+  EXPECT_EQ(client.read(), "");
+  proxy.engine().advance(seconds(31));
+  EXPECT_THAT(client.read(), StartsWith("HTTP/1.1 504 "));
+  EXPECT_TRUE(backend.is_ended());
+  EXPECT_EQ(proxy.file().in_flight(0), 0u);
+  EXPECT_EQ(proxy.count(Count::ProxyTimeouts), 1u);
+}
+
+TEST(ProxyTimeouts, BreaksOffAnAnswerThatDoesNotGoOn) {
+  ProxyHarness proxy;
+  Client client = proxy.connect();
+  client.send(ProxyHarness::get());
+  Client backend = proxy.accepted();
+  backend.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+  proxy.run();
+  EXPECT_THAT(client.read(), EndsWith("half"));
+  proxy.engine().advance(seconds(31));
+  EXPECT_TRUE(client.is_ended());
+  EXPECT_EQ(proxy.count(Count::ProxyBroken), 1u);
+  EXPECT_EQ(proxy.file().in_flight(0), 0u);
+}
+
+TEST(ProxyTimeouts, TakesAClientThatHasEndedForGoneAfterAMoment) {
+  ProxyHarness proxy;
+  Client client = proxy.connect();
+  client.send(ProxyHarness::get());
+  client.end_sending();
+  Client backend = proxy.accepted();
+  proxy.engine().advance(milliseconds(900));
+  EXPECT_FALSE(client.is_ended());
+  proxy.engine().advance(milliseconds(1100));
+  EXPECT_TRUE(client.is_ended());
+  backend.read();
+  EXPECT_TRUE(backend.is_ended());
+  EXPECT_EQ(proxy.count(Count::ProxyAbandoned), 1u);
+}
+
+TEST(ProxyTimeouts, AnswersAClientThatHasEndedIfItDoesNotTakeLong) {
+  ProxyHarness proxy;
+  Client client = proxy.connect();
+  client.send(ProxyHarness::get());
+  client.end_sending();
+  Client backend = proxy.accepted();
+  backend.send(ProxyHarness::ok());
+  proxy.run();
+  EXPECT_THAT(client.read(), EndsWith("hello"));
+}
+
+TEST(ProxyTimeouts, EndsConnectionsThatAreIdleTooLong) {
+  ProxyHarness proxy;
+  Client client = proxy.connect();
+  Client kept = kept_connection(proxy, client);
+  proxy.engine().advance(seconds(29));
+  EXPECT_FALSE(kept.is_ended());
+  proxy.engine().advance(seconds(32));
+  EXPECT_TRUE(kept.is_ended());
+}
+
+class ProxyQueue : public ::testing::Test {
+ protected:
+  static UpstreamSettings one_at_a_time() {
+    UpstreamSettings settings = ProxyHarness::quiet();
+    settings.max_in_flight = 1;
+    settings.queue_depth = 2;
+    return settings;
+  }
+
+  ProxyHarness proxy_{1, one_at_a_time()};
+};
+
+TEST_F(ProxyQueue, AsksOneBehindTheOtherOnOneConnection) {
+  Client first = proxy_.connect();
+  Client second = proxy_.connect();
+  first.send(ProxyHarness::get("/1"));
+  Client backend = proxy_.accepted();
+  second.send(ProxyHarness::get("/2"));
+  proxy_.run();
+  EXPECT_THAT(backend.read(), StartsWith("GET /1 "));
+  EXPECT_EQ(proxy_.file().waiting(), 1u);
+  backend.send(ProxyHarness::ok("one"));
+  proxy_.run();
+  EXPECT_THAT(first.read(), EndsWith("one"));
+  EXPECT_THAT(backend.read(), StartsWith("GET /2 "));
+  EXPECT_EQ(proxy_.file().waiting(), 0u);
+  backend.send(ProxyHarness::ok("two"));
+  proxy_.run();
+  EXPECT_THAT(second.read(), EndsWith("two"));
+  EXPECT_EQ(proxy_.count(Count::ProxyQueued), proxy_.count(Count::ProxyDequeued));
+}
+
+TEST_F(ProxyQueue, RefusesMoreThanMayWait) {
+  Client clients[] = {proxy_.connect(), proxy_.connect(), proxy_.connect(), proxy_.connect()};
+  for (Client& client : clients) client.send(ProxyHarness::get());
+  proxy_.run();
+  EXPECT_THAT(clients[3].read(),
+              AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("\r\nRetry-After: 1\r\n")));
+  EXPECT_EQ(clients[2].read(), "");
+  EXPECT_EQ(proxy_.count(Count::ProxyQueueFull), 1u);
+}
+
+TEST_F(ProxyQueue, CountsWhoWaitsInOtherLanes) {
+  const uint32_t other = proxy_.join_as_other();
+  proxy_.file().lane(other).waiting.store(2);
+  Client clients[] = {proxy_.connect(), proxy_.connect()};
+  for (Client& client : clients) client.send(ProxyHarness::get());
+  proxy_.run();
+  EXPECT_THAT(clients[1].read(), StartsWith("HTTP/1.1 503 "));
+}
+
+TEST_F(ProxyQueue, RefusesWhoHasWaitedTooLong) {
+  Client first = proxy_.connect();
+  Client second = proxy_.connect();
+  first.send(ProxyHarness::get());
+  second.send(ProxyHarness::get());
+  proxy_.run();
+  proxy_.engine().advance(milliseconds(4900));
+  EXPECT_EQ(second.read(), "");
+  proxy_.engine().advance(milliseconds(5100));
+  EXPECT_THAT(second.read(), StartsWith("HTTP/1.1 503 "));
+  EXPECT_EQ(proxy_.count(Count::ProxyQueueTimeouts), 1u);
+  EXPECT_EQ(proxy_.file().waiting(), 0u);
+}
+
+TEST_F(ProxyQueue, ForgetsWhoHasGone) {
+  Client first = proxy_.connect();
+  first.send(ProxyHarness::get("/1"));
+  Client backend = proxy_.accepted();
+  {
+    Client gone = proxy_.connect();
+    gone.send(ProxyHarness::get("/gone"));
+    proxy_.run();
+    EXPECT_EQ(proxy_.file().waiting(), 1u);
+  }
+  proxy_.run();
+  EXPECT_EQ(proxy_.file().waiting(), 0u);
+  EXPECT_EQ(proxy_.count(Count::ProxyAbandoned), 1u);
+}
+
+TEST_F(ProxyQueue, LooksByItselfWhereAnotherProcessHasFreedAPlace) {
+  const uint32_t other = proxy_.join_as_other();
+  ASSERT_TRUE(proxy_.file().claim(0, proxy_.file().tenant(0).tenant, other, 1));
+  Client client = proxy_.connect();
+  client.send(ProxyHarness::get());
+  proxy_.run();
+  EXPECT_EQ(proxy_.file().waiting(), 1u);
+  proxy_.file().release(0, other);
+  proxy_.engine().advance(milliseconds(20));
+  Client backend = proxy_.accepted();
+  EXPECT_THAT(backend.read(), StartsWith("GET / "));
+}
+
+TEST_F(ProxyQueue, WaitsForSomebodyToServe) {
+  proxy_.file().set_state(0, contract::UpstreamState::Starting, 0);
+  Client client = proxy_.connect();
+  client.send(ProxyHarness::get());
+  proxy_.run();
+  EXPECT_EQ(client.read(), "");
+  proxy_.file().set_state(0, contract::UpstreamState::Serving, 0);
+  proxy_.engine().advance(milliseconds(20));
+  Client backend = proxy_.accepted();
+  EXPECT_THAT(backend.read(), StartsWith("GET / "));
+}
+
+TEST(ProxyEjection, LeavesOutWhoFailsAndProbesHim) {
+  UpstreamSettings settings;
+  settings.slow_start = Duration::zero();
+  settings.eject_time = seconds(60);
+  ProxyHarness proxy(1, settings);
+  proxy.backend().stop();
+  for (int i = 0; i < 3; ++i) {
+    Client client = proxy.connect();
+    client.send(ProxyHarness::get());
+    proxy.run();
+  }
+  EXPECT_EQ(proxy.count(Count::UpstreamEjections), 1u);
+  const int64_t until = proxy.file().place(0).ejected_until.load();
+  proxy.backend().start();
+  proxy.engine().advance(milliseconds(300));
+  proxy.engine().advance(milliseconds(700));
+  EXPECT_EQ(proxy.count(Count::UpstreamProbes), 1u);
+  EXPECT_LT(proxy.file().place(0).ejected_until.load(), until);
+}
+
+TEST(ProxyLeaving, EndsIdleConnectionsToWhoLeaves) {
+  ProxyHarness proxy;
+  Client client = proxy.connect();
+  Client kept = kept_connection(proxy, client);
+  proxy.file().set_state(0, contract::UpstreamState::Leaving, 0);
+  proxy.engine().advance(milliseconds(300));
+  EXPECT_TRUE(kept.is_ended());
+}
+
+}  // namespace
+}  // namespace sockherd::worker
