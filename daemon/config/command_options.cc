@@ -154,7 +154,7 @@ constexpr Option kRows[] = {
      .min = 1,
      .max = kDay,
      .help = "How long a WebSocket, or whatever else was upgraded, may be silent in both "
-             "directions behind a proxy route.",
+             "directions behind a proxy route; a drain leaves it alone until drain_timeout.",
      .field = at<&Pool::tunnel_timeout>},
     {.section = Section::Pool,
      .name = "upstream_connections",
@@ -198,7 +198,8 @@ constexpr Option kRows[] = {
      .type = Type::Text,
      .fallback = "\"\"",
      .help = "The path that an ejected worker must answer with 2xx or 3xx to be asked again before "
-             "eject_time is over; empty stands for a connection that it accepts.",
+             "eject_time is over; empty stands for a connection that it accepts, which the kernel "
+             "does for a stopped program, too.",
      .field = at<&Pool::probe>},
     {.section = Section::Pool,
      .name = "probe_interval",

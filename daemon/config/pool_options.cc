@@ -177,8 +177,8 @@ constexpr Option kRows[] = {
      .min = 1,
      .max = 1'000'000,
      .unit = "requests",
-     .help = "How many requests of a worker may wait for one of its blocking_threads; further ones "
-             "are answered 503 at once.",
+     .help = "How many requests of a worker may wait for one of its blocking_threads, or, of all "
+             "together, for a place behind a proxy route; further ones are answered 503 at once.",
      .field = at<&Pool::queue_depth>},
     {.section = Section::Pool,
      .name = "queue_timeout",
@@ -186,8 +186,8 @@ constexpr Option kRows[] = {
      .fallback = "\"5s\"",
      .min = 1,
      .max = kHour,
-     .help = "How long a request may wait for one of the blocking_threads before it is answered "
-             "503.",
+     .help = "How long a request may wait for one of the blocking_threads, or for a place behind a "
+             "proxy route, before it is answered 503.",
      .field = at<&Pool::queue_timeout>},
     {.section = Section::Pool,
      .name = "request_timeout",
@@ -196,7 +196,8 @@ constexpr Option kRows[] = {
      .min = 1,
      .max = kDay,
      .help = "How long a blocking handler may take before its request is answered 504; it runs on, "
-             "and its answer is dropped.",
+             "and its answer is dropped. Behind a proxy route: how long the head of an answer "
+             "may take (then 504), and a pause within one; the connection is closed.",
      .field = at<&Pool::request_timeout>},
     {.section = Section::Pool,
      .name = "batch",

@@ -373,6 +373,26 @@ bool ProxyRequest::decode(std::span<char> bytes, size_t& content) {
   return true;
 }
 
+// Where the connection has ended already: nothing has been said to the client yet, so an answer
+// that has broken off can still be 502. False: it has.
+bool ProxyRequest::take_end(size_t& content) {
+  while (peer_closed_ && may_read_ && !content_.is_complete() && in_.room_bytes() > 0) {
+    const std::span<char> room = in_.room();
+    const io::Outcome got = receive(room);
+    if (got.state == io::State::Blocked) return true;
+    if (got.state != io::State::Done) {
+      has_ended_ = got.state == io::State::Ended && framing_ == http::Framing::UntilClose;
+      return has_ended_;
+    }
+    in_.commit(got.bytes);
+    size_t more = 0;
+    if (!decode(room.first(got.bytes), more)) return false;
+    std::memmove(in_.content().data() + content, room.data(), more);
+    content += more;
+  }
+  return true;
+}
+
 // Short answers, which are most, are in hand as a whole: then the connection is free before the
 // client has its answer.
 void ProxyRequest::begin_answer() {
@@ -384,10 +404,12 @@ void ProxyRequest::begin_answer() {
   keeps_alive_ = head.keep_alive;
   trailer_lines_.clear();
   trailers_.clear();
+  has_ended_ = false;
   size_t content = 0;
   if (!decode(in_.content(), content)) return fail(Failure::BadAnswer);
+  if (!take_end(content)) return fail(Failure::Broken);
   const std::string_view bytes = in_.bytes().substr(0, content);
-  if (content_.is_complete() && trailer_lines_.empty()) {
+  if ((content_.is_complete() || has_ended_) && trailer_lines_.empty()) {
     end_exchange();
     const uint32_t life = life_;
     exchange_->pass_on({.head = head, .method = method_, .content = bytes});

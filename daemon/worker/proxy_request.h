@@ -109,6 +109,7 @@ class ProxyRequest final : private UpstreamUser, private UpstreamWaiter, private
   bool parse_head();
   void begin_answer();
   bool decode(std::span<char> bytes, size_t& content);
+  bool take_end(size_t& content);
 
   // Answering.
   Source::Piece read(std::span<char> room);

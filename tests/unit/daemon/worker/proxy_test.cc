@@ -218,6 +218,26 @@ TEST_F(ProxyTest, BreaksTheConnectionWhereAnAnswerBreaksOff) {
   EXPECT_EQ(proxy_.file().in_flight(0), 0u);
 }
 
+TEST_F(ProxyTest, RefusesAnAnswerThatBreaksOffBeforeAnythingOfItIsPassedOn) {
+  Client backend = send(ProxyHarness::get());
+  backend.read();
+  backend.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+  backend.close();
+  proxy_.run();
+  EXPECT_THAT(client_.read(), StartsWith("HTTP/1.1 502 "));
+  EXPECT_EQ(proxy_.file().in_flight(0), 0u);
+}
+
+TEST_F(ProxyTest, SaysTheLengthOfContentWhoseEndIsThere) {
+  Client backend = send(ProxyHarness::get());
+  backend.read();
+  backend.send("HTTP/1.0 200 OK\r\n\r\nall of it");
+  backend.close();
+  proxy_.run();
+  EXPECT_THAT(client_.read(),
+              AllOf(HasSubstr("\r\nContent-Length: 9\r\n"), EndsWith("\r\n\r\nall of it")));
+}
+
 TEST_F(ProxyTest, ClosesTheConnectionWhenTheClientIsGone) {
   Client backend = send(ProxyHarness::get());
   backend.read();
