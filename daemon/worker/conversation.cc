@@ -284,7 +284,8 @@ void Conversation::content_ready() {
 http::ClientFraming Conversation::pass_on(PassedAnswer answer) {
   SH_ASSERT(!answered_);
   http::ClientFraming framing = http::frame_for_client(answer.head, answer.method, minor_version_);
-  if (answer.rest == nullptr && framing.body == http::BodyKind::Chunked) {
+  const bool says_no_length = framing.body == http::BodyKind::Chunked || framing.until_close;
+  if (answer.rest == nullptr && says_no_length) {
     framing = {.body = http::BodyKind::Length, .content_length = answer.content.size()};
   }
   const Persistence wanted = framing.until_close ? Persistence::Close : Persistence::Keep;
