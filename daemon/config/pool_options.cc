@@ -196,7 +196,7 @@ constexpr Option kRows[] = {
      .min = 1,
      .max = kDay,
      .help = "How long a blocking handler may take before its request is answered 504; it runs on, "
-             "and its answer is dropped. Behind a proxy route: how long the head of an answer "
+             "and its answer is dropped; behind a proxy route, how long the head of an answer "
              "may take (then 504), and a pause within one; the connection is closed.",
      .field = at<&Pool::request_timeout>},
     {.section = Section::Pool,
