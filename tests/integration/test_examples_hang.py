@@ -54,5 +54,27 @@ class Gunicorn(examples.SurvivesHangs, examples.ExampleCase):
         self.assert_nothing_lost(self.load(daemon, **self.shape, count=300).finish(), daemon)
 
 
+class BehindTheProxy(examples.ExampleCase):
+    """It has a queue of its own, and the clients have one in front of it."""
+
+    example = "python-proxy"
+    pool = "app"
+
+    def test_stopped_worker(self):
+        """Who was with it is told so (504); then it is asked no more, and replaced."""
+        daemon = self.serving(2, **{"pool.app.hang_timeout": '"700ms"', "pool.app.request_timeout": '"500ms"'})
+        load = self.under_load(daemon)
+        victim = self.pids(daemon)[1]
+        examples.stand_still([victim])
+        self.wait_successor(daemon, victim, 2)
+        until(lambda: not processes.is_alive(victim), f"the end of {victim}", explain=daemon.log)
+        load.after(50)
+        self.assertEqual(scrape(daemon).total("sockherd_worker_exits_total", 'reason="hang"'), 1)
+        self.assert_nothing_lost(self.load(daemon, **self.shape, count=400).finish(), daemon)
+        report = load.stop()
+        self.assertEqual(report.lost, report["wrong_answer"], f"{report.summary()}\n{daemon.log()}")
+        self.assertEqual(report["slow"], 0, report.summary())
+
+
 if __name__ == "__main__":
     unittest.main()
