@@ -197,6 +197,16 @@ TEST_F(Choice, GivesWhoIsNewLessAtFirst) {
   EXPECT_NEAR(share_at(seconds(10)), 1000, 200);
 }
 
+TEST_F(Choice, LooksAtTheLoadAloneWhereAllAreNew) {
+  settings_.slow_start = seconds(10);
+  const uint32_t busy = settle(UpstreamState::Serving, kStart);
+  const uint32_t idle = settle(UpstreamState::Serving, kStart);
+  UpstreamChoice choice = this->choice();
+  choice.refresh(kStart);
+  ASSERT_TRUE(file_.claim(busy, file_.tenant(busy).tenant, other_lane_, 0));
+  EXPECT_EQ(shares(choice, kStart), (std::map<uint32_t, int>{{idle, 1000}}));
+}
+
 TEST_F(Choice, StartsSlowlyAgainWhereOneComesBack) {
   settings_.slow_start = seconds(10);
   settle();
