@@ -90,6 +90,7 @@ void Gatherer::ask_lists() {
   ask("ListPools", {}, into(snapshot_.pools));
   ask("ListWorkers", {std::string()}, into(snapshot_.workers));
   ask("ListListeners", {}, into(snapshot_.listeners));
+  ask("ListUpstreams", {}, into(snapshot_.upstreams));
   one_done();
 }
 

@@ -139,6 +139,22 @@ void fill_listeners(const Snapshot& snapshot, Family& family) {
     family.add(sum, {place.first, std::to_string(place.second)});
 }
 
+void fill_upstreams(const Snapshot& snapshot, Family& family) {
+  for (const Dictionary& place : snapshot.upstreams) {
+    family.add(value_of(place, family.metric().key),
+               {place.text("upstream"), std::to_string(place.count("slot"))});
+  }
+}
+
+// All slots of an upstream say the same.
+void fill_upstream_queues(const Snapshot& snapshot, Family& family) {
+  std::set<std::string> seen;
+  for (const Dictionary& place : snapshot.upstreams) {
+    const std::string name = place.text("upstream");
+    if (seen.insert(name).second) family.add(value_of(place, family.metric().key), {name});
+  }
+}
+
 // All sockets of a listener say the same; Unix ones say nothing.
 void fill_balance(const Snapshot& snapshot, Family& family) {
   std::set<std::string> seen;
@@ -307,6 +323,10 @@ void fill(const Snapshot& snapshot, Family& family) {
       return fill_listeners(snapshot, family);
     case Source::ListenerBalance:
       return fill_balance(snapshot, family);
+    case Source::Upstream:
+      return fill_upstreams(snapshot, family);
+    case Source::UpstreamQueue:
+      return fill_upstream_queues(snapshot, family);
     case Source::SlotCount:
     case Source::SlotOpen:
       return fill_slots(snapshot, family);

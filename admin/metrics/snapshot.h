@@ -49,6 +49,7 @@ struct Snapshot {
   std::vector<bus::Dictionary> pools;
   std::vector<bus::Dictionary> workers;
   std::vector<bus::Dictionary> listeners;
+  std::vector<bus::Dictionary> upstreams;
   bus::Dictionary event_counts;
   // By pool, then by slot. Pools without statistics pages (other programs as workers) are missing.
   std::map<std::string, std::vector<stats::Totals>> traffic;

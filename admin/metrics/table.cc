@@ -179,6 +179,22 @@ constexpr std::array kTable = {
            "Which worker gets a new connection: as configured, and what the kernel does.",
            Source::ListenerBalance},
 
+    Metric{"sockherd_upstream_requests_in_flight", Type::Gauge, "", "upstream,slot",
+           "Requests that a worker behind a proxy route has at the moment, of all who ask it.",
+           Source::Upstream, "in_flight"},
+    Metric{"sockherd_upstream_requests_total", Type::Counter, "", "upstream,slot",
+           "Requests that a worker behind a proxy route was asked.", Source::Upstream, "requests"},
+    Metric{"sockherd_upstream_failures_total", Type::Counter, "", "upstream,slot",
+           "Requests that got no answer from it, or half of one.", Source::Upstream, "failed"},
+    Metric{"sockherd_upstream_ejections_total", Type::Counter, "", "upstream,slot",
+           "How often it was not asked for a while because it had failed.", Source::Upstream,
+           "ejections"},
+    Metric{"sockherd_upstream_ejected", Type::Gauge, "", "upstream,slot",
+           "1 while it is not asked for that, else 0.", Source::Upstream, "ejected"},
+    Metric{"sockherd_upstream_requests_waiting", Type::Gauge, "", "upstream",
+           "Requests that wait for a worker behind a proxy route to become free.",
+           Source::UpstreamQueue, "waiting"},
+
     Metric{"sockherd_http_requests_total", Type::Counter, "", "pool,slot",
            "Requests whose head was complete and valid.", Source::SlotCount, "", Count::Requests},
     Metric{"sockherd_http_responses_total", Type::Counter, "", "pool,code",
@@ -443,6 +459,9 @@ std::string_view source_name(Source source) {
     case Source::Listener:
     case Source::ListenerBalance:
       return "ListListeners";
+    case Source::Upstream:
+    case Source::UpstreamQueue:
+      return "ListUpstreams";
     case Source::SlotCount:
     case Source::SlotOpen:
     case Source::PoolCount:

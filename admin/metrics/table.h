@@ -30,6 +30,8 @@ enum class Source : uint8_t {
   Worker,           // `key` of the newest worker of each slot in ListWorkers; 0 where there is none
   Listener,         // `key` of each socket in ListListeners
   ListenerBalance,  // what chooses a socket, of each TCP listener in ListListeners
+  Upstream,         // `key` of each slot in ListUpstreams
+  UpstreamQueue,    // `key` of each upstream in ListUpstreams
   SlotCount,        // `count` of each slot's statistics pages
   SlotOpen,         // accepted - closed of each slot's statistics pages
   PoolCount,        // `count` summed over a pool's statistics pages

@@ -7,6 +7,7 @@
 // ListPools                       -     aa{sv} every pool
 // ListWorkers(pool)               s     aa{sv} the workers of a pool; "" = of all
 // ListListeners                   -     aa{sv} every listening socket, with its accept queue
+// ListUpstreams                   -     aa{sv} who stands behind the proxy routes, by slot
 // ListEvents(since, limit)        tu    aa{sv}a{sv}  at most `limit` events from number `since` on
 //                                              (0 = the last ones), and where they stand
 // CountEvents                     -     a{sv}  how often each event has happened (t), by name
@@ -40,6 +41,9 @@
 //   the listener any more), accept_queue t, accept_queue_limit t; of TCP ones: balance s (as
 //   configured), balance_in_force s (what the kernel does; "" = nobody serves it yet),
 //   balance_reason s (why that is not the same; "" = it is)
+// Keys of ListUpstreams: upstream s (the pool, or a name made of the addresses), slot t (of a pool;
+//   else which of the addresses), in_flight t, requests t, failed t, ejections t, ejected t (workers
+//   that are not asked at the moment), waiting t (in all queues for this upstream)
 // Keys of ListEvents: sequence t, time_us t (Unix time), event s, level s (error, warning, notice,
 //   info, debug), pool s, slot t, generation t, pid x, detail s; what an event has nothing to say
 //   of is left out. Behind them: first t (the oldest number that can be had), next t (what to ask

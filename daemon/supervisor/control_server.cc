@@ -88,6 +88,12 @@ int list_listeners(sd_bus_message* call, void* userdata, sd_bus_error* /*error*/
   });
 }
 
+int list_upstreams(sd_bus_message* call, void* userdata, sd_bus_error* /*error*/) {
+  return answer(call, [&](sd_bus_message* reply) {
+    return bus::append(reply, report_upstreams(supervisor_of(userdata)));
+  });
+}
+
 int list_events(sd_bus_message* call, void* userdata, sd_bus_error* /*error*/) {
   uint64_t since = 0;
   uint32_t limit = 0;
@@ -164,6 +170,8 @@ const sd_bus_vtable kVtable[] = {
                             list_workers, kFlags),
     SD_BUS_METHOD_WITH_ARGS("ListListeners", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", listeners),
                             list_listeners, kFlags),
+    SD_BUS_METHOD_WITH_ARGS("ListUpstreams", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", upstreams),
+                            list_upstreams, kFlags),
     SD_BUS_METHOD_WITH_ARGS("ListEvents", SD_BUS_ARGS("t", since, "u", limit),
                             SD_BUS_RESULT("aa{sv}", events, "a{sv}", page), list_events, kFlags),
     SD_BUS_METHOD_WITH_ARGS("CountEvents", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", counts),

@@ -291,6 +291,27 @@ std::vector<bus::Dictionary> report_listeners(const Supervisor& supervisor) {
   return listeners;
 }
 
+std::vector<bus::Dictionary> report_upstreams(const Supervisor& supervisor) {
+  std::vector<bus::Dictionary> list;
+  const Upstreams& upstreams = supervisor.hands().upstreams();
+  const Instant now = monotonic_now();
+  for (const std::string& key : upstreams.keys()) {
+    for (const auto& [slot, report] : upstreams.report(key, now)) {
+      bus::Dictionary entry;
+      entry.set("upstream", key);
+      entry.set("slot", uint64_t{slot});
+      entry.set("in_flight", report.in_flight);
+      entry.set("requests", report.counts.requests);
+      entry.set("failed", report.counts.failed);
+      entry.set("ejections", report.counts.ejections);
+      entry.set("ejected", report.ejected);
+      entry.set("waiting", upstreams.waiting(key));
+      list.push_back(std::move(entry));
+    }
+  }
+  return list;
+}
+
 std::vector<bus::Dictionary> report_events(const std::vector<Event>& events) {
   std::vector<bus::Dictionary> list;
   list.reserve(events.size());

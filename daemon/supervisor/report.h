@@ -16,6 +16,7 @@ std::vector<bus::Dictionary> report_pools(const Supervisor& supervisor);
 // pool: "" = of all.
 std::vector<bus::Dictionary> report_workers(const Supervisor& supervisor, const std::string& pool);
 std::vector<bus::Dictionary> report_listeners(const Supervisor& supervisor);
+std::vector<bus::Dictionary> report_upstreams(const Supervisor& supervisor);
 std::vector<bus::Dictionary> report_events(const std::vector<Event>& events);
 bus::Dictionary report_page(const EventRing::Page& page);
 // With all names of the event table.

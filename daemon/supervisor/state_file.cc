@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/base/parse.h"
 #include "daemon/sys/file.h"
 
 namespace sockherd::supervisor {
@@ -207,6 +208,34 @@ Json json_of(const SocketOwners& all) {
   return json;
 }
 
+// By key and slot: [requests, failed, ejections].
+Json json_of(const std::map<std::string, Upstreams::SlotCounts>& all) {
+  Json json = Json::object();
+  for (const auto& [key, slots] : all) {
+    for (const auto& [slot, counts] : slots) {
+      json[key][std::to_string(slot)] = {counts.requests, counts.failed, counts.ejections};
+    }
+  }
+  return json;
+}
+
+std::map<std::string, Upstreams::SlotCounts> upstreams_from(const Json& json) {
+  std::map<std::string, Upstreams::SlotCounts> all;
+  for (const auto& [key, slots] : json.items()) {
+    for (const auto& [text, counts] : slots.items()) {
+      const auto slot = parse_number<uint32_t>(text);
+      const bool is_whole = counts.is_array() && counts.size() == 3 &&
+                            std::all_of(counts.begin(), counts.end(), [](const Json& count) {
+                              return count.is_number_unsigned();
+                            });
+      if (!slot || *slot >= kMostSlots || !is_whole) continue;
+      all[key][*slot] = {counts[0].get<uint64_t>(), counts[1].get<uint64_t>(),
+                         counts[2].get<uint64_t>()};
+    }
+  }
+  return all;
+}
+
 std::string text_of(const SavedState& state) {
   Json pools = Json::object();
   for (const auto& [name, pool] : state.past.pools) pools[name] = json_of(pool);
@@ -235,6 +264,7 @@ std::string text_of(const SavedState& state) {
                   {"next_event", state.next_event},
                   {"events", state.events},
                   {"pools", std::move(pools)},
+                  {"upstreams", json_of(state.upstreams)},
                   {"sockets", json_of(state.sockets.value_or(SocketOwners()))},
                   {"workers", std::move(workers)}};
   // What a program wrote to its status may hold any bytes.
@@ -260,6 +290,7 @@ SavedState state_from(const Json& json) {
   for (const auto& [name, count] : member(json, "events").items()) {
     if (count.is_number_unsigned()) state.events[name] = count.get<uint64_t>();
   }
+  state.upstreams = upstreams_from(member(json, "upstreams"));
   state.sockets.reset();
   if (json.contains("sockets")) state.sockets = owners_from(member(json, "sockets"));
   state.past.is_stale = flag(json, "is_stale");

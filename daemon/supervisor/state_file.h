@@ -15,6 +15,7 @@
 #include "daemon/fleet/past.h"
 #include "daemon/supervisor/event_ring.h"
 #include "daemon/supervisor/socket_owner.h"
+#include "daemon/supervisor/upstreams.h"
 
 namespace sockherd::supervisor {
 
@@ -50,6 +51,7 @@ struct SavedState {
   EventRing::Counts events;
   fleet::Past past;
   std::map<fleet::WorkerId, Place> places;
+  std::map<std::string, Upstreams::SlotCounts> upstreams;  // what their memory does not hold
   // Of the listeners' groups; nothing where a version wrote it that had one thread a worker.
   std::optional<SocketOwners> sockets = SocketOwners();
 };

@@ -79,6 +79,7 @@ Result<void> Upstreams::settle_fixed(const config::Route& route, Instant now) {
 Result<Upstreams::Place> Upstreams::settle(const std::string& key, uint32_t slot,
                                            const sys::SocketAddress& address, Instant now) {
   Entry* one = TRY(entry(key));
+  fold(key, *one->layout);
   const auto number =
       one->layout->settle(slot, bytes_of(address), State::Starting, nanoseconds(now));
   if (!number) {
@@ -127,6 +128,47 @@ void Upstreams::free_all_but(const std::string& key, const std::set<uint32_t>& p
   }
 }
 
+// A place that is free is counted in until somebody takes it: those who asked there may still find
+// out that it failed. Who takes it begins with 0.
+void Upstreams::fold(const std::string& key, const UpstreamFile& layout) {
+  for (uint32_t number = 0; number < layout.places(); ++number) {
+    contract::UpstreamPlace& place = layout.place(number);
+    if (place.state.load() != static_cast<uint32_t>(State::Free) || layout.in_flight(number) > 0) {
+      continue;
+    }
+    Counts& sum = past_[key][place.slot.load()];
+    sum.requests += place.requests.exchange(0);
+    sum.failed += place.failed.exchange(0);
+    sum.ejections += place.times_ejected.exchange(0);
+  }
+}
+
+std::map<uint32_t, Upstreams::Report> Upstreams::report(const std::string& key, Instant now) const {
+  std::map<uint32_t, Report> slots;
+  if (const auto past = past_.find(key); past != past_.end()) {
+    for (const auto& [slot, counts] : past->second) slots[slot].counts = counts;
+  }
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return slots;
+  const UpstreamFile& layout = *found->second.layout;
+  for (uint32_t number = 0; number < layout.places(); ++number) {
+    const contract::UpstreamPlace& place = layout.place(number);
+    Report& sum = slots[place.slot.load()];
+    sum.counts.requests += place.requests.load();
+    sum.counts.failed += place.failed.load();
+    sum.counts.ejections += place.times_ejected.load();
+    sum.in_flight += layout.in_flight(number);
+    const bool is_taken = place.state.load() != static_cast<uint32_t>(State::Free);
+    sum.ejected += is_taken && place.ejected_until.load() > nanoseconds(now) ? 1 : 0;
+  }
+  return slots;
+}
+
+uint64_t Upstreams::waiting(const std::string& key) const {
+  const auto found = entries_.find(key);
+  return found == entries_.end() ? 0 : found->second.layout->waiting();
+}
+
 void Upstreams::forget_lanes_of(pid_t process) {
   for (auto& [key, one] : entries_) one.layout->forget_lanes_of(static_cast<uint32_t>(process));
 }
@@ -142,6 +184,7 @@ void Upstreams::keep_only(const std::set<std::string>& keys) {
       continue;
     }
     forget(one->first);
+    past_.erase(one->first);
     one = entries_.erase(one);
   }
 }

@@ -37,6 +37,19 @@ class Upstreams {
     uint32_t number = 0;
   };
 
+  // By slot: what has been asked of its workers, those before the present one included.
+  struct Counts {
+    uint64_t requests = 0;
+    uint64_t failed = 0;
+    uint64_t ejections = 0;
+  };
+  using SlotCounts = std::map<uint32_t, Counts>;
+  struct Report {
+    Counts counts;
+    uint64_t in_flight = 0;
+    uint64_t ejected = 0;  // workers that are not asked at the moment
+  };
+
   explicit Upstreams(FdStore& store) : store_(store) {}
 
   // Takes over what a predecessor had kept. Errors: one of them is missing, or of another version.
@@ -70,6 +83,14 @@ class Upstreams {
   void keep_only(const std::set<std::string>& keys);
 
   std::set<std::string> keys() const;
+
+  // By slot.
+  std::map<uint32_t, Report> report(const std::string& key, Instant now) const;
+  uint64_t waiting(const std::string& key) const;
+  // What the memory does not hold (any more), for a successor.
+  const std::map<std::string, SlotCounts>& past() const { return past_; }
+  void set_past(std::map<std::string, SlotCounts> past) { past_ = std::move(past); }
+
   // Nothing for a key that is not known.
   const contract::UpstreamFile* file(const std::string& key) const;
 
@@ -82,9 +103,11 @@ class Upstreams {
   };
   Result<Entry*> entry(const std::string& key);
   static void ring(const Entry& entry);
+  void fold(const std::string& key, const contract::UpstreamFile& layout);
 
   FdStore& store_;
   std::map<std::string, Entry> entries_;
+  std::map<std::string, SlotCounts> past_;  // by key: of places that somebody else has taken
 };
 
 // The keys of all that a pool proxies to.

@@ -64,7 +64,7 @@ class FakeSupervisor {
   }
 
   bus::Dictionary status;
-  std::vector<bus::Dictionary> pools, workers, listeners;
+  std::vector<bus::Dictionary> pools, workers, listeners, upstreams;
   std::string refuse_with;  // an error name: every call fails with it
   bool hold = false;        // Reload and Restart wait for release()
   bus::Outcome outcome{.ok = true, .seconds = 1.5};
@@ -117,6 +117,7 @@ class FakeSupervisor {
     if (method == "ListPools") return reply_list(call, pools);
     if (method == "ListWorkers") return reply_list(call, workers);
     if (method == "ListListeners") return reply_list(call, listeners);
+    if (method == "ListUpstreams") return reply_list(call, upstreams);
     if (method == "ListEvents") return list_events(call);
     if (method == "CountEvents") return reply_one(call, event_counts);
     if (method == "OpenStatistics") return open_statistics(call, error);
@@ -182,6 +183,7 @@ class FakeSupervisor {
         SD_BUS_METHOD("ListPools", "", "aa{sv}", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("ListWorkers", "s", "aa{sv}", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("ListListeners", "", "aa{sv}", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("ListUpstreams", "", "aa{sv}", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("ListEvents", "tu", "aa{sv}a{sv}", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("CountEvents", "", "a{sv}", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("SetWorkers", "sus", "u", on_call, SD_BUS_VTABLE_UNPRIVILEGED),

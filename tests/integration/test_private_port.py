@@ -1,0 +1,135 @@
+"""handover = "private-port": workers with an address of their own behind a proxy route, which are steered away
+from before they are told to go."""
+import os
+import pathlib
+import signal
+import sys
+import tempfile
+
+from tests.support.case import ManagedCase
+from tests.support.metrics import scrape
+from tests.support.wait import until
+
+PROGRAM = str(pathlib.Path(__file__).parents[1] / "support" / "binding_worker.py")
+
+
+def config(*arguments, workers=2, pool="", front=""):
+    """The built-in engine in front of a pool of binding_worker.py. One of its requests at a time."""
+    command = ", ".join(f'"{word}"' for word in (sys.executable, PROGRAM, "--backlog", "128", *arguments))
+    return ('[listener.web]\n[pool.front]\nlisteners = ["web"]\nworkers = 2\n'
+            f'routes = [{{ path = "/", proxy = "pool:api" }}]\n{front}\n'
+            f'[pool.api]\nworkers = {workers}\nmax_workers = 8\nhandover = "private-port"\n'
+            f'ready = {{ connect = true }}\ncommand = [{command}]\n{pool}\n')
+
+
+class PrivatePort(ManagedCase):
+    """The pool behind the route."""
+
+    def assert_serves(self, daemon, workers):
+        """So many workers, and each of them answers."""
+        daemon.wait_workers(workers, "api")
+        daemon.wait_all_answer(workers)
+
+    def test_each_worker_has_a_port_of_its_own(self):
+        """Also after it was killed; nobody else's."""
+        daemon = self.ready(config(workers=3))
+        self.assert_serves(daemon, 3)
+
+    def test_a_unix_socket_is_there_as_long_as_its_worker(self):
+        """Its directory goes with it."""
+        with tempfile.TemporaryDirectory(prefix="sh-", dir="/tmp") as directory:
+            program = pathlib.Path(directory, "program.py")
+            program.write_text(
+                "import os, sys, json, socket\n"
+                f"sys.path.insert(0, {str(pathlib.Path(PROGRAM).parent)!r})\n"
+                "from stub_worker import answer\n"
+                "s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()\n"
+                "while True:\n    c, _ = s.accept()\n    answer(c); c.close()\n")
+            text = config().replace(f'"{PROGRAM}"', f'"{program}", "{{socket}}"')
+            daemon = self.ready(text)
+            self.assert_serves(daemon, 2)
+            nodes = set(daemon.runtime.glob("worker.*/socket"))
+            self.assertEqual(len(nodes), 2)
+            os.kill(daemon.pids("api")[0], signal.SIGKILL)
+            until(lambda: len(set(daemon.runtime.glob("worker.*")) -
+                              {node.parent for node in nodes}) == 1 and
+                  len(set(daemon.runtime.glob("worker.*"))) == 2, "another directory")
+            self.assert_serves(daemon, 2)
+
+    def test_reload_restart_and_scaling_lose_nothing(self):
+        """Though the program dies at once when it is told to go."""
+        text = config("--blocking", workers=1)
+        daemon = self.ready(text)
+        with self.load(daemon) as load:
+            load.after(200)
+            for count in (4, 1, 3):
+                self.assertEqual(daemon.scale(count, "api").status, 200, daemon.log())
+                daemon.wait_workers(count, "api")
+                load.after(200)
+            for _ in range(2):
+                self.assertEqual(daemon.reload().status, 200, daemon.log())
+                load.after(200)
+            self.assertEqual(daemon.ctl("restart", "api").returncode, 0, daemon.log())
+            load.after(200)
+            report = load.stop()
+        self.assert_nothing_lost(report, daemon)
+
+    def test_another_supervisor_goes_on_with_it(self):
+        """After a crash the workers and who asks them are the same; after a restart all are new."""
+        daemon = self.ready(config("--blocking"))
+        self.assert_serves(daemon, 2)
+        before = daemon.pids("api")
+        with self.load(daemon) as load:
+            load.after(200)
+            daemon.crash()
+            load.after(200)
+            self.assertEqual(daemon.pids("api"), before)
+            os.kill(before[0], signal.SIGKILL)
+            until(lambda: daemon.pids("api").get(0) not in (None, before[0]), "a successor")
+            load.after(200)
+            daemon.restart()
+            until(lambda: not set(before.values()) & set(daemon.pids("api").values()), "new ones")
+            daemon.wait_workers(2, "api")
+            load.after(200)
+            report = load.stop()
+        self.assert_nothing_lost(report, daemon, at_most=1)
+
+    def test_kill_each_of_them(self):
+        """Lost is what the killed one was answering: one request, since it gets one at a time."""
+        daemon = self.ready(config(workers=3, pool="max_in_flight = 1"))
+        self.assert_serves(daemon, 3)
+        with self.load(daemon) as load:
+            load.after(200)
+            for slot, pid in sorted(daemon.pids("api").items()):
+                os.kill(pid, signal.SIGKILL)
+                until(lambda slot=slot, pid=pid: daemon.pids("api").get(slot) not in (None, pid),
+                      f"a successor in slot {slot}", explain=daemon.log)
+                load.after(100)
+            report = load.stop()
+        self.assert_nothing_lost(report, daemon, at_most=3)
+
+    def test_a_stop_ends_those_who_ask_first(self):
+        """So what they have begun is answered."""
+        daemon = self.ready(config("--blocking"))
+        self.assert_serves(daemon, 2)
+        daemon.stop()
+        log = daemon.log()
+        ended = [line for line in log.splitlines() if line.startswith("worker-exited")]
+        self.assertEqual([("pool=front" in line) for line in ended], [True, True, False, False], log)
+
+    def test_the_metrics_tell_of_each_slot(self):
+        """And never go down, whoever has the slot."""
+        daemon = self.ready(config())
+        self.assert_serves(daemon, 2)
+        with self.load(daemon, count=400) as load:
+            load.finish()
+        before = scrape(daemon)
+        os.kill(daemon.pids("api")[0], signal.SIGKILL)
+        until(lambda: daemon.pids("api").get(0), "a successor")
+        now = self.assert_counters_grow(daemon, before)
+        daemon.restart()
+        daemon.wait_workers(2, "api")
+        now = self.assert_counters_grow(daemon, now)
+        self.assertGreaterEqual(now.total("sockherd_upstream_requests_total", 'upstream="api"'), 400)
+        self.assertEqual(now['sockherd_upstream_requests_waiting{upstream="api"}'], 0)
+        self.assertEqual(now.total("sockherd_upstream_requests_in_flight", 'upstream="api"'), 0)
