@@ -76,7 +76,7 @@ class PrivatePort(ManagedCase):
 
     def test_another_supervisor_goes_on_with_it(self):
         """After a crash the workers and who asks them are the same; after a restart all are new."""
-        daemon = self.ready(config("--blocking"))
+        daemon = self.ready(config("--blocking", pool="max_in_flight = 1"))
         self.assert_serves(daemon, 2)
         before = daemon.pids("api")
         with self.load(daemon) as load:
@@ -110,7 +110,7 @@ class PrivatePort(ManagedCase):
 
     def test_a_stop_ends_those_who_ask_first(self):
         """So what they have begun is answered."""
-        daemon = self.ready(config("--blocking"))
+        daemon = self.ready(config("--blocking"), stop_means=None)
         self.assert_serves(daemon, 2)
         daemon.stop()
         log = daemon.log()
