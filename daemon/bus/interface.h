@@ -42,8 +42,8 @@
 //   configured), balance_in_force s (what the kernel does; "" = nobody serves it yet),
 //   balance_reason s (why that is not the same; "" = it is)
 // Keys of ListUpstreams: upstream s (the pool, or a name made of the addresses), slot t (of a pool;
-//   else which of the addresses), in_flight t, requests t, failed t, ejections t, ejected t (workers
-//   that are not asked at the moment), waiting t (in all queues for this upstream)
+//   else which of the addresses), in_flight t, requests t, failed t, ejections t, ejected t
+//   (workers that are not asked at the moment), waiting t (in all queues for this upstream)
 // Keys of ListEvents: sequence t, time_us t (Unix time), event s, level s (error, warning, notice,
 //   info, debug), pool s, slot t, generation t, pid x, detail s; what an event has nothing to say
 //   of is left out. Behind them: first t (the oldest number that can be had), next t (what to ask
