@@ -2,11 +2,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "daemon/module/host.h"
 #include "daemon/sys/notify.h"
 #include "daemon/worker/launch.h"
+#include "daemon/worker/queue_relay.h"
 #include "daemon/worker/worker.h"
 
 namespace {
@@ -18,10 +20,25 @@ void tell_why(const std::string& reason) {
       sockherd::sys::notify("STATUS=" + reason.substr(0, reason.find('\n')));
 }
 
+// The sockets are passed as 3 and 4.
+int relay(const char* to) {
+  using namespace sockherd;  // NOLINT(google-build-using-namespace): wiring only
+  auto address = sys::SocketAddress::parse(to);
+  auto made = address.ok() ? worker::QueueRelay::create(UniqueFd(3), address.value(), UniqueFd(4))
+                           : Result<std::unique_ptr<worker::QueueRelay>>(address.error());
+  if (!made.ok()) {
+    std::fprintf(stderr, "sockherd-worker: relay: %s\n", made.error().what.c_str());
+    return worker::kExitUsage;
+  }
+  made.value()->run();
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace sockherd::worker;  // NOLINT(google-build-using-namespace): wiring only
+  if (argc == 3 && std::string_view(argv[1]) == "--relay") return relay(argv[2]);
   auto taken = take_launch({argv + 1, static_cast<size_t>(argc > 0 ? argc - 1 : 0)});
   if (const auto* refusal = std::get_if<Refusal>(&taken)) {
     std::fputs(refusal->text.c_str(), refusal->exit_status == 0 ? stdout : stderr);

@@ -29,8 +29,10 @@
 // Keys of ListPools: name s, desired t, max t, ready t, starting t, draining t, backoff t,
 //   generation t, slots t (ever used), starts t, listeners as, command as (empty = built-in),
 //   exits_requested t, exits_exit t, exits_signal t, exits_start_timeout t, exits_drain_timeout t,
-//   exits_start_failed t, exits_hang t, exits_forced_out t, adopted t, hung t, leaving t (workers
-//   that are so, in whatever state), lent t (slots), old_generations t (with living workers)
+//   exits_start_failed t, exits_hang t, exits_forced_out t, relayed t (connections that
+//   waited for a program that was gone, passed on to its siblings), adopted t, hung t, leaving t
+//   (workers that are so, in whatever state), lent t (slots), old_generations t (with living
+//   workers)
 // Keys of ListWorkers: pool s, slot t, generation t, pid x, state s (starting, ready, draining,
 //   backoff), uptime_seconds d, restarts t (of this slot), status s (the worker's STATUS=),
 //   retry_seconds d (backoff only), last_exit s ("" = none; "signal SEGV", "exit 3"), lent_to t

@@ -25,6 +25,7 @@
 #include "daemon/supervisor/listeners.h"
 #include "daemon/supervisor/outputs.h"
 #include "daemon/supervisor/own_address.h"
+#include "daemon/supervisor/queue_relays.h"
 #include "daemon/supervisor/quiet_watch.h"
 #include "daemon/supervisor/readiness.h"
 #include "daemon/supervisor/room_buses.h"
@@ -68,7 +69,8 @@ class Hands {
         setup_(std::move(setup)),
         post_(std::move(post)),
         relay_(loop),
-        addresses_(setup_.runtime_directory) {}
+        addresses_(setup_.runtime_directory),
+        relays_(loop, setup_.program) {}
 
   void carry_out(const fleet::Spawn& action);
   void carry_out(const fleet::Drain& action);
@@ -129,6 +131,7 @@ class Hands {
   Statistics& statistics() { return statistics_; }
   const WorkerGroups& groups() const { return groups_; }
   const Upstreams& upstreams() const { return upstreams_; }
+  const QueueRelays& relays() const { return relays_; }
 
  private:
   // Remembers the sockets: new connections still come there when the worker is gone.
@@ -200,6 +203,13 @@ class Hands {
   void tell_of_slot(fleet::WorkerId to, contract::Verb verb, uint32_t slot);
   void sweep_group(const std::string& name, const Listeners::Group& group,
                    const std::set<std::pair<std::string, uint32_t>>& attended);
+  // Queues of commands (hands_relays.cc).
+  const config::Pool* command_pool_of(const std::string& listener) const;
+  bool is_served_elsewhere(const config::Pool& pool, const std::string& listener,
+                           uint32_t number) const;
+  void relay_queues(const config::Pool& pool, const std::string& name,
+                    const Listeners::Group& group,
+                    const std::map<fleet::WorkerId, fleet::Worker>& workers);
   std::optional<fleet::WorkerId> find_helper(const std::string& listener) const;
 
   sd_event* loop_;
@@ -226,6 +236,7 @@ class Hands {
   std::map<uint64_t, Retiring> retiring_;
   Readiness readiness_{loop_, listeners_,
                        [this](fleet::WorkerId id) { post_(fleet::WorkerReady{id}); }};
+  QueueRelays relays_;
   std::set<std::string> alone_;  // pools whose programs can not be watched
 };
 

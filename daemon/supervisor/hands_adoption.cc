@@ -48,6 +48,7 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
   const std::set<std::string> counted = adopt_memory(from);
   // Who proxies by memory that is lost asks nobody that comes: he is replaced.
   upstreams_.set_past(state.upstreams);
+  relays_.set_passed(state.relayed);
   if (!adopt_upstreams(from)) state.past.is_stale = true;
   for (const auto& [id, worker] : from.workers) {  // should the state be lost
     state.past.next_id = std::max(state.past.next_id, id + 1);

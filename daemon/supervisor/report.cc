@@ -227,6 +227,7 @@ std::vector<bus::Dictionary> report_pools(const Supervisor& supervisor) {
     entry.set("exits_start_failed", pool.exits.start_failed);
     entry.set("exits_hang", pool.exits.hang);
     entry.set("exits_forced_out", pool.exits.forced_out);
+    entry.set("relayed", supervisor.hands().relays().passed(name));
     entry.set("adopted", census.adopted);
     entry.set("hung", census.hung);
     entry.set("leaving", census.leaving);

@@ -174,6 +174,7 @@ void Hands::retire(std::vector<UniqueFd> sockets) {
 void Hands::sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers) {
   listeners_.look_after_balance(current().config);
   groups_.sweep();
+  relays_.count_all();
   std::set<std::pair<std::string, uint32_t>> attended;
   std::set<std::string> used;
   for (const config::Listener& listener : current().config.listeners) {
@@ -201,7 +202,11 @@ void Hands::sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers) {
         const auto parked = listeners_.park(name);
       continue;
     }
-    sweep_group(name, group, attended);
+    if (const config::Pool* pool = command_pool_of(name)) {
+      relay_queues(*pool, name, group, workers);  // the engine would answer what is not for it
+    } else {
+      sweep_group(name, group, attended);
+    }
     if (used.contains(name)) continue;
     // Closed one round after its door, when nobody is under way to it any more.
     auto under_way = sys::handshakes_under_way(group.address.port());

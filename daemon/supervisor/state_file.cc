@@ -264,6 +264,7 @@ std::string text_of(const SavedState& state) {
                   {"next_event", state.next_event},
                   {"events", state.events},
                   {"pools", std::move(pools)},
+                  {"relayed", state.relayed},
                   {"upstreams", json_of(state.upstreams)},
                   {"sockets", json_of(state.sockets.value_or(SocketOwners()))},
                   {"workers", std::move(workers)}};
@@ -289,6 +290,9 @@ SavedState state_from(const Json& json) {
                    .next_event = number(json, "next_event", 1)};
   for (const auto& [name, count] : member(json, "events").items()) {
     if (count.is_number_unsigned()) state.events[name] = count.get<uint64_t>();
+  }
+  for (const auto& [name, count] : member(json, "relayed").items()) {
+    if (count.is_number_unsigned()) state.relayed[name] = count.get<uint64_t>();
   }
   state.upstreams = upstreams_from(member(json, "upstreams"));
   state.sockets.reset();

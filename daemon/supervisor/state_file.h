@@ -51,6 +51,7 @@ struct SavedState {
   EventRing::Counts events;
   fleet::Past past;
   std::map<fleet::WorkerId, Place> places;
+  std::map<std::string, uint64_t> relayed;                 // connections, by pool
   std::map<std::string, Upstreams::SlotCounts> upstreams;  // what their memory does not hold
   // Of the listeners' groups; nothing where a version wrote it that had one thread a worker.
   std::optional<SocketOwners> sockets = SocketOwners();

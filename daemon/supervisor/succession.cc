@@ -81,6 +81,7 @@ void Supervisor::save_state() {
                    .next_event = saved_totals_.next_event,
                    .events = history_.counts(),
                    .past = fleet_.past(),
+                   .relayed = hands_.relays().passed(),
                    .upstreams = hands_.upstreams().past(),
                    .sockets = hands_.listeners().owners()};
   for (const auto& [id, worker] : hands_.running()) {

@@ -1,0 +1,71 @@
+#include "daemon/supervisor/queue_relays.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "daemon/base/log.h"
+#include "daemon/sys/listen_socket.h"
+#include "daemon/sys/spawn.h"
+
+namespace sockherd::supervisor {
+namespace {
+
+// Where we reach a listener ourselves.
+std::string reachable(const sys::SocketAddress& address) {
+  const std::string host = address.host();
+  const std::string port = ":" + std::to_string(address.port());
+  if (host == "::") return "[::1]" + port;
+  return host == "0.0.0.0" ? "127.0.0.1" + port : address.text();
+}
+
+}  // namespace
+
+Result<void> QueueRelays::look(const Socket& socket, const std::string& pool, int fd,
+                               const sys::SocketAddress& address, Duration patience, Instant now) {
+  const Instant since = since_.emplace(socket, now).first->second;
+  if (patience <= Duration{0} || now - since < patience || errands_.contains(socket)) return {};
+  return start(socket, pool, fd, address);
+}
+
+Result<void> QueueRelays::start(const Socket& socket, const std::string& pool, int fd,
+                                const sys::SocketAddress& address) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return errno_error("pipe2");
+  Errand errand{.pool = pool, .counter = UniqueFd(ends[0]), .exit = {}};
+  const UniqueFd theirs(ends[1]);
+  // Programs may have made it wait (bind_keeper.h); the errand must not.
+  TRY(sys::make_nonblocking(fd));
+  const sys::SpawnRequest request{
+      .arguments = {program_, "--relay", reachable(address)},
+      .fds = {{fd, "relay"}, {theirs.get(), "count"}},
+  };
+  const sys::Child child = TRY(sys::spawn(request));
+  auto exit = Watch::on_exit(loop_, child.pid, [this, socket](const siginfo_t& /*info*/) {
+    const auto found = errands_.find(socket);
+    if (found == errands_.end()) return;
+    count(found->second);
+    errands_.erase(found);
+  });
+  if (!exit.ok()) return std::move(exit).error();
+  errand.exit = std::move(exit).value();
+  errands_[socket] = std::move(errand);
+  log::notice(
+      "queue-relayed",
+      {{"pool", pool}, {"listener", socket.first}, {"slot", socket.second}, {"pid", child.pid}});
+  return {};
+}
+
+void QueueRelays::count_all() {
+  for (const auto& [socket, errand] : errands_) count(errand);
+}
+
+void QueueRelays::count(const Errand& errand) {
+  std::array<char, 4096> bytes;
+  for (ssize_t got = 0; (got = ::read(errand.counter.get(), bytes.data(), bytes.size())) > 0;) {
+    passed_[errand.pool] += static_cast<uint64_t>(got);
+  }
+}
+
+}  // namespace sockherd::supervisor

@@ -1,0 +1,65 @@
+// QueueRelays: errands that empty the queue of a slot whose program is gone. A command knows
+// nothing of a sibling's queue, so sockherd-worker takes what waits there and passes it on
+// (worker/queue_relay.h).
+//
+// An errand ends by itself; one that a predecessor has started, too. One a socket at a time.
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "daemon/base/instant.h"
+#include "daemon/base/result.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/supervisor/watch.h"
+#include "daemon/sys/address.h"
+
+namespace sockherd::supervisor {
+
+class QueueRelays {
+ public:
+  using Socket = std::pair<std::string, uint32_t>;  // listener and number
+
+  QueueRelays(sd_event* loop, std::string program) : loop_(loop), program_(std::move(program)) {}
+
+  // Something waits in this socket, and nobody attends to it; `now` decides whether for long
+  // enough. address: of the listener. Errors: it could not be started; it is tried again.
+  Result<void> look(const Socket& socket, const std::string& pool, int fd,
+                    const sys::SocketAddress& address, Duration patience, Instant now);
+  // Somebody attends to it, or nothing waits.
+  void forget(const Socket& socket) { since_.erase(socket); }
+
+  // Counts what the errands have done. To be called now and then.
+  void count_all();
+
+  // Connections that were passed on, by pool.
+  const std::map<std::string, uint64_t>& passed() const { return passed_; }
+  uint64_t passed(const std::string& pool) const {
+    const auto found = passed_.find(pool);
+    return found == passed_.end() ? 0 : found->second;
+  }
+  void set_passed(std::map<std::string, uint64_t> before) { passed_ = std::move(before); }
+
+ private:
+  struct Errand {
+    std::string pool;
+    UniqueFd counter;
+    Watch exit;
+  };
+  Result<void> start(const Socket& socket, const std::string& pool, int fd,
+                     const sys::SocketAddress& address);
+  void count(const Errand& errand);
+
+  sd_event* loop_;
+  std::string program_;
+  std::map<Socket, Instant> since_;
+  std::map<Socket, Errand> errands_;
+  std::map<std::string, uint64_t> passed_;
+};
+
+}  // namespace sockherd::supervisor
