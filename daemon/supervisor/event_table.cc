@@ -67,8 +67,8 @@ constexpr std::array kEvents = {
     EventInfo{"slot-lent", Info, "A sibling accepts what waits in a slot without a worker.",
               What::SlotLent},
     EventInfo{"slot-returned", Debug, "A slot has a worker of its own again."},
-    EventInfo{"bind-watch-refused", Warning,
-              "What a program binds cannot be seen: its queues die with it."},
+    EventInfo{"bind-watch-refused", Error,
+              "What a program binds cannot be seen here, so it cannot be a worker."},
     EventInfo{"take-over-failed", Warning, "A sibling could not be asked to serve a slot."},
 
     EventInfo{"listener-moved", Notice, "A listener has another address than before."},

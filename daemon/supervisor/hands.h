@@ -55,7 +55,6 @@ class Hands {
     std::optional<Upstreams::Place> place;  // where those who proxy find that
     std::unique_ptr<BindKeeper> binds;      // of a program that binds its listeners by itself
     std::string program;                    // of a command: its first word
-    bool binds_alone = false;               // ... and that we can not watch
     bool has_missed_bind = false;           // that has been said
     std::unique_ptr<WorkerProcess> process;
 

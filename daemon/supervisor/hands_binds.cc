@@ -1,6 +1,7 @@
 // Binds: the part of Hands that gives programs which bind their listeners by themselves the sockets
 // of their slots (bind_keeper.h).
 #include <algorithm>
+#include <csignal>
 
 #include "daemon/base/log.h"
 #include "daemon/config/commands.h"
@@ -85,15 +86,17 @@ void Hands::on_listening(fleet::WorkerId id) {
   readiness_.listens(id);
 }
 
-// Said once a pool: it will be the same for all of it.
+// It must not serve: beside its own socket ours would get a share of the connections, which nobody
+// accepts. Said once a pool: it will be the same for all of it.
 void Hands::on_bind_refused(fleet::WorkerId id, const Error& error) {
   const auto found = running_.find(id);
   if (found == running_.end()) return;
-  found->second.binds_alone = true;
+  found->second.process->send(SIGKILL);
   if (!alone_.insert(found->second.pool).second) return;
-  log::warn(
-      "bind-watch-refused",
-      {{"pool", found->second.pool}, {"why", error.what}, {"queues", "die with their worker"}});
+  log::error("bind-watch-refused",
+             {{"pool", found->second.pool},
+              {"why", error.what},
+              {"remedy", "use handover = \"listen-fds\" or \"private-port\" here"}});
 }
 
 void Hands::on_bind_missed(fleet::WorkerId id, const Error& error) {
