@@ -137,7 +137,8 @@ std::string under_way(const bus::Dictionary& status) {
 // "ready (adopted, also serves 2)"
 std::string remarks(const bus::Dictionary& worker) {
   std::string text;
-  for (const std::string_view key : {"adopted", "hung", "leaving", "worn"}) {
+  for (const std::string_view key :
+       {"adopted", "hung", "stalling", "probation", "leaving", "worn"}) {
     if (worker.boolean(key)) text += (text.empty() ? "" : ", ") + std::string(key);
   }
   const std::vector<std::string> also = worker.list("serves_also");

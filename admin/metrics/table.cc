@@ -20,6 +20,8 @@ constexpr Part kExits[] = {{"requested", "exits_requested"},
                            {"start_failed", "exits_start_failed"},
                            {"hang", "exits_hang"},
                            {"forced_out", "exits_forced_out"}};
+constexpr Part kHangs[] = {
+    {"loop", "hangs_loop"}, {"queue", "hangs_queue"}, {"watchdog", "hangs_watchdog"}};
 constexpr Part kCodes[] = {{"1xx", "", Count::Responses1xx},
                            {"2xx", "", Count::Responses2xx},
                            {"3xx", "", Count::Responses3xx},
@@ -139,6 +141,9 @@ constexpr std::array kTable = {
            Source::Pool, "starts"},
     Metric{"sockherd_worker_exits_total", Type::Counter, "", "pool,reason",
            "Workers ended, by why.", Source::PoolParts, "", Count::Requests, kExits},
+    Metric{"sockherd_worker_hangs_total", Type::Counter, "", "pool,reason",
+           "Workers that made no progress, by how that was seen.", Source::PoolParts, "",
+           Count::Requests, kHangs},
     Metric{"sockherd_worker_generation", Type::Gauge, "", "pool,slot",
            "Configuration that the worker of a slot was started with, 0 without a worker.",
            Source::Worker, "generation"},

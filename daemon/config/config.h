@@ -106,10 +106,10 @@ struct Pool {
   int64_t max_failures = 0;       // of new workers, that end a reload
   int64_t max_generations = 0;    // alive at a time
   Milliseconds max_age{0};        // of a worker; 0 = no limit
-  int64_t max_requests = 0;       // of a worker of the built-in engine; 0 = no limit
+  int64_t max_requests = 0;       // of a worker, where they are counted; 0 = no limit
   Milliseconds file_cache{0};     // how old what is known of a file may be; 0 = nothing is kept
   int64_t file_cache_size = 0;    // bytes per worker
-  Milliseconds hang_timeout{0};   // without progress, then SIGABRT; 0 = never. Built-in only
+  Milliseconds hang_timeout{0};   // without progress, then SIGABRT; 0 = never
   std::string access_log;         // "" = off, "stdout", "journal", or a path. Built-in only
   std::string access_log_format;  // combined, json
   int64_t access_log_buffer = 0;  // bytes of records that a loop may be ahead of the disk

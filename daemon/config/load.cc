@@ -132,7 +132,7 @@ class Reader {
     if (entry != nullptr) report_.set_place(path, entry->value.place);
     if (option.type == Type::Routes) return read_routes(**std::get_if<Pool*>(&object), entry, path);
     if (entry == nullptr) {
-      const std::optional<Node> fallback = parse_value(option.fallback);
+      const std::optional<Node> fallback = parse_value(fallback_of(option, object));
       SH_ASSERT(fallback);
       assign(option, object, *fallback, path, report_);
     } else {
@@ -140,6 +140,14 @@ class Reader {
     }
     settings_.push_back({path, format_value(option, object),
                          entry == nullptr ? "default" : entry->value.place.text()});
+  }
+
+  // The row of `command` comes before those that depend on it.
+  static std::string_view fallback_of(const Option& option, const Object& object) {
+    Pool* const* pool = std::get_if<Pool*>(&object);
+    const bool is_command = pool != nullptr && !(*pool)->command.empty();
+    return is_command && !option.command_fallback.empty() ? option.command_fallback
+                                                          : option.fallback;
   }
 
   void read_routes(Pool& pool, const Entry* entry, const std::string& path) {

@@ -59,7 +59,8 @@ struct Option {  // NOLINT(clang-analyzer-optin.performance.Padding)
   Section section;
   std::string_view name;
   Type type;
-  std::string_view fallback;  // the default, as TOML
+  std::string_view fallback;               // the default, as TOML
+  std::string_view command_fallback = {};  // ... of a pool with a command; "" = the same
   int64_t min = 0;
   int64_t max = 0;
   std::string_view unit;     // of Integer: "connections"; "" where the type says it

@@ -133,11 +133,13 @@ constexpr Option kRows[] = {
      .name = "hang_timeout",
      .type = Type::Duration,
      .fallback = "\"10s\"",
+     .command_fallback = "\"30s\"",
      .min = 0,
      .max = kHour,
-     .help = "How long a built-in worker may make no progress (its loop stands still, or "
-             "connections wait and none is accepted) before it is ended with SIGABRT and its slot "
-             "is taken over; 0s switches it off.",
+     .help = "How long a worker may make no progress (connections wait and none is accepted, the "
+             "loop of the engine stands still, the watchdog of a command is late) before it is "
+             "ended with SIGABRT and its slot is taken over; 30s by default for a command; 0s "
+             "switches it off.",
      .field = at<&Pool::hang_timeout>},
     {.section = Section::Pool,
      .name = "engine",
@@ -275,8 +277,8 @@ constexpr Option kRows[] = {
      .min = 0,
      .max = 1'000'000'000'000,
      .unit = "requests",
-     .help = "A worker of the built-in engine is replaced after so many requests, up to a fifth "
-             "earlier, one at a time; 0 stands for never.",
+     .help = "A worker of the built-in engine, or one behind a proxy route, is replaced after so "
+             "many requests, up to a fifth earlier, one at a time; 0 stands for never.",
      .field = at<&Pool::max_requests>},
     {.section = Section::Pool,
      .name = "file_cache",

@@ -80,6 +80,8 @@ enum class What : uint8_t {
   WorkerExited,  // as it was told to
   WorkerCrashed,
   WorkerHung,
+  WorkerStalls,
+  WorkerGoesOn,
   WorkerWorn,
   WorkerStartTimeout,
   WorkerDrainTimeout,

@@ -46,6 +46,7 @@ void Fleet::take_over_pool(const PoolSpec& spec, const Spec& all, const Past& pa
   }
   pool.starts = before.starts;
   pool.exits = before.exits;
+  pool.hangs = before.hangs;
   for (const PastSlot& slot : before.slots) {
     pool.slots.push_back(
         {.dirty = slot.dirty, .restarts = slot.restarts, .last_exit = slot.last_exit});
@@ -101,7 +102,8 @@ Past Fleet::past() const {
             .drain_timeout = pool.spec.drain_timeout,
             .has_own_address = pool.spec.has_own_address,
             .starts = pool.starts,
-            .exits = pool.exits};
+            .exits = pool.exits,
+            .hangs = pool.hangs};
     for (const Slot& slot : pool.slots) {
       kept.slots.push_back({slot.dirty, slot.restarts, slot.last_exit});
     }

@@ -48,6 +48,14 @@ struct WorkerStopping {
 struct WorkerHung {
   WorkerId id = 0;
   std::string why;  // for people
+  HangReason reason = HangReason::Loop;
+};
+// It has accepted nothing for a while (or does again): it may get no new connections while siblings
+// do. Whether it hangs is seen the better for that: its queue does not grow any more.
+enum class Flow : uint8_t { Stands, Goes };
+struct WorkerStalls {
+  WorkerId id = 0;
+  Flow flow = Flow::Stands;
 };
 // It shall be replaced by a fresh one, without haste.
 struct WorkerWorn {
@@ -73,8 +81,8 @@ struct Stop {};
 // No more patience: kill everything, then Finished.
 struct StopNow {};
 
-using Event =
-    std::variant<Start, Reload, Restart, Scale, WorkerReady, WorkerExtends, WorkerStopping,
-                 WorkerHung, WorkerWorn, WorkerExited, WorkerQuiet, Tick, Stop, StopNow>;
+using Event = std::variant<Start, Reload, Restart, Scale, WorkerReady, WorkerExtends,
+                           WorkerStopping, WorkerHung, WorkerStalls, WorkerWorn, WorkerExited,
+                           WorkerQuiet, Tick, Stop, StopNow>;
 
 }  // namespace sockherd::fleet

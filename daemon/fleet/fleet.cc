@@ -7,14 +7,6 @@
 #include "daemon/fleet/backoff.h"
 
 namespace sockherd::fleet {
-namespace {
-
-// From SIGABRT to SIGKILL: a core of a worker is written in this time, and a stopped process
-// (SIGSTOP) sees the first one only when it goes on.
-constexpr Duration kAbortGrace = std::chrono::seconds(2);
-
-}  // namespace
-
 std::string_view phase_name(Phase phase) {
   switch (phase) {
     case Phase::Starting:
@@ -98,16 +90,6 @@ void Fleet::handle(const StopNow& /*event*/) {
 
 // --- workers ------------------------------------------------------------------------------------
 
-void Fleet::become_ready(Worker& worker) {
-  worker.phase = Phase::Ready;
-  worker.deadline.reset();
-  const Duration most = find_pool(worker.pool)->spec.max_age;
-  if (most <= Duration{0}) return;
-  // Up to a fifth earlier, so that workers which started together are not replaced together.
-  const int64_t thousandths = 800 + static_cast<int64_t>(random_() % 201);
-  worker.retire_at = worker.ready_at + most / 1000 * thousandths;
-}
-
 void Fleet::handle(const WorkerReady& event) {
   const auto found = workers_.find(event.id);
   if (found == workers_.end() || found->second.phase != Phase::Starting) return;
@@ -117,6 +99,7 @@ void Fleet::handle(const WorkerReady& event) {
   become_ready(worker);
   happened(What::WorkerReady, worker);
   Pool& pool = *find_pool(worker.pool);
+  put_on_probation(pool, worker);
   if (!rollout_ && pool.slots[worker.slot].incoming == worker.id) take_over(pool, worker.slot);
 }
 
@@ -141,30 +124,6 @@ void Fleet::handle(const WorkerStopping& event) {
   worker.phase = Phase::Draining;
   worker.leaving = false;
   worker.deadline = now_ + pool.spec.drain_timeout;
-}
-
-void Fleet::handle(const WorkerHung& event) {
-  const auto found = workers_.find(event.id);
-  if (found == workers_.end() || found->second.phase != Phase::Ready) return;
-  Worker& worker = found->second;
-  Pool& pool = *find_pool(worker.pool);
-  worker.hung = true;
-  happened(What::WorkerHung, worker, event.why);
-  const Worker hung = worker;
-  worker.phase = Phase::Draining;
-  worker.leaving = false;
-  worker.deadline = now_ + kAbortGrace;
-  actions_.push_back(Abort{event.id});
-  if (pool.slots[hung.slot].current == hung.id) lose_current(pool, hung, "hang: " + event.why);
-  if (pool.slots[hung.slot].incoming == hung.id) lose_incoming(pool, hung, "hang: " + event.why);
-}
-
-void Fleet::handle(const WorkerWorn& event) {
-  const auto found = workers_.find(event.id);
-  if (found == workers_.end() || found->second.phase != Phase::Ready || found->second.worn) return;
-  found->second.worn = true;
-  found->second.retire_at.reset();
-  happened(What::WorkerWorn, found->second, event.why);
 }
 
 void Fleet::handle(const WorkerExited& event) {
@@ -289,6 +248,7 @@ void Fleet::handle(const Tick& /*event*/) {
   const auto is_due = [this](const std::optional<Instant>& at) { return at && *at <= now_; };
   for (auto& [id, worker] : workers_) {
     if (is_due(worker.quiet_deadline)) worker.quiet = true;
+    if (is_due(worker.serve_at)) worker.serve_at.reset();
     if (is_due(worker.retire_at)) handle(WorkerWorn{id, "max_age"});
     if (!is_due(worker.deadline)) continue;
     worker.start_timed_out = worker.phase == Phase::Starting;
@@ -315,6 +275,7 @@ std::optional<Instant> Fleet::next_deadline() const {
   for (const auto& [id, worker] : workers_) {
     consider(worker.deadline);
     if (worker.phase == Phase::Ready) consider(worker.retire_at);
+    if (worker.phase == Phase::Ready) consider(worker.serve_at);
     if (worker.leaving && !worker.quiet) consider(worker.quiet_deadline);
   }
   for (const auto& [name, pool] : pools_) {

@@ -4,13 +4,15 @@
 //   - a slot never has two owners that are both ready and not draining;
 //   - a ready worker is told to drain only after its successor is ready, or after its slot was
 //     steered away from and is quiet, or within max_unavailable of a rollout, or at Stop;
-//   - a served slot has a ready worker;
+//   - a served slot has a ready worker, and where some worker of the pool neither stalls nor is on
+//     probation, only such ones are served;
 //   - a dirty slot without a ready worker is lent to a sibling, where there is one that can;
 //   - a failed reload leaves or brings back the old generation;
 //   - every worker that is not ready has a deadline.
 // It asks for one timer: next_deadline(). The hands are daemon/supervisor. Parts: fleet.cc takes
-// events in, slots.cc brings the slots nearer to what is wanted, rollout.cc replaces workers by
-// others, adoption.cc leaves a fleet to a successor and takes one over.
+// events in, slots.cc brings the slots nearer to what is wanted, health.cc is about those that
+// serve badly, rollout.cc replaces workers by others, adoption.cc leaves a fleet to a successor and
+// takes one over.
 #pragma once
 
 #include <map>
@@ -65,6 +67,7 @@ class Fleet {
   void handle(const WorkerExtends& event);
   void handle(const WorkerStopping& event);
   void handle(const WorkerHung& event);
+  void handle(const WorkerStalls& event);
   void handle(const WorkerWorn& event);
   void handle(const WorkerExited& event);
   void handle(const WorkerQuiet& event);
@@ -82,10 +85,12 @@ class Fleet {
   WorkerId spawn(Pool& pool, uint32_t slot, uint32_t generation, const PoolSpec& spec);
   void drain(WorkerId id);
   void kill(Worker& worker);
+  static void count_hang(Pool& pool, HangReason reason);
   void count_exit(Pool& pool, const Worker& worker, const WorkerExited& event);
   void lose_current(Pool& pool, const Worker& worker, const std::string& detail);
   void lose_incoming(Pool& pool, const Worker& worker, const std::string& detail);
   void become_ready(Worker& worker);
+  void put_on_probation(const Pool& pool, Worker& worker);
 
   // Slots (slots.cc). converge_all() brings every pool nearer to what is wanted; calling it twice
   // changes nothing.
@@ -98,6 +103,7 @@ class Fleet {
   void steer(Pool& pool);
   void leave(Worker& worker);
   void update_served(Pool& pool);
+  std::vector<Served> choose_served(const Pool& pool) const;
   void ask_for_quiet();
   void dismiss(Pool& pool, uint32_t slot);
   void drain_replaced();

@@ -25,6 +25,20 @@ struct Exits {
   uint64_t forced_out = 0;
 };
 
+// What a worker did not do that hung.
+enum class HangReason : uint8_t {
+  Loop,      // turn its loop: the engine counts that
+  Queue,     // accept what waits
+  Watchdog,  // say WATCHDOG=1 in time
+};
+
+// Hangs by reason, for the metrics. They are among the exits, once they have ended.
+struct Hangs {
+  uint64_t loop = 0;
+  uint64_t queue = 0;
+  uint64_t watchdog = 0;
+};
+
 // A worker that lives on.
 struct Survivor {
   WorkerId id = 0;
@@ -53,6 +67,7 @@ struct PastPool {
   bool has_own_address = false;
   uint64_t starts = 0;
   Exits exits;
+  Hangs hangs;
   std::vector<PastSlot> slots;
 };
 

@@ -1,6 +1,7 @@
 // Slots: the part of Fleet that brings every slot nearer to what is wanted: filled, served, lent,
 // steered away from, quiet, vacant.
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -135,13 +136,26 @@ void Fleet::leave(Worker& worker) {
   worker.quiet_deadline = now_ + most;
 }
 
+// Those who accept; of these only the best kind there is: a worker in doubt is better than none.
+std::vector<Served> Fleet::choose_served(const Pool& pool) const {
+  enum Kind { Good, OnProbation, Stalling, Kinds };
+  std::array<std::vector<Served>, Kinds> served;
+  for (uint32_t i = 0; i < pool.slots.size(); ++i) {
+    const Slot& slot = pool.slots[i];
+    if (!is_ready(slot)) continue;
+    const Worker& worker = workers_.at(*slot.current);
+    if (worker.leaving) continue;
+    const Kind kind = worker.stalls ? Stalling : worker.serve_at ? OnProbation : Good;
+    served[kind].push_back({i, worker.id});
+  }
+  const auto* best =
+      std::find_if(served.begin(), served.end(), [](const auto& kind) { return !kind.empty(); });
+  return best == served.end() ? std::vector<Served>() : *best;
+}
+
 void Fleet::update_served(Pool& pool) {
   const bool ends = is_ending(pool);
-  std::vector<Served> served;
-  for (uint32_t i = 0; i < pool.slots.size() && !ends; ++i) {
-    const Slot& slot = pool.slots[i];
-    if (is_ready(slot) && !workers_.at(*slot.current).leaving) served.push_back({i, *slot.current});
-  }
+  std::vector<Served> served = ends ? std::vector<Served>() : choose_served(pool);
   for (const Served& one : served) {
     Slot& slot = pool.slots[one.slot];
     slot.dirty = slot.dirty || !workers_.at(one.worker).has_own_address;

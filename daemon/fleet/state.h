@@ -5,6 +5,11 @@
 //   incoming  the worker that will replace `current` once it is ready (rollout, renewal)
 // and draining workers belong to no slot any more; they only finish what they have.
 //
+// A ready worker is *on probation* in a slot of a command that crashed again and again: the
+// connections of clients would wait there for the next one, and nobody can take them over. It gets
+// none before it has been ready for longer than those before it, as long as siblings serve. One
+// that *stalls* gets none for the same reason.
+//
 // A worker is *leaving* when new connections are steered away from its slot, or from a listener
 // that its successor does not have, or when others are asked in the place of one with an address of
 // its own: it accepts on until it is *quiet*, then it is told to drain.
@@ -37,6 +42,7 @@ struct Worker {
   Instant ready_at;
   std::optional<Instant> deadline;        // Starting: must be ready; Draining: must be gone
   std::optional<Instant> retire_at;       // Ready: of old age
+  std::optional<Instant> serve_at;        // Ready: on probation until then
   std::optional<Instant> quiet_deadline;  // leaving: not waited for longer than this
   bool leaving = false;
   bool quiet_asked = false;  // for AwaitQuiet
@@ -45,6 +51,7 @@ struct Worker {
   bool start_timed_out = false;
   bool hung = false;
   bool forced_out = false;
+  bool stalls = false;  // accepts nothing at the moment
   bool worn = false;
   bool stale = false;  // adopted, or of a generation that is not in force, and to be replaced
 };
@@ -75,6 +82,7 @@ struct Pool {
   bool removed = false;      // by a committed reload; forgotten when its last worker is gone
   uint64_t starts = 0;
   Exits exits;
+  Hangs hangs;
 
   // Of the configuration in force.
   bool is_ours() const { return !provisional && !outgoing && !removed; }

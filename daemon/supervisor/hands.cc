@@ -264,6 +264,10 @@ size_t Hands::reopen_logs() {
 
 void Hands::on_notification(fleet::WorkerId id, const sys::Notification& said) {
   readiness_.on_notification(id, said);
+  if (said.beats) ++running_.at(id).beats;
+  if (said.is_hung) {
+    post_(fleet::WorkerHung{id, "it says so itself", fleet::HangReason::Watchdog});
+  }
   if (said.extend_timeout) post_(fleet::WorkerExtends{id, *said.extend_timeout});
   if (said.ready) post_(fleet::WorkerReady{id});
   if (said.stopping) post_(fleet::WorkerStopping{id});

@@ -56,6 +56,7 @@ class Hands {
     std::unique_ptr<BindKeeper> binds;      // of a program that binds its listeners by itself
     std::string program;                    // of a command: its first word
     bool has_missed_bind = false;           // that has been said
+    uint64_t beats = 0;                     // times that it has said WATCHDOG=1
     std::unique_ptr<WorkerProcess> process;
 
     // The sockets that new connections are steered to: one a thread.
@@ -122,6 +123,8 @@ class Hands {
   void sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers);
 
   const WorkerProcess* process(fleet::WorkerId id) const;
+  // What a worker behind a proxy was asked for so far; nothing = nobody counts that.
+  std::optional<uint64_t> requests_of(const Running& worker) const;
   const std::map<fleet::WorkerId, Running>& running() const { return running_; }
   uint64_t store_failures() const { return store_.failures(); }
   Listeners& listeners() { return listeners_; }

@@ -109,4 +109,10 @@ void Hands::leave_other_places() {
   upstreams_.forget_lanes_but(askers);
 }
 
+std::optional<uint64_t> Hands::requests_of(const Running& worker) const {
+  const contract::UpstreamFile* file = worker.place ? upstreams_.file(worker.place->key) : nullptr;
+  if (file == nullptr) return std::nullopt;
+  return file->place(worker.place->number).requests.load(std::memory_order_relaxed);
+}
+
 }  // namespace sockherd::supervisor

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "daemon/base/instant.h"
+#include "daemon/fleet/past.h"
 
 namespace sockherd::supervisor {
 
@@ -20,8 +21,9 @@ class HangWatch {
     bool has_queue = false;
   };
 
-  // Why the worker counts as hung, or null. limit: how long it may make no progress; 0 = for ever.
-  const char* look(const Sight& sight, Instant now, Duration limit);
+  // What the worker does not do that counts as hung, or nothing. limit: how long it may make no
+  // progress; 0 = for ever.
+  std::optional<fleet::HangReason> look(const Sight& sight, Instant now, Duration limit);
 
  private:
   std::optional<Sight> last_;

@@ -12,19 +12,18 @@ namespace {
 // most so long.
 constexpr Duration kInterval = std::chrono::milliseconds(200);
 
-// Up to a fifth earlier, each worker at another time.
-uint64_t share_of(int64_t most, fleet::WorkerId id) {
+}  // namespace
+
+uint64_t requests_before_renewal(int64_t most, fleet::WorkerId id) {
   const auto requests = static_cast<uint64_t>(most);
   return requests - requests / 1000 * (id * 37 % 200);
 }
-
-}  // namespace
 
 Result<Monitor> Monitor::create(sd_event* loop, Hands& hands, const fleet::Fleet& fleet,
                                 std::function<void(fleet::Event)> post,
                                 std::function<void(const Progress&)> looked) {
   Monitor monitor;
-  monitor.state_.reset(new State{hands, fleet, std::move(post), std::move(looked), {}, {}});
+  monitor.state_.reset(new State{hands, fleet, std::move(post), std::move(looked)});
   State* state = monitor.state_.get();
   state->timer = TRY(Watch::timer(loop, [state] { state->look(); }));
   return monitor;
@@ -37,7 +36,11 @@ void Monitor::start() {
 void Monitor::State::look() {
   const Instant now = monotonic_now();
   timer.arm(now + kInterval);
-  std::erase_if(watches, [this](const auto& w) { return !hands.running().contains(w.first); });
+  const auto has_ended = [this](const auto& w) { return !hands.running().contains(w.first); };
+  std::erase_if(watches, has_ended);
+  std::erase_if(commands, has_ended);
+  queues.reset();
+  ++looks;
   for (const auto& [id, worker] : hands.running()) look_at(id, worker, now);
   if (!fleet.is_stopping()) hands.sweep(fleet.workers());
   looked(progress());
@@ -47,36 +50,47 @@ void Monitor::State::look_at(fleet::WorkerId id, const Hands::Running& worker, I
   const fleet::Worker* known = fleet.find_worker(id);
   const config::Pool* pool = hands.current().config.find_pool(worker.pool);
   const bool is_ready = known != nullptr && known->phase == fleet::Phase::Ready;
-  if (!is_ready || !worker.is_builtin || worker.seats.empty() || pool == nullptr) return;
+  if (!is_ready || pool == nullptr) return;
+  worker.is_builtin ? look_at_engine(*known, worker, *pool, now)
+                    : look_at_command(*known, worker, *pool, now);
+}
+
+void Monitor::State::look_at_engine(const fleet::Worker& known, const Hands::Running& worker,
+                                    const config::Pool& pool, Instant now) {
+  if (worker.seats.empty()) return;
   uint64_t requests = 0;
   for (const uint32_t seat : worker.seats) {
     requests += hands.statistics().counters(worker.pool, seat).get(stats::Count::Requests);
   }
-  if (const char* why = find_hang(id, worker, now, pool->hang_timeout); why != nullptr) {
-    post(fleet::WorkerHung{id, why});
-  } else if (pool->max_requests > 0 && !known->worn &&
-             requests >= share_of(pool->max_requests, id)) {
-    post(fleet::WorkerWorn{id, "max_requests"});
+  if (const auto reason = find_hang(known.id, worker, now, pool.hang_timeout)) {
+    const bool is_loop = *reason == fleet::HangReason::Loop;
+    post(fleet::WorkerHung{
+        known.id, is_loop ? "its loop stands still" : "connections wait and none is accepted",
+        *reason});
+  } else if (pool.max_requests > 0 && !known.worn &&
+             requests >= requests_before_renewal(pool.max_requests, known.id)) {
+    post(fleet::WorkerWorn{known.id, "max_requests"});
   }
 }
 
 // One thread that stands still is enough: what it has accepted waits, and what is steered to it.
-const char* Monitor::State::find_hang(fleet::WorkerId id, const Hands::Running& worker, Instant now,
-                                      Duration limit) {
+std::optional<fleet::HangReason> Monitor::State::find_hang(fleet::WorkerId id,
+                                                           const Hands::Running& worker,
+                                                           Instant now, Duration limit) {
   std::vector<HangWatch>& threads = watches[id];
   threads.resize(worker.seats.size());
-  const char* why = nullptr;
+  std::optional<fleet::HangReason> why;
   for (size_t thread = 0; thread < threads.size(); ++thread) {
     const stats::Counters& counters =
         hands.statistics().counters(worker.pool, worker.seats[thread]);
     const uint64_t accepted = counters.get(stats::Count::ConnectionsAccepted) +
                               counters.get(stats::Count::ConnectionsRefused) +
                               counters.get(stats::Count::AcceptErrors);
-    const char* fault = threads[thread].look({.beats = counters.get(stats::Count::LoopIterations),
-                                              .accepted = accepted,
-                                              .has_queue = has_queue(worker, thread)},
-                                             now, limit);
-    if (fault != nullptr) why = fault;
+    const auto fault = threads[thread].look({.beats = counters.get(stats::Count::LoopIterations),
+                                             .accepted = accepted,
+                                             .has_queue = has_queue(worker, thread)},
+                                            now, limit);
+    if (fault) why = fault;
   }
   return why;
 }

@@ -1,19 +1,28 @@
 // Monitor: looks at the workers now and then: who hangs, who is worn out, which sockets nobody
 // attends to, and whether enough of them make progress for systemd's watchdog.
+//
+// The engine counts what it does (monitor.cc); of commands is seen what waits for them, what they
+// say, and what memory they use (monitor_commands.cc).
 #pragma once
 
 #include <systemd/sd-event.h>
 
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <vector>
 
 #include "daemon/fleet/fleet.h"
 #include "daemon/supervisor/hands.h"
 #include "daemon/supervisor/hang_watch.h"
+#include "daemon/supervisor/queue_watch.h"
 #include "daemon/supervisor/watch.h"
 
 namespace sockherd::supervisor {
+
+// Up to a fifth earlier, each worker at another time.
+uint64_t requests_before_renewal(int64_t most, fleet::WorkerId id);
 
 class Monitor {
  public:
@@ -29,18 +38,37 @@ class Monitor {
   void start();
 
  private:
+  // What is known of a command.
+  struct Command {
+    HangWatch beats;
+    QueueWatch queue;
+    std::map<uint16_t, std::set<uint64_t>> waiting;  // by port, when it began to stall
+  };
   struct State {
     Hands& hands;
     const fleet::Fleet& fleet;
     std::function<void(fleet::Event)> post;
     std::function<void(const Progress&)> looked;
     std::map<fleet::WorkerId, std::vector<HangWatch>> watches;  // one a thread
+    std::map<fleet::WorkerId, Command> commands;
+    std::optional<std::map<uint16_t, uint64_t>> queues;  // by port, as of this look; asked for once
+    uint64_t looks = 0;
     Watch timer;
 
     void look();
     void look_at(fleet::WorkerId id, const Hands::Running& worker, Instant now);
-    const char* find_hang(fleet::WorkerId id, const Hands::Running& worker, Instant now,
-                          Duration limit);
+    void look_at_engine(const fleet::Worker& known, const Hands::Running& worker,
+                        const config::Pool& pool, Instant now);
+    void look_at_command(const fleet::Worker& known, const Hands::Running& worker,
+                         const config::Pool& pool, Instant now);
+    void look_at_queue(const fleet::Worker& known, const Hands::Running& worker, Command& command,
+                       Instant now, Duration limit);
+    uint64_t queue_of(const Hands::Running& worker);
+    std::vector<uint16_t> ports_of(const Hands::Running& worker) const;
+    const char* find_wear(const Hands::Running& worker, fleet::WorkerId id,
+                          const config::Pool& pool) const;
+    std::optional<fleet::HangReason> find_hang(fleet::WorkerId id, const Hands::Running& worker,
+                                               Instant now, Duration limit);
     bool has_queue(const Hands::Running& worker, size_t thread) const;
     Progress progress() const;
   };

@@ -128,6 +128,8 @@ bus::Dictionary describe_worker(const Supervisor& supervisor, const fleet::Worke
   entry.set("last_exit", slot.last_exit);
   entry.set("adopted", supervisor.is_adopted(worker.id));
   entry.set("hung", worker.hung);
+  entry.set("stalling", worker.stalls);
+  entry.set("probation", worker.serve_at.has_value());
   entry.set("leaving", worker.leaving);
   entry.set("worn", worker.worn);
   entry.set("serves_also", lent_to(supervisor, worker));
@@ -228,6 +230,9 @@ std::vector<bus::Dictionary> report_pools(const Supervisor& supervisor) {
     entry.set("exits_hang", pool.exits.hang);
     entry.set("exits_forced_out", pool.exits.forced_out);
     entry.set("relayed", supervisor.hands().relays().passed(name));
+    entry.set("hangs_loop", pool.hangs.loop);
+    entry.set("hangs_queue", pool.hangs.queue);
+    entry.set("hangs_watchdog", pool.hangs.watchdog);
     entry.set("adopted", census.adopted);
     entry.set("hung", census.hung);
     entry.set("leaving", census.leaving);

@@ -88,13 +88,24 @@ Json json_of(const fleet::Exits& exits) {
           {"forced_out", exits.forced_out}};
 }
 
+fleet::Hangs hangs_from(const Json& json) {
+  return {.loop = number(json, "loop"),
+          .queue = number(json, "queue"),
+          .watchdog = number(json, "watchdog")};
+}
+
+Json json_of(const fleet::Hangs& hangs) {
+  return {{"loop", hangs.loop}, {"queue", hangs.queue}, {"watchdog", hangs.watchdog}};
+}
+
 fleet::PastPool pool_from(const Json& json) {
   fleet::PastPool pool{.desired = number32(json, "desired"),
                        .spec_workers = number32(json, "spec_workers"),
                        .drain_timeout = duration(json, "drain_ns"),
                        .has_own_address = flag(json, "has_own_address"),
                        .starts = number(json, "starts"),
-                       .exits = exits_from(member(json, "exits"))};
+                       .exits = exits_from(member(json, "exits")),
+                       .hangs = hangs_from(member(json, "hangs"))};
   for (const Json& slot : member(json, "slots")) {
     if (pool.slots.size() == kMostSlots) break;
     pool.slots.push_back({.dirty = flag(slot, "dirty"),
@@ -116,6 +127,7 @@ Json json_of(const fleet::PastPool& pool) {
           {"has_own_address", pool.has_own_address},
           {"starts", pool.starts},
           {"exits", json_of(pool.exits)},
+          {"hangs", json_of(pool.hangs)},
           {"slots", std::move(slots)}};
 }
 

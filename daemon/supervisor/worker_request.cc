@@ -97,12 +97,20 @@ void speak_dialects(const NewWorker& worker, const Listeners& listeners,
   }
 }
 
+// As systemd does it, but for WATCHDOG_PID: a program may be started by a script. Whoever says
+// WATCHDOG=1 once is expected to go on.
+void set_watchdog(const NewWorker& worker, sys::SpawnRequest& request) {
+  const auto limit = std::chrono::microseconds(worker.pool.hang_timeout);
+  if (limit.count() > 0) set(request, "WATCHDOG_USEC", std::to_string(limit.count()));
+}
+
 void run_command(const NewWorker& worker, const Marks& marks, const Listeners& listeners,
                  sys::SpawnRequest& request) {
   for (const std::string& argument : worker.pool.command) {
     request.arguments.push_back(substitute(argument, marks));
   }
   speak_dialects(worker, listeners, request);
+  set_watchdog(worker, request);
   const config::Pool& pool = worker.pool;
   request.account = {pool.user, pool.group};
   request.working_directory = pool.working_directory;

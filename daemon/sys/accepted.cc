@@ -1,5 +1,6 @@
 #include "daemon/sys/accepted.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
@@ -14,16 +15,15 @@
 #include <cstring>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "daemon/base/parse.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/sys/process_family.h"
+#include "daemon/sys/sock_diag.h"
 
 namespace sockherd::sys {
 namespace {
 
 // A supervisor must not spend its time on a program that opens everything.
-constexpr size_t kMostProcesses = 256;
 constexpr size_t kMostDescriptors = 16384;
 
 struct Question {
@@ -77,29 +77,6 @@ Result<Question> question_about(int connection) {
   return question;
 }
 
-// The processes that this one has started, and theirs, with itself first. One that was left to PID
-// 1 by its parent is not found.
-std::vector<pid_t> family_of(pid_t process) {
-  std::vector<pid_t> family{process};
-  for (size_t i = 0; i < family.size() && family.size() < kMostProcesses; ++i) {
-    const std::string tasks = "/proc/" + std::to_string(family[i]) + "/task";
-    const Directory directory(::opendir(tasks.c_str()));
-    if (!directory) continue;
-    // Who started a child is a thread, not a process.
-    for (const dirent* entry = ::readdir(directory.get());
-         entry != nullptr && family.size() < kMostProcesses; entry = ::readdir(directory.get())) {
-      if (entry->d_name[0] == '.') continue;
-      const std::string path = tasks + "/" + entry->d_name + "/children";
-      const std::unique_ptr<FILE, int (*)(FILE*)> file(::fopen(path.c_str(), "re"), ::fclose);
-      long child = 0;
-      while (file && family.size() < kMostProcesses && ::fscanf(file.get(), "%ld", &child) == 1) {
-        family.push_back(static_cast<pid_t>(child));
-      }
-    }
-  }
-  return family;
-}
-
 // left: how many descriptors may still be looked at.
 Holder has_open(pid_t process, const std::string& wanted, size_t& left) {
   const std::string path = "/proc/" + std::to_string(process) + "/fd";
@@ -129,7 +106,7 @@ Result<uint64_t> inode_of_peer(int connection) {
     return errno_error("send to sock_diag");
   }
   alignas(nlmsghdr) std::array<char, 8192> buffer{};
-  const ssize_t got = ::recv(netlink.get(), buffer.data(), buffer.size(), 0);
+  const ssize_t got = ::recv(netlink.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (got < 0) return errno_error("receive from sock_diag");
   const auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data());
   if (!NLMSG_OK(header, static_cast<uint32_t>(got)))
@@ -143,6 +120,25 @@ Result<uint64_t> inode_of_peer(int connection) {
   // Where there is no such connection, the kernel answers with the listening socket.
   if (found->id.idiag_dport != question.diag.id.idiag_dport) return uint64_t{0};
   return uint64_t{found->idiag_inode};
+}
+
+Result<std::set<uint64_t>> waiting_connections(uint16_t port) {
+  std::set<uint64_t> waiting;
+  // What was accepted and then closed has no inode either, but is in another state by then.
+  constexpr uint32_t kStates = (1U << TCP_ESTABLISHED) | (1U << TCP_CLOSE_WAIT);
+  TRY(dump_sockets(port, kStates, [&waiting](const inet_diag_msg& message) {
+    if (message.idiag_inode != 0) return;
+    waiting.insert(uint64_t{message.id.idiag_cookie[1]} << 32 | message.id.idiag_cookie[0]);
+  }));
+  return waiting;
+}
+
+Result<std::map<uint16_t, uint64_t>> listening_queues() {
+  std::map<uint16_t, uint64_t> queues;
+  TRY(dump_sockets(0, 1U << TCP_LISTEN, [&queues](const inet_diag_msg& message) {
+    queues[ntohs(message.id.idiag_sport)] += message.idiag_rqueue;
+  }));
+  return queues;
 }
 
 Holder holds_socket(pid_t process, uint64_t inode) {

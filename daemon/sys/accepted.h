@@ -8,6 +8,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
+#include <set>
 
 #include "daemon/base/result.h"
 
@@ -17,6 +19,15 @@ namespace sockherd::sys {
 // yet, or its other end is gone. connection: our end. Errors: EAFNOSUPPORT where
 // RestrictAddressFamilies= leaves AF_NETLINK out; ENOTCONN.
 Result<uint64_t> inode_of_peer(int connection);
+
+// The connections to a local port that wait in a queue, by numbers of the kernel that no other
+// socket ever has. Whose queue it is nobody can tell. Those that their client has reset are not
+// there. Errors: as dump_sockets.
+Result<std::set<uint64_t>> waiting_connections(uint16_t port);
+
+// How many connections wait at each port that somebody listens at, whoever it is. Errors: as
+// dump_sockets.
+Result<std::map<uint16_t, uint64_t>> listening_queues();
 
 enum class Holder : uint8_t { Yes, No, Unknown };
 

@@ -30,6 +30,10 @@ Notification parse_notification(std::string_view message) {
       said.ready = true;
     } else if (line == "STOPPING=1") {
       said.stopping = true;
+    } else if (line == "WATCHDOG=1") {
+      said.beats = true;
+    } else if (line == "WATCHDOG=trigger") {
+      said.is_hung = true;
     } else if (line.starts_with("STATUS=")) {
       said.status = line.substr(7);
     } else if (line.starts_with("EXTEND_TIMEOUT_USEC=")) {

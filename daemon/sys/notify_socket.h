@@ -16,6 +16,8 @@ namespace sockherd::sys {
 struct Notification {
   bool ready = false;
   bool stopping = false;
+  bool beats = false;    // WATCHDOG=1
+  bool is_hung = false;  // WATCHDOG=trigger: it says so itself
   std::optional<std::string> status;
   std::optional<std::chrono::microseconds> extend_timeout;  // at most a day
 };

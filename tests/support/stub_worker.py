@@ -1,11 +1,12 @@
 """A worker in another language: accepts on descriptor 3, speaks sd_notify, drains at SIGTERM.
 
     stub_worker.py [--crash-slot N --while FILE] [--crash-once FILE] [--end-when-ready FILE]
-                   [--never-ready]
+                   [--never-ready] [--beat-while FILE]
 
 --crash-slot: exits with status 3 at start in that slot ("all": in any), as long as FILE exists.
 --crash-once: exits with status 3 at start, if FILE exists, and removes it: one worker does.
 --end-when-ready: exits with status 4 right after READY=1, as long as FILE exists.
+--beat-while: says WATCHDOG=1 again and again, as long as FILE exists.
 Answers every request with JSON of who it is, like /whoami of the built-in engine; /portrait with what it was
 started with.
 """
@@ -52,12 +53,13 @@ def answer(connection):
                        "slot": int(os.environ.get("SOCKHERD_SLOT", -1)),
                        "generation": int(os.environ.get("SOCKHERD_GENERATION", -1)),
                        "marker": os.environ.get("MARKER"),
+                       "watchdog": os.environ.get("WATCHDOG_USEC"),
                        "names": os.environ.get("LISTEN_FDNAMES")}).encode()
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                        b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body))
 
 
-def serve(listeners, end_when):
+def serve(listeners, end_when, beat_while=None):
     """Until SIGTERM; whatever was accepted by then is answered."""
     ended, wake = socket.socketpair()
     wake.setblocking(False)
@@ -67,7 +69,9 @@ def serve(listeners, end_when):
     if os.path.exists(end_when or ""):
         sys.exit(4)
     while True:
-        readable, _, _ = select.select([*listeners, ended], [], [])
+        if os.path.exists(beat_while or ""):
+            notify("WATCHDOG=1")
+        readable, _, _ = select.select([*listeners, ended], [], [], 0.05 if beat_while else None)
         if ended in readable:
             notify("STOPPING=1")
             return
@@ -91,6 +95,7 @@ def main():
     parser.add_argument("--crash-once")
     parser.add_argument("--end-when-ready")
     parser.add_argument("--never-ready", action="store_true")
+    parser.add_argument("--beat-while")
     options, _ = parser.parse_known_args()  # others are for the portrait
     is_victim = options.crash_slot in ("all", os.environ.get("SOCKHERD_SLOT"))
     if is_victim and os.path.exists(options.flag or ""):
@@ -108,7 +113,7 @@ def main():
     listeners = [socket.socket(fileno=3 + i) for i in range(int(os.environ["LISTEN_FDS"]))]
     for listener in listeners:
         listener.setblocking(False)
-    serve(listeners, options.end_when_ready)
+    serve(listeners, options.end_when_ready, options.beat_while)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ inline bus::Dictionary test_pool(const std::string& name, uint64_t workers, uint
   for (const char* why :
        {"exit", "start_timeout", "drain_timeout", "start_failed", "hang", "forced_out"})
     pool.set(std::string("exits_") + why, uint64_t{0});
+  for (const char* why : {"loop", "queue", "watchdog"})
+    pool.set(std::string("hangs_") + why, uint64_t{0});
   for (const char* key : {"adopted", "hung", "leaving", "lent", "old_generations"})
     pool.set(key, uint64_t{0});
   return pool;

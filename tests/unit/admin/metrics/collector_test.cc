@@ -112,6 +112,7 @@ TEST(Collector, TakesEachValueFromItsSource) {
            "sockherd_worker_exits_total{pool=\"web\",reason=\"forced_out\"} 0\n",
            "sockherd_worker_starts_total{pool=\"web\"} 4\n",
            "sockherd_worker_exits_total{pool=\"web\",reason=\"signal\"} 1\n",
+           "sockherd_worker_hangs_total{pool=\"web\",reason=\"queue\"} 0\n",
            "sockherd_worker_exits_total{pool=\"web\",reason=\"drain_timeout\"} 0\n",
            "sockherd_worker_connections{pool=\"web\",slot=\"1\"} 7\n",
            "sockherd_worker_connections_accepted_total{pool=\"web\",slot=\"0\"} 10\n",

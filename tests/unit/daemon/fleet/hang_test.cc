@@ -100,6 +100,119 @@ TEST(Hang, AReplacedWorkerThatHangsBeforeItIsQuietChangesNothingForItsSuccessor)
   EXPECT_EQ(herd.slot(0).restarts, 0U);
 }
 
+TEST(Hang, IsCountedByReasonAndKeptForTheNextSupervisor) {
+  Herd herd;
+  herd.start(3);
+  herd.all_ready();
+  herd.on(WorkerHung{herd.current(0), "test", HangReason::Loop});
+  herd.on(WorkerHung{herd.current(1), "test", HangReason::Queue});
+  herd.on(WorkerHung{herd.current(2), "test", HangReason::Watchdog});
+  herd.all_ready();
+  herd.on(WorkerHung{herd.current(2), "test", HangReason::Watchdog});
+  herd.succeed(spec_of(3));
+  EXPECT_EQ(herd.pool().hangs.loop, 1U);
+  EXPECT_EQ(herd.pool().hangs.queue, 1U);
+  EXPECT_EQ(herd.pool().hangs.watchdog, 2U);
+}
+
+TEST(Stall, NewConnectionsGoToSiblingsUntilItGoesOn) {
+  Herd herd;
+  herd.start(3);
+  herd.all_ready();
+  herd.on(WorkerStalls{herd.current(1), Flow::Stands});
+  EXPECT_THAT(herd.served(), ElementsAre(0, 2));
+  herd.on(WorkerStalls{herd.current(1), Flow::Stands});
+  EXPECT_EQ(herd.count(What::WorkerStalls), 1U) << "told once";
+  herd.on(WorkerStalls{herd.current(1), Flow::Goes});
+  EXPECT_THAT(herd.served(), ElementsAre(0, 1, 2));
+  EXPECT_EQ(herd.count(What::WorkerGoesOn), 1U);
+}
+
+TEST(Stall, WithoutASiblingItIsServedOn) {
+  Herd herd;
+  herd.start(2);
+  herd.all_ready();
+  herd.on(WorkerStalls{herd.current(0), Flow::Stands});
+  herd.on(WorkerStalls{herd.current(1), Flow::Stands});
+  EXPECT_THAT(herd.served(), ElementsAre(0, 1)) << "nobody is better than they are";
+  herd.on(WorkerStalls{herd.current(1), Flow::Goes});
+  EXPECT_THAT(herd.served(), ElementsAre(1));
+  herd.crash(1);
+  EXPECT_THAT(herd.served(), ElementsAre(0)) << "a worker in doubt is better than none";
+}
+
+TEST(Stall, ItsSuccessorIsServedAtOnce) {
+  Herd herd;
+  herd.start(2);
+  herd.all_ready();
+  herd.on(WorkerStalls{herd.current(0), Flow::Stands});
+  herd.on(WorkerHung{herd.current(0), "test", HangReason::Queue});
+  herd.all_ready();
+  EXPECT_THAT(herd.served(), ElementsAre(0, 1));
+}
+
+TEST(Stall, OnlyAReadyWorkerDoes) {
+  Herd herd;
+  herd.start(2);
+  herd.on(WorkerStalls{herd.current(0), Flow::Stands});
+  herd.on(WorkerStalls{999, Flow::Stands});
+  herd.all_ready();
+  EXPECT_THAT(herd.served(), ElementsAre(0, 1));
+}
+
+// Worker in slot 1 has crashed so often in a row, and is ready again.
+void crash_in_a_row(Herd& herd, int times) {
+  for (int i = 0; i < times; ++i) {
+    herd.crash(1);
+    while (herd.current(1) == 0) herd.live_through(milliseconds(100));
+    herd.all_ready();
+  }
+}
+
+TEST(Probation, AfterTheSecondCrashInARowASlotIsServedOnlyOnceItsWorkerLasts) {
+  Herd herd;
+  herd.start(3);
+  herd.all_ready();
+  crash_in_a_row(herd, 1);
+  EXPECT_THAT(herd.served(), ElementsAre(0, 1, 2)) << "one crash is no loop";
+  crash_in_a_row(herd, 1);
+  EXPECT_THAT(herd.served(), ElementsAre(0, 2));
+  herd.live_through(milliseconds(999));
+  EXPECT_THAT(herd.served(), ElementsAre(0, 2));
+  herd.live_through(milliseconds(1));
+  EXPECT_THAT(herd.served(), ElementsAre(0, 1, 2));
+}
+
+TEST(Probation, LastsLongerEachTimeUpToAStableLife) {
+  Herd herd;
+  herd.start(2);
+  herd.all_ready();
+  crash_in_a_row(herd, 2);
+  for (const int expected : {1, 2, 4, 8, 10, 10}) {  // stable_after is 10 s
+    const WorkerId id = herd.current(1);
+    EXPECT_EQ(herd.worker(id).serve_at, herd.now + seconds(expected));
+    crash_in_a_row(herd, 1);
+  }
+}
+
+TEST(Probation, IsOfNoUseWithoutASibling) {
+  Herd herd;
+  herd.start(2);
+  herd.all_ready();
+  crash_in_a_row(herd, 2);
+  herd.crash(0);
+  EXPECT_THAT(herd.served(), ElementsAre(1));
+}
+
+TEST(Probation, IsNotForThoseWhoseQueuesSiblingsTake) {
+  Herd herd;
+  PoolSpec pool = pool_spec("web", 2);
+  pool.can_lend = true;
+  herd.serve(pool);
+  crash_in_a_row(herd, 3);
+  EXPECT_THAT(herd.served(), ElementsAre(0, 1));
+}
+
 TEST(Hang, AWorkerThatHangsAgainAndAgainWaitsLonger) {
   Herd herd;
   herd.start(2);

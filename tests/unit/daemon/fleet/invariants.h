@@ -123,17 +123,26 @@ class Invariants {
     }
   }
 
-  // Exactly those are served that accept and do not leave. With the last one gone the steering
-  // stays as it was: connections wait for the next worker.
+  // Exactly those are served that accept and do not leave; where some of them are beyond doubt,
+  // only they. With the last one gone the steering stays as it was: connections wait for the next
+  // worker.
   static void check_served(const Fleet& fleet, const ImaginedHands& hands) {
     for (const auto& [name, pool] : fleet.pools()) {
       if (!is_wanted(pool)) continue;
       std::vector<Served> accepting;
+      std::vector<Served> doubtless;
+      std::vector<Served> flowing;
       for (uint32_t i = 0; i < pool.slots.size(); ++i) {
         const auto& id = pool.slots[i].current;
-        if (is_ready(fleet, id) && !fleet.workers().at(*id).leaving) accepting.push_back({i, *id});
+        if (!is_ready(fleet, id) || fleet.workers().at(*id).leaving) continue;
+        const Worker& worker = fleet.workers().at(*id);
+        accepting.push_back({i, *id});
+        if (!worker.stalls) flowing.push_back({i, *id});
+        if (!worker.stalls && !worker.serve_at) doubtless.push_back({i, *id});
       }
       if (accepting.empty()) continue;
+      if (!flowing.empty()) accepting = flowing;
+      if (!doubtless.empty()) accepting = doubtless;
       const auto steered = hands.steered.find(name);
       ASSERT_NE(steered, hands.steered.end());
       EXPECT_EQ(steered->second, accepting) << name << " is not served by those who accept";
@@ -147,7 +156,9 @@ class Invariants {
       for (const Slot& slot : pool.slots) {
         if (!is_ready(fleet, slot.current)) continue;
         const Worker& worker = fleet.workers().at(*slot.current);
-        has_sibling = has_sibling || (!worker.leaving && !worker.has_own_address);
+        // One that stalls is not asked to help.
+        const bool helps = !worker.leaving && !worker.has_own_address && !worker.stalls;
+        has_sibling = has_sibling || (helps && !worker.serve_at);
       }
       for (uint32_t i = 0; i < pool.slots.size(); ++i) {
         const Slot& slot = pool.slots[i];

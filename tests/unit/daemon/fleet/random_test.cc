@@ -109,7 +109,11 @@ class Chaos {
         herd_.on(WorkerStopping{any_worker()});
         return "stopping";
       case 18:
-        herd_.on(WorkerHung{any_worker(), "test"});
+        if (below(2) == 0) {
+          herd_.on(WorkerStalls{any_worker(), one_of({Flow::Stands, Flow::Goes})});
+          return "stalls";
+        }
+        herd_.on(WorkerHung{any_worker(), "test", one_of({HangReason::Loop, HangReason::Queue})});
         return "hung";
       case 19:
         herd_.on(WorkerWorn{any_worker(), "test"});
@@ -165,9 +169,14 @@ class Chaos {
       herd_.live_through(seconds(40));
       herd_.all_ready();
       herd_.drained_exit();
+      for (const auto& [id, process] : ImaginedHands(herd_).processes) {
+        herd_.on(WorkerStalls{id, Flow::Goes});
+      }
       if (i > 20) herd_.settle();  // before that nobody says that it is quiet
       if (testing::Test::HasFailure()) return;
     }
+    herd_.settle();
+    herd_.live_through(seconds(10));  // nobody is on probation any more
     herd_.settle();
     if (herd_.start_failed > 0) return;
     EXPECT_EQ(herd_.started_up, 1);
@@ -191,8 +200,8 @@ class Chaos {
   bool may_be_asked(const Pool& pool) const {
     const auto& workers = herd_.fleet.workers();
     return pool.spec.has_own_address &&
-           std::any_of(workers.begin(), workers.end(), [&pool](const auto& w) {
-             return !w.second.has_own_address &&
+           std::any_of(workers.begin(), workers.end(), [&](const auto& w) {
+             return !herd_.pool(w.second.pool).spec.has_own_address &&
                     (w.second.generation <= pool.generation || w.second.generation == pool.tried);
            });
   }

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <string>
+#include <optional>
 #include <vector>
 
 namespace sockherd::supervisor {
@@ -20,7 +20,7 @@ struct Case {
   const char* name;
   int limit_ms;
   std::vector<Look> looks;
-  const char* expected;  // of the last look; of those before it null
+  std::optional<fleet::HangReason> expected = {};  // of the last look; of those before it nothing
 };
 
 class HangWatchTable : public testing::TestWithParam<Case> {};
@@ -30,51 +30,48 @@ TEST_P(HangWatchTable, Judges) {
   const Case& c = GetParam();
   for (size_t i = 0; i < c.looks.size(); ++i) {
     const Look& look = c.looks[i];
-    const char* why =
+    const auto why =
         watch.look({look.beats, look.accepted, look.has_queue},
                    Instant{milliseconds(1'000'000 + look.at_ms)}, milliseconds(c.limit_ms));
-    const std::string said = why != nullptr ? why : "";
-    EXPECT_EQ(said, i + 1 == c.looks.size() ? c.expected : "") << "at " << look.at_ms;
+    const auto expected = i + 1 == c.looks.size() ? c.expected : std::nullopt;
+    EXPECT_EQ(why, expected) << "at " << look.at_ms;
   }
 }
 
-constexpr char kStill[] = "its loop stands still";
-constexpr char kQueue[] = "connections wait and none is accepted";
+constexpr auto kStill = fleet::HangReason::Loop;
+constexpr auto kQueue = fleet::HangReason::Queue;
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, HangWatchTable,
     testing::Values(
-        Case{"Beating", 1000, {{0, 1}, {500, 2}, {1000, 3}, {1500, 4}, {2000, 5}}, ""},
+        Case{"Beating", 1000, {{0, 1}, {500, 2}, {1000, 3}, {1500, 4}, {2000, 5}}},
         Case{"StandingStill", 1000, {{0, 1}, {500, 1}, {999, 1}, {1000, 1}}, kStill},
-        Case{"BeatingSlowly", 1000, {{0, 1}, {900, 2}, {1800, 3}, {2700, 4}}, ""},
-        Case{"TheFirstLookSaysNothing", 1, {{0, 1}}, ""},
-        Case{"SinceTheLastBeatAndNotTheFirstLook", 1000, {{0, 1}, {900, 2}, {1800, 2}}, ""},
+        Case{"BeatingSlowly", 1000, {{0, 1}, {900, 2}, {1800, 3}, {2700, 4}}},
+        Case{"TheFirstLookSaysNothing", 1, {{0, 1}}},
+        Case{"SinceTheLastBeatAndNotTheFirstLook", 1000, {{0, 1}, {900, 2}, {1800, 2}}},
         Case{"AWorkerOfWhichNothingHasBeenSeenYet", 1000, {{0, 0}, {500, 0}, {1000, 0}}, kStill},
-        Case{"NoLimit", 0, {{0, 1}, {1900, 1}, {3800, 1}, {5700, 1}}, ""},
+        Case{"NoLimit", 0, {{0, 1}, {1900, 1}, {3800, 1}, {5700, 1}}},
         // Accepts nothing because there is nothing.
-        Case{"Idle", 1000, {{0, 1, 5}, {500, 2, 5}, {1000, 3, 5}, {1500, 4, 5}}, ""},
+        Case{"Idle", 1000, {{0, 1, 5}, {500, 2, 5}, {1000, 3, 5}, {1500, 4, 5}}},
         Case{"QueueNotAccepted",
              1000,
              {{0, 1, 5, true}, {500, 2, 5, true}, {999, 3, 5, true}, {1000, 4, 5, true}},
              kQueue},
         Case{"QueueAccepted",
              1000,
-             {{0, 1, 5, true}, {600, 2, 6, true}, {1200, 3, 7, true}, {1800, 4, 8, true}},
-             ""},
+             {{0, 1, 5, true}, {600, 2, 6, true}, {1200, 3, 7, true}, {1800, 4, 8, true}}},
         Case{"QueueEmptyInBetween",
              1000,
-             {{0, 1, 5, true}, {600, 2, 5, false}, {1200, 3, 5, true}, {1599, 4, 5, true}},
-             ""},
+             {{0, 1, 5, true}, {600, 2, 5, false}, {1200, 3, 5, true}, {1599, 4, 5, true}}},
         // A machine that was suspended: the worker could not run either.
-        Case{"Suspended", 1000, {{0, 1}, {900, 1}, {3'600'000, 1}}, ""},
+        Case{"Suspended", 1000, {{0, 1}, {900, 1}, {3'600'000, 1}}},
         Case{"SuspendedAndStillNotBack",
              1000,
              {{0, 1}, {3'600'000, 1}, {3'600'500, 1}, {3'601'000, 1}},
              kStill},
         Case{"SuspendedWithAQueue",
              1000,
-             {{0, 1, 5, true}, {900, 1, 5, true}, {90'000, 1, 5, true}},
-             ""},
+             {{0, 1, 5, true}, {900, 1, 5, true}, {90'000, 1, 5, true}}},
         Case{"AGapThatIsNone", 1000, {{0, 1}, {2000, 1}}, kStill},
         Case{"LoopFirst", 1000, {{0, 1, 5, true}, {500, 1, 5, true}, {1000, 1, 5, true}}, kStill}),
     [](const auto& one) { return std::string(one.param.name); });

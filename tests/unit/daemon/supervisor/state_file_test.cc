@@ -40,6 +40,7 @@ SavedState full_state() {
                                        .start_failed = 6,
                                        .hang = 7,
                                        .forced_out = 8},
+                             .hangs = {.loop = 3, .queue = 4, .watchdog = 5},
                              .slots = {{.dirty = true, .restarts = 31, .last_exit = "exit 3"},
                                        {.dirty = false, .restarts = 0, .last_exit = ""}}};
   state.past.pools["api"] = {.desired = 1, .spec_workers = 1};
@@ -98,6 +99,9 @@ TEST_F(StateFileTest, GivesBackAllThatItTook) {
   EXPECT_EQ(loaded->past.next_id, 100U);
   const fleet::PastPool& web = loaded->past.pools.at("web");
   EXPECT_EQ(web.exits.hang, 7U);
+  EXPECT_EQ(web.hangs.loop, 3U);
+  EXPECT_EQ(web.hangs.queue, 4U);
+  EXPECT_EQ(web.hangs.watchdog, 5U);
   EXPECT_EQ(web.drain_timeout, std::chrono::milliseconds(1500));
   ASSERT_EQ(web.slots.size(), 2U);
   EXPECT_TRUE(web.slots[0].dirty);

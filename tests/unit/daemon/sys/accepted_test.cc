@@ -38,6 +38,26 @@ TEST_P(Accepted, AConnectionHasANumberFromItsAcceptanceOn) {
   EXPECT_TRUE(!gone.ok() || gone.value() == 0);
 }
 
+TEST_P(Accepted, WaitsUntilThenAndNeverAgain) {
+  const uint16_t port = address_of(listener_).port();
+  EXPECT_TRUE(waiting_connections(port).value().empty());
+  const UniqueFd first = connect_to(address_of(listener_));
+  const auto one = waiting_connections(port).value();
+  EXPECT_EQ(one.size(), 1U);
+  EXPECT_EQ(listening_queues().value().at(port), 1U);
+  const UniqueFd second = connect_to(address_of(listener_));
+  EXPECT_EQ(waiting_connections(port).value().size(), 2U);
+  EXPECT_EQ(listening_queues().value().at(port), 2U);
+  UniqueFd server = accept_one(listener_);
+  const auto other = waiting_connections(port).value();
+  EXPECT_EQ(other.size(), 1U);
+  EXPECT_NE(other, one) << "the first one was accepted";
+  server.reset();
+  EXPECT_EQ(waiting_connections(port).value(), other) << "one that was closed waits no more";
+  ::shutdown(second.get(), SHUT_WR);
+  EXPECT_EQ(waiting_connections(port).value(), other) << "its client has ended, and it still waits";
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, Accepted, testing::Values("127.0.0.1:0", "[::1]:0"));
 
 TEST(AcceptedBy, AProcessThatTheWorkerHasStartedCountsAsTheWorker) {

@@ -25,6 +25,15 @@ TEST(Notification, TakesTheLinesItKnows) {
   EXPECT_EQ(said.extend_timeout, microseconds(1500000));
 }
 
+TEST(Notification, AWatchdogIsFedOrPulled) {
+  EXPECT_TRUE(parse_notification("WATCHDOG=1").beats);
+  EXPECT_FALSE(parse_notification("WATCHDOG=1").is_hung);
+  EXPECT_TRUE(parse_notification("STATUS=lost\nWATCHDOG=trigger\n").is_hung);
+  for (const char* text : {"WATCHDOG=", "WATCHDOG=0", "WATCHDOG=11", "WATCHDOG_USEC=1"}) {
+    EXPECT_FALSE(parse_notification(text).beats || parse_notification(text).is_hung) << text;
+  }
+}
+
 TEST(Notification, IgnoresWhatIsMalformed) {
   for (const char* text :
        {"", "\n\n", "READY", "READY=0", "READY=11", " READY=1", "ready=1", "STOPPING=yes",

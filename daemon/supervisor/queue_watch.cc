@@ -1,0 +1,34 @@
+#include "daemon/supervisor/queue_watch.h"
+
+#include <utility>
+
+namespace sockherd::supervisor {
+namespace {
+
+// As in HangWatch: whoever looks less often was stopped himself.
+constexpr Duration kLongestGap = std::chrono::seconds(2);
+
+}  // namespace
+
+QueueWatch::Verdict QueueWatch::look(const Sight& sight, Instant now, Duration limit,
+                                     const std::function<bool()>& has_moved) {
+  const bool is_first = !last_ || now - looked_at_ > kLongestGap;
+  const bool moves = is_first || sight.length == 0 || sight.length < *last_;
+  looked_at_ = now;
+  last_ = sight.length;
+  if (moves) moved_at_ = now;
+  const bool was_masked = std::exchange(is_masked_, !sight.gets_more);
+  if (is_first || !was_masked) masked_at_ = now;
+  const Duration stood = now - moved_at_;
+  is_stalling_ = limit > Duration{0} && stood >= limit / 2;
+  if (!is_stalling_) return Verdict::Flows;
+  if (stood < limit) return Verdict::Stalls;
+  // What was under way to it when it was masked has come by then.
+  if (is_masked_ && now - masked_at_ >= limit / 4) return Verdict::Hangs;
+  if (!has_moved()) return Verdict::Hangs;
+  moved_at_ = now;
+  is_stalling_ = false;
+  return Verdict::Flows;
+}
+
+}  // namespace sockherd::supervisor
