@@ -10,6 +10,7 @@
 #include "daemon/base/log.h"
 #include "daemon/config/commands.h"
 #include "daemon/contract/names.h"
+#include "daemon/sys/listen_socket.h"
 #include "daemon/sys/notify.h"
 #include "daemon/sys/packet_socket.h"
 #include "daemon/sys/pidfd.h"
@@ -92,6 +93,11 @@ Result<void> Hands::start_process(const fleet::Spawn& action, Running& running) 
     running.listeners.push_back(key);
     std::vector<uint32_t>& numbers = running.sockets[key] = listeners_.numbers(key, action.slot);
     if (!running.is_builtin) numbers.resize(1);  // it would not know what to do with others
+    if (config::handover_of(pool) == config::Handover::ReusePort) continue;
+    // A program that bound by itself may have wanted its socket to block (bind_keeper.h).
+    for (const uint32_t number : numbers) {
+      TRY(sys::make_nonblocking(listeners_.socket(key, number)));
+    }
   }
   TRY(take_address(action, pool, running));
   const auto to_bind = address_to_bind(pool, running);

@@ -74,7 +74,7 @@ std::unique_ptr<Job> ProxyRequest::begin(const Request& request, Exchange& excha
   body_ended_ = is_paused_ = must_be_fresh_ = is_broken_ = is_read_waiting_ = false;
   failed_ = nullptr;
   tries_ = 0;
-  began_ = service.loop.now();
+  refused_at_ = Instant{};
   phase_ = Phase::Gathering;
   has_job_ = true;
   return std::unique_ptr<Job>(&job_end_);
@@ -600,8 +600,11 @@ void ProxyRequest::try_another(UpstreamTarget& refused) {
     return start_at(*other);
   }
   if (other != nullptr) upstreams.release(*other);
-  const bool is_early = upstreams.loop().now() < began_ + upstreams.settings().connect_timeout;
-  if (is_early && upstreams.is_worth_waiting_for(refused)) {
+  const Instant now = upstreams.loop().now();
+  if (refused_at_ == Instant{}) refused_at_ = now;
+  const bool is_early = now < refused_at_ + upstreams.settings().connect_timeout;
+  const bool are_others_busy = other == nullptr && tries_ < kMostTries;
+  if (are_others_busy || (is_early && upstreams.is_worth_waiting_for(refused))) {
     upstreams.counters().add(Count::UpstreamRetries);
     return wait_for_place();
   }

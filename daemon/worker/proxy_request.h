@@ -145,7 +145,7 @@ class ProxyRequest final : private UpstreamUser, private UpstreamWaiter, private
   const UpstreamTarget* failed_ = nullptr;  // the last one that could not be asked
   std::string trailer_lines_;
   std::vector<http::Field> trailers_;
-  Instant began_;
+  Instant refused_at_;                   // the first time, by who should answer
   Instant progress_at_;                  // of the upstream
   Instant give_up_at_{Duration::max()};  // the client has ended its direction
   Instant turn_at_;                      // the last turn, and what was received in it
