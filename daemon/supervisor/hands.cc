@@ -198,6 +198,12 @@ void Hands::await_ready(fleet::WorkerId id, const config::Pool& pool) {
 // Whether nobody else can accept from its sockets.
 bool Hands::is_alone(fleet::WorkerId id) const {
   const auto& sockets = running_.at(id).sockets;
+  for (const auto& [name, numbers] : sockets) {
+    const auto is_relayed = [&, &key = name](uint32_t number) {
+      return relays_.is_at({key, number});
+    };
+    if (std::any_of(numbers.begin(), numbers.end(), is_relayed)) return false;
+  }
   return std::none_of(running_.begin(), running_.end(), [&](const auto& other) {
     if (other.first == id) return false;
     return std::any_of(sockets.begin(), sockets.end(), [&](const auto& mine) {

@@ -42,7 +42,7 @@ class Monitor {
   struct Command {
     HangWatch beats;
     QueueWatch queue;
-    std::map<uint16_t, std::set<uint64_t>> waiting;  // by port, when it began to stall
+    std::map<uint16_t, std::set<uint64_t>> waiting;  // by port, when it became doubtful
   };
   struct State {
     Hands& hands;
@@ -63,6 +63,7 @@ class Monitor {
                          const config::Pool& pool, Instant now);
     void look_at_queue(const fleet::Worker& known, const Hands::Running& worker, Command& command,
                        Instant now, Duration limit);
+    void note_waiting(const Hands::Running& worker, Command& command) const;
     uint64_t queue_of(const Hands::Running& worker);
     std::vector<uint16_t> ports_of(const Hands::Running& worker) const;
     const char* find_wear(const Hands::Running& worker, fleet::WorkerId id,

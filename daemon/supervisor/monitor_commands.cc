@@ -44,9 +44,12 @@ void Monitor::State::look_at_queue(const fleet::Worker& known, const Hands::Runn
                             before.second.begin(), before.second.end());
     });
   };
-  const bool was_stalling = command.queue.is_stalling();
+  const bool was_stalling = command.queue.last_verdict() == QueueWatch::Verdict::Stalls;
+  const bool was_flowing = command.queue.last_verdict() == QueueWatch::Verdict::Flows;
   const auto verdict = command.queue.look({.length = queue_of(worker), .gets_more = gets_more}, now,
                                           limit, has_moved);
+  if (verdict == QueueWatch::Verdict::Doubtful && was_flowing) note_waiting(worker, command);
+  if (verdict == QueueWatch::Verdict::Flows) command.waiting.clear();
   if (verdict == QueueWatch::Verdict::Hangs) {
     post(fleet::WorkerHung{known.id, "connections wait and none is accepted",
                            fleet::HangReason::Queue});
@@ -54,12 +57,16 @@ void Monitor::State::look_at_queue(const fleet::Worker& known, const Hands::Runn
   }
   const bool stalls = verdict == QueueWatch::Verdict::Stalls;
   if (stalls == was_stalling) return;
+  post(fleet::WorkerStalls{known.id, stalls ? fleet::Flow::Stands : fleet::Flow::Goes});
+}
+
+// Costs a microsecond for each connection that is open on its ports; so only in doubt.
+void Monitor::State::note_waiting(const Hands::Running& worker, Command& command) const {
   command.waiting.clear();
-  for (const uint16_t port : stalls ? ports_of(worker) : std::vector<uint16_t>()) {
+  for (const uint16_t port : ports_of(worker)) {
     auto waiting = sys::waiting_connections(port);
     if (waiting.ok()) command.waiting[port] = std::move(waiting).value();
   }
-  post(fleet::WorkerStalls{known.id, stalls ? fleet::Flow::Stands : fleet::Flow::Goes});
 }
 
 // A Unix socket that several share says nothing about one of them, and its own of a worker tells

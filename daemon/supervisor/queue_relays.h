@@ -34,6 +34,9 @@ class QueueRelays {
   // Somebody attends to it, or nothing waits.
   void forget(const Socket& socket) { since_.erase(socket); }
 
+  // Whether an errand accepts there now.
+  bool is_at(const Socket& socket) const { return errands_.contains(socket); }
+
   // Counts what the errands have done. To be called now and then.
   void count_all();
 

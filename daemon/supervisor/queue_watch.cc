@@ -19,15 +19,21 @@ QueueWatch::Verdict QueueWatch::look(const Sight& sight, Instant now, Duration l
   if (moves) moved_at_ = now;
   const bool was_masked = std::exchange(is_masked_, !sight.gets_more);
   if (is_first || !was_masked) masked_at_ = now;
+  verdict_ = limit > Duration{0} ? judge(now, limit, has_moved) : Verdict::Flows;
+  return verdict_;
+}
+
+QueueWatch::Verdict QueueWatch::judge(Instant now, Duration limit,
+                                      const std::function<bool()>& has_moved) {
   const Duration stood = now - moved_at_;
-  is_stalling_ = limit > Duration{0} && stood >= limit / 2;
-  if (!is_stalling_) return Verdict::Flows;
-  if (stood < limit) return Verdict::Stalls;
+  if (stood < limit / 4) return Verdict::Flows;
+  if (verdict_ == Verdict::Flows) return Verdict::Doubtful;  // whoever waits now is noted
+  if (stood < limit / 2) return Verdict::Doubtful;
+  if (verdict_ == Verdict::Stalls && stood < limit) return Verdict::Stalls;
   // What was under way to it when it was masked has come by then.
-  if (is_masked_ && now - masked_at_ >= limit / 4) return Verdict::Hangs;
-  if (!has_moved()) return Verdict::Hangs;
+  const bool is_exact = is_masked_ && now - masked_at_ >= limit / 4;
+  if (is_exact || !has_moved()) return stood < limit ? Verdict::Stalls : Verdict::Hangs;
   moved_at_ = now;
-  is_stalling_ = false;
   return Verdict::Flows;
 }
 

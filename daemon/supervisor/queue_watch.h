@@ -2,10 +2,10 @@
 //
 // Of a program that is not ours nothing else can be seen. A queue that has become shorter says that
 // somebody accepts. One that has not says little as long as connections come: they may come as fast
-// as they go. So after half of the limit the worker is said to stall, and gets no new ones while it
-// has siblings; its queue grows no more then, and if it is not shorter at the limit, nobody
-// accepts. Where there is no sibling, connections go on coming: then all that waited at half of the
-// limit must still wait.
+// as they go. So after a quarter of the limit those that wait are noted; if all of them still wait
+// at half of it, the worker is said to stall, and gets no new ones while it has siblings. Its queue
+// grows no more then, and if it is not shorter at the limit, nobody accepts. Where there is no
+// sibling, connections go on coming: then those that were noted are asked for once more.
 #pragma once
 
 #include <cstdint>
@@ -22,23 +22,25 @@ class QueueWatch {
     uint64_t length = 0;    // of all queues of the worker
     bool gets_more = true;  // new connections are steered to it
   };
-  enum class Verdict : uint8_t { Flows, Stalls, Hangs };
+  enum class Verdict : uint8_t { Flows, Doubtful, Stalls, Hangs };
 
   // limit: how long it may accept nothing; 0 = for ever.
-  // has_moved: whether one of those that waited when it began to stall waits no more; asked only
+  // has_moved: whether one of those that waited when it became doubtful waits no more; asked only
   // where that decides.
   Verdict look(const Sight& sight, Instant now, Duration limit,
                const std::function<bool()>& has_moved);
 
-  bool is_stalling() const { return is_stalling_; }
+  Verdict last_verdict() const { return verdict_; }
 
  private:
+  Verdict judge(Instant now, Duration limit, const std::function<bool()>& has_moved);
+
   std::optional<uint64_t> last_;
   Instant looked_at_;
   Instant moved_at_;   // the last progress that we know of
   Instant masked_at_;  // it gets no more since
   bool is_masked_ = false;
-  bool is_stalling_ = false;
+  Verdict verdict_ = Verdict::Flows;
 };
 
 }  // namespace sockherd::supervisor

@@ -41,12 +41,13 @@ TEST_P(QueueWatchTable, Judges) {
                         return c.asked == Asked::OneIsGone;
                       });
     EXPECT_TRUE(!was_asked || c.asked != Asked::Never) << "at " << look.at_ms;
-    EXPECT_EQ(watch.is_stalling(), last != Verdict::Flows);
+    EXPECT_EQ(watch.last_verdict(), last);
   }
   EXPECT_EQ(last, c.expected);
 }
 
 constexpr auto kFlows = Verdict::Flows;
+constexpr auto kDoubtful = Verdict::Doubtful;
 constexpr auto kStalls = Verdict::Stalls;
 constexpr auto kHangs = Verdict::Hangs;
 
@@ -55,48 +56,67 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"Empty", 1000, {{0, 0}, {500, 0}, {1000, 0}, {1500, 0}}, kFlows},
         Case{"TheFirstLookSaysNothing", 1, {{0, 5}}, kFlows},
-        Case{"StandsForHalfOfIt", 1000, {{0, 5}, {499, 5}, {500, 5}}, kStalls},
-        Case{"GrowsForHalfOfIt", 1000, {{0, 5}, {250, 6}, {500, 900}}, kStalls},
-        Case{"NotYet", 1000, {{0, 5}, {250, 6}, {499, 900}}, kFlows},
-        Case{"Shrinks", 1000, {{0, 5}, {250, 6}, {499, 5}, {900, 5}, {998, 7}}, kFlows},
-        Case{"EmptyInBetween", 1000, {{0, 5}, {400, 0}, {899, 5}}, kFlows},
-        Case{"IsMaskedAndShrinks",
+        Case{"StandsForAQuarterOfIt", 1000, {{0, 5}, {249, 5}, {250, 5}}, kDoubtful},
+        Case{"NotYet", 1000, {{0, 5}, {249, 900}}, kFlows},
+        Case{"StandsForHalfOfItAndAllWait",
              1000,
-             {{0, 5}, {500, 8}, {510, 9, false}, {900, 8, false}},
-             kFlows},
+             {{0, 5}, {250, 5}, {499, 5}, {500, 5}},
+             kStalls,
+             Asked::AllWait},
+        Case{"GrowsForHalfOfItAndAllWait",
+             1000,
+             {{0, 5}, {250, 60}, {500, 900}},
+             kStalls,
+             Asked::AllWait},
+        // As many come as go: only who waits tells.
+        Case{"StandsForHalfOfItAndOneIsGone",
+             1000,
+             {{0, 1}, {250, 1}, {500, 1}, {749, 1}},
+             kFlows,
+             Asked::OneIsGone},
+        Case{"NobodyStallsBeforeThoseThatWaitAreNoted", 1000, {{0, 5}, {900, 5}}, kDoubtful},
+        Case{"Shrinks", 1000, {{0, 5}, {240, 6}, {499, 5}, {738, 5}, {748, 7}}, kFlows},
+        Case{"ShrinksInDoubt", 1000, {{0, 5}, {250, 5}, {499, 4}, {748, 4}}, kFlows},
+        Case{"EmptyInBetween", 1000, {{0, 5}, {240, 0}, {489, 5}}, kFlows},
+        Case{"StallsUntilItShrinks",
+             1000,
+             {{0, 5}, {250, 5}, {500, 8}, {510, 9, false}, {900, 8, false}},
+             kFlows,
+             Asked::AllWait},
         Case{"IsMaskedAndDoesNot",
              1000,
-             {{0, 5}, {500, 8}, {510, 9, false}, {900, 9, false}, {1000, 9, false}},
-             kHangs},
-        Case{"IsMaskedAndNotYet",
-             1000,
-             {{0, 5}, {500, 8}, {510, 9, false}, {999, 9, false}},
-             kStalls},
-        // A sibling came late: what was under way may have come since.
-        Case{"IsMaskedAMomentAgo",
-             1000,
-             {{0, 5}, {500, 8}, {900, 9, false}, {1000, 9, false}},
-             kFlows,
-             Asked::OneIsGone},
-        Case{"HasNoSiblingAndAllWait",
-             1000,
-             {{0, 5}, {500, 8}, {999, 80}, {1000, 80}},
+             {{0, 5}, {250, 5}, {500, 8}, {510, 9, false}, {900, 9, false}, {1000, 9, false}},
              kHangs,
              Asked::AllWait},
-        // As fast as they go: only who waits tells.
-        Case{"HasNoSiblingAndOneIsGone",
+        Case{"IsMaskedAndNotYet",
              1000,
-             {{0, 5}, {500, 8}, {999, 80}, {1000, 80}},
-             kFlows,
-             Asked::OneIsGone},
-        Case{"HasNoSiblingAndOneWasGoneBefore",
+             {{0, 5}, {250, 5}, {500, 8}, {510, 9, false}, {999, 9, false}},
+             kStalls,
+             Asked::AllWait},
+        Case{"HasNoSiblingAndAllWait",
              1000,
-             {{0, 5}, {500, 8}, {1000, 80}, {1499, 80}},
-             kFlows,
-             Asked::OneIsGone},
+             {{0, 5}, {250, 5}, {500, 8}, {999, 80}, {1000, 80}},
+             kHangs,
+             Asked::AllWait},
         Case{"NoLimit", 0, {{0, 5}, {1900, 5}, {3800, 5}}, kFlows},
-        Case{"Suspended", 1000, {{0, 5}, {400, 5}, {3'600'000, 5}, {3'600'400, 5}}, kFlows}),
+        Case{"Suspended", 1000, {{0, 5}, {400, 5}, {3'600'000, 5}, {3'600'249, 5}}, kFlows}),
     [](const auto& one) { return std::string(one.param.name); });
+
+TEST(QueueWatch, OneThatMovesBeforeTheLimitHasStalledInVain) {
+  QueueWatch watch;
+  bool has_moved = false;
+  const auto look = [&](int at_ms, uint64_t length) {
+    return watch.look({.length = length}, Instant{milliseconds(1'000'000 + at_ms)},
+                      milliseconds(1000), [&] { return has_moved; });
+  };
+  look(0, 5);
+  look(250, 6);
+  EXPECT_EQ(look(500, 7), kStalls);
+  has_moved = true;  // as fast as they come
+  EXPECT_EQ(look(1000, 8), kFlows);
+  EXPECT_EQ(look(1249, 9), kFlows);
+  EXPECT_EQ(look(1250, 9), kDoubtful);
+}
 
 }  // namespace
 }  // namespace sockherd::supervisor
