@@ -152,9 +152,11 @@ bool UpstreamFile::claim(uint32_t number, uint32_t tenant, uint32_t lane, uint32
 }
 
 void UpstreamFile::release(uint32_t number, uint32_t lane) const {
+  // 0 where a supervisor that did not know of us has cleared our column.
   std::atomic<uint32_t>& ours = held(number, lane);
-  SH_ASSERT(ours.load() > 0);
-  ours.fetch_sub(1);
+  uint32_t seen = ours.load();
+  while (seen > 0 && !ours.compare_exchange_weak(seen, seen - 1)) {
+  }
 }
 
 // --- both

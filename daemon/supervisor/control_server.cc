@@ -1,6 +1,7 @@
 #include "daemon/supervisor/control_server.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -192,13 +193,24 @@ Result<void> checked(const char* call, int answer) {
   return {};
 }
 
+// A child of a predecessor that was killed holds its socket until it has become another program.
+Result<UniqueFd> bind_control(const sys::SocketAddress& address) {
+  constexpr int kTries = 20;
+  constexpr int kPause = 25;  // milliseconds; nothing has been begun yet that could wait for us
+  for (int i = 1;; ++i) {
+    auto bound = sys::bind_listener(address, sys::Sharing::Exclusive, kBacklog, 0660);
+    if (bound.ok() || bound.error().code != EADDRINUSE || i == kTries) return bound;
+    ::poll(nullptr, 0, kPause);
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ControlServer>> ControlServer::create(sd_event* loop,
                                                              const std::string& path,
                                                              Supervisor& supervisor) {
   const auto address = TRY(sys::SocketAddress::parse("unix:" + path));
-  UniqueFd socket = TRY(sys::bind_listener(address, sys::Sharing::Exclusive, kBacklog, 0660));
+  UniqueFd socket = TRY(bind_control(address));
   std::unique_ptr<ControlServer> server(
       new ControlServer(loop, path, std::move(socket), supervisor));
   ControlServer* self = server.get();

@@ -241,17 +241,20 @@ void Hands::forget(fleet::WorkerId id) {
 // --- ending
 
 void Hands::carry_out(const fleet::Drain& action) {
+  readiness_.forget(action.id);
   relay_.prepare(action.id);
   const auto found = running_.find(action.id);
   if (found != running_.end()) found->second.process->send(found->second.stop_signal);
 }
 
 void Hands::carry_out(const fleet::Abort& action) {
+  readiness_.forget(action.id);
   const auto found = running_.find(action.id);
   if (found != running_.end()) found->second.process->send(found->second.abort_signal);
 }
 
 void Hands::carry_out(const fleet::Kill& action) {
+  readiness_.forget(action.id);
   if (const WorkerProcess* worker = process(action.id)) worker->send(SIGKILL);
 }
 

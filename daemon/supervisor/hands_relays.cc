@@ -45,8 +45,11 @@ void Hands::relay_queues(const config::Pool& pool, const std::string& name,
   }
   for (uint32_t number = 0; number < group.sockets.size(); ++number) {
     const int socket = group.sockets[number].get();
-    if (attended.contains(number) || sys::accept_queue(socket).length == 0 ||
-        !is_served_elsewhere(pool, name, number)) {
+    if (attended.contains(number)) {
+      relays_.leave({name, number});
+      continue;
+    }
+    if (sys::accept_queue(socket).length == 0 || !is_served_elsewhere(pool, name, number)) {
       relays_.forget({name, number});
       continue;
     }

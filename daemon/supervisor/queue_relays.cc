@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "daemon/base/log.h"
@@ -25,7 +26,7 @@ std::string reachable(const sys::SocketAddress& address) {
 Result<void> QueueRelays::look(const Socket& socket, const std::string& pool, int fd,
                                const sys::SocketAddress& address, Duration patience, Instant now) {
   const Instant since = since_.emplace(socket, now).first->second;
-  if (patience <= Duration{0} || now - since < patience || errands_.contains(socket)) return {};
+  if (patience <= Duration{0} || now - since < patience || is_at(socket)) return {};
   return start(socket, pool, fd, address);
 }
 
@@ -33,7 +34,7 @@ Result<void> QueueRelays::start(const Socket& socket, const std::string& pool, i
                                 const sys::SocketAddress& address) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return errno_error("pipe2");
-  Errand errand{.pool = pool, .counter = UniqueFd(ends[0]), .exit = {}};
+  Errand errand{.pool = pool, .socket = socket, .counter = UniqueFd(ends[0]), .exit = {}};
   const UniqueFd theirs(ends[1]);
   // Programs may have made it wait (bind_keeper.h); the errand must not.
   TRY(sys::make_nonblocking(fd));
@@ -42,26 +43,42 @@ Result<void> QueueRelays::start(const Socket& socket, const std::string& pool, i
       .fds = {{fd, "relay"}, {theirs.get(), "count"}},
   };
   const sys::Child child = TRY(sys::spawn(request));
-  auto exit = Watch::on_exit(loop_, child.pid, [this, socket](const siginfo_t& /*info*/) {
-    const auto found = errands_.find(socket);
+  auto exit = Watch::on_exit(loop_, child.pid, [this, pid = child.pid](const siginfo_t& /*info*/) {
+    const auto found = errands_.find(pid);
     if (found == errands_.end()) return;
     count(found->second);
     errands_.erase(found);
   });
   if (!exit.ok()) return std::move(exit).error();
   errand.exit = std::move(exit).value();
-  errands_[socket] = std::move(errand);
+  errands_[child.pid] = std::move(errand);
   log::notice(
       "queue-relayed",
       {{"pool", pool}, {"listener", socket.first}, {"slot", socket.second}, {"pid", child.pid}});
   return {};
 }
 
+bool QueueRelays::is_at(const Socket& socket) const {
+  return std::any_of(errands_.begin(), errands_.end(), [&socket](const auto& entry) {
+    return entry.second.socket == socket && entry.second.counter;
+  });
+}
+
+void QueueRelays::leave(const Socket& socket) {
+  forget(socket);
+  for (auto& [pid, errand] : errands_) {
+    if (errand.socket != socket || !errand.counter) continue;
+    count(errand);
+    errand.counter.reset();
+  }
+}
+
 void QueueRelays::count_all() {
-  for (const auto& [socket, errand] : errands_) count(errand);
+  for (const auto& [pid, errand] : errands_) count(errand);
 }
 
 void QueueRelays::count(const Errand& errand) {
+  if (!errand.counter) return;
   std::array<char, 4096> bytes;
   for (ssize_t got = 0; (got = ::read(errand.counter.get(), bytes.data(), bytes.size())) > 0;) {
     passed_[errand.pool] += static_cast<uint64_t>(got);

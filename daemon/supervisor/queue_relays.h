@@ -34,8 +34,11 @@ class QueueRelays {
   // Somebody attends to it, or nothing waits.
   void forget(const Socket& socket) { since_.erase(socket); }
 
+  // A worker accepts there: an errand leaves it to that one, and finishes what it has.
+  void leave(const Socket& socket);
+
   // Whether an errand accepts there now.
-  bool is_at(const Socket& socket) const { return errands_.contains(socket); }
+  bool is_at(const Socket& socket) const;
 
   // Counts what the errands have done. To be called now and then.
   void count_all();
@@ -51,7 +54,8 @@ class QueueRelays {
  private:
   struct Errand {
     std::string pool;
-    UniqueFd counter;
+    Socket socket;
+    UniqueFd counter;  // hung up: it accepts no more
     Watch exit;
   };
   Result<void> start(const Socket& socket, const std::string& pool, int fd,
@@ -61,7 +65,7 @@ class QueueRelays {
   sd_event* loop_;
   std::string program_;
   std::map<Socket, Instant> since_;
-  std::map<Socket, Errand> errands_;
+  std::map<pid_t, Errand> errands_;
   std::map<std::string, uint64_t> passed_;
 };
 

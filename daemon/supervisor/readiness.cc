@@ -57,6 +57,8 @@ void Readiness::begin(fleet::WorkerId id, Subject subject) {
                   .listener = std::move(subject.listener),
                   .number = subject.number,
                   .is_alone = std::move(subject.is_alone)});
+  const bool binds = config::handover_of(subject.pool) == config::Handover::ReusePort;
+  if (binds && reach == ReadyWatch::Reach::Shared) waiting_.at(id).watch.will_listen();
   if (!timer) return;  // start_timeout will tell, unless it says READY=1
   Watch& kept = waiting_.at(id).timer = std::move(timer).value();
   kept.arm(monotonic_now());  // never from in here: who starts it has more to do

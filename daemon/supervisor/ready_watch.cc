@@ -50,7 +50,9 @@ ReadyWatch::Next ReadyWatch::next(Instant now) const {
     case config::ReadyRule::Kind::Seen:
       if (is_speaker_) break;
       if (is_listening_) return {Step::Ready, std::nullopt};
-      return reach_ == Reach::Own ? when_probed(now) : when_alive(now, kAliveFor);
+      if (reach_ == Reach::Own) return when_probed(now);
+      if (will_listen_) break;
+      return when_alive(now, kAliveFor);
   }
   return {Step::Wait, std::nullopt};
 }

@@ -44,7 +44,8 @@ class ReadyWatch {
   ReadyWatch(config::ReadyRule rule, Reach reach, bool is_speaker, Instant born)
       : rule_(std::move(rule)), reach_(reach), is_speaker_(is_speaker), born_(born) {}
 
-  void speaks() { is_speaker_ = true; }  // it said something, and not READY=1
+  void will_listen() { will_listen_ = true; }  // and that will be seen
+  void speaks() { is_speaker_ = true; }        // it said something, and not READY=1
   void listens() { is_listening_ = true; }
   void probed(ProbeOutcome outcome, Instant now);
 
@@ -56,6 +57,7 @@ class ReadyWatch {
 
   config::ReadyRule rule_;
   Reach reach_;
+  bool will_listen_ = false;
   bool is_speaker_;
   Instant born_;
   bool is_listening_ = false;

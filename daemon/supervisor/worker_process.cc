@@ -1,6 +1,7 @@
 #include "daemon/supervisor/worker_process.h"
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstring>
@@ -112,10 +113,21 @@ void WorkerProcess::read_messages() {
   }
 }
 
+// Anybody on this machine can reach the socket; root and we may speak for a worker, and its family.
+bool WorkerProcess::may_speak(const sys::Notification& said) const {
+  if (said.sender <= 0) return true;  // a socket of a predecessor that did not ask
+  if (said.sender_uid == 0 || said.sender_uid == ::geteuid()) return true;
+  return ::getpgid(said.sender) == child_.pid;
+}
+
 void WorkerProcess::read_notifications() {
   for (int i = 0; i < kMessagesPerTurn; ++i) {
     const auto said = notify_.peek();
     if (!said) return;
+    if (!may_speak(*said)) {
+      notify_.drop();
+      continue;
+    }
     if (said->status) status_ = plain_text(*said->status, kMaxStatusBytes);
     callbacks_.on_notification(*said);  // and what comes of it is written down
     notify_.drop();
@@ -124,6 +136,9 @@ void WorkerProcess::read_notifications() {
 
 void WorkerProcess::report_exit(const siginfo_t& info) {
   read_notifications();  // what it said last came before its end
+  // Its number is not free before we return: what it has started ends with it, or would go on
+  // accepting for a version that is gone.
+  ::kill(-child_.pid, SIGKILL);
   fleet::WorkerExited exited{.id = id_, .code = info.si_status, .pid = info.si_pid};
   if (const auto error = sys::read_spawn_failure(child_.failure.get(), subject_)) {
     exited.kind = fleet::ExitKind::NotStarted;

@@ -78,6 +78,7 @@ class WorkerProcess {
   Result<void> watch_notifications(sd_event* loop);
   Result<void> watch_control(sd_event* loop, UniqueFd socket);
   void read_notifications();
+  bool may_speak(const sys::Notification& said) const;
   void read_messages();
   void report_exit(const siginfo_t& info);
   void report_unseen_exit();

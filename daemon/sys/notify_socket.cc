@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "daemon/base/parse.h"
 #include "daemon/sys/address.h"
@@ -52,7 +53,11 @@ Result<NotifySocket> NotifySocket::create(std::string path) {
   ::unlink(path.c_str());
   if (::bind(fd.get(), address.get(), address.size()) != 0) return errno_error("bind " + path);
   NotifySocket socket(std::move(fd), std::move(path));
-  // A worker may run as another user; the directory around it says who gets this far.
+  const int on = 1;
+  if (::setsockopt(socket.fd_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
+    return errno_error("SO_PASSCRED");
+  }
+  // A worker may run as another user; who it was is asked of each message.
   if (::chmod(socket.path_.c_str(), 0666) != 0) return errno_error("chmod " + socket.path_);
   return socket;
 }
@@ -72,9 +77,25 @@ NotifySocket::~NotifySocket() {
 
 std::optional<Notification> NotifySocket::peek() const {
   std::array<char, 4096> buffer{};
-  const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_PEEK);
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
+  iovec part{.iov_base = buffer.data(), .iov_len = buffer.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t got = ::recvmsg(fd_.get(), &message, MSG_PEEK | MSG_CMSG_CLOEXEC);
   if (got < 0) return std::nullopt;
-  return parse_notification({buffer.data(), static_cast<size_t>(got)});
+  Notification said = parse_notification({buffer.data(), static_cast<size_t>(got)});
+  for (cmsghdr* part_of = CMSG_FIRSTHDR(&message); part_of != nullptr;
+       part_of = CMSG_NXTHDR(&message, part_of)) {
+    if (part_of->cmsg_level != SOL_SOCKET || part_of->cmsg_type != SCM_CREDENTIALS) continue;
+    ucred who{};
+    std::memcpy(&who, CMSG_DATA(part_of), sizeof who);
+    said.sender = who.pid;
+    said.sender_uid = who.uid;
+  }
+  return said;
 }
 
 void NotifySocket::drop() {

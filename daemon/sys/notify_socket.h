@@ -20,6 +20,10 @@ struct Notification {
   bool is_hung = false;  // WATCHDOG=trigger: it says so itself
   std::optional<std::string> status;
   std::optional<std::chrono::microseconds> extend_timeout;  // at most a day
+
+  // Who says so, as the kernel vouches for it (unix(7), SCM_CREDENTIALS). Where it does not, -1.
+  int32_t sender = -1;
+  uint32_t sender_uid = UINT32_MAX;
 };
 
 // Reads the lines of one message; unknown and malformed ones are ignored, as systemd does.

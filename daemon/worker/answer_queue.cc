@@ -180,8 +180,12 @@ void AnswerQueue::pass_on(PassedAnswer& answer, const http::ClientFraming& frami
 }
 
 void AnswerQueue::pass_on_interim(const http::ReceivedHead& head) {
-  const http::HeadWritten written = http::write_client_head(head, {}, output_.bytes().room());
-  if (written.outcome != http::WriteOutcome::Written) return;  // it may be left out
+  const std::span<char> room = output_.bytes().room();
+  const size_t kept = kHeadBytes + service_.limits.head.max_target_bytes;  // for the answer
+  if (room.size() <= kept) return;                                         // it may be left out
+  const http::HeadWritten written =
+      http::write_client_head(head, {}, room.first(room.size() - kept));
+  if (written.outcome != http::WriteOutcome::Written) return;
   output_.bytes().commit(written.bytes);
   service_.counters.add(Count::Responses1xx);
 }

@@ -43,6 +43,8 @@ Connection::Connection(Service& service, UniqueFd fd, const Place* origin, Count
 Connection::~Connection() {
   if (conversation_ != nullptr && conversation_->has_upgraded() && !has_moved_) {
     if (!conversation_->is_tunnel()) {
+      service_.clients.forget(socket_.fd());
+      if (service_.access_log != nullptr) service_.access_log->forget(socket_.fd());
       has_moved_ = true;
       WebSocketConnection::abandon(service_, std::move(socket_), conversation_->take_upgrade());
     }

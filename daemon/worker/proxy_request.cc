@@ -277,6 +277,8 @@ void ProxyRequest::send_request() {
     // for the end of the request.
     if (sent.state != io::State::Done) cannot_send_ = may_read_ = peer_closed_ = true;
   }
+  // No event may follow: a place can come from the queue, and a kept connection takes all at once.
+  if (is_paused_) call_soon();
 }
 
 void ProxyRequest::on_upstream(UpstreamConnection& /*connection*/, io::Events events) {

@@ -1,10 +1,12 @@
 #include "daemon/worker/queue_relay.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <optional>
 
 namespace sockherd::worker {
@@ -127,6 +129,7 @@ Result<std::unique_ptr<QueueRelay>> QueueRelay::create(UniqueFd listener, sys::S
 QueueRelay::~QueueRelay() = default;
 
 void QueueRelay::run() {
+  std::signal(SIGPIPE, SIG_IGN);  // of the counter: is_relieved() sees it the next time
   do {
     take_all();
     if (pairs_.empty()) return;
@@ -138,7 +141,18 @@ void QueueRelay::run() {
 
 void QueueRelay::on_ready(io::Events /*events*/) {}  // run() looks after each turn
 
+// The supervisor has hung up: the slot has a worker of its own again.
+bool QueueRelay::is_relieved() const {
+  if (!counter_) return false;
+  pollfd counter{.fd = counter_.get(), .events = 0, .revents = 0};
+  return ::poll(&counter, 1, 0) > 0 && (counter.revents & (POLLERR | POLLHUP)) != 0;
+}
+
 void QueueRelay::take_all() {
+  if (is_relieved()) {
+    watch_.end();
+    return;
+  }
   while (pairs_.size() < kMostPairs) {
     UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!client && (errno == ECONNABORTED || errno == EINTR)) continue;

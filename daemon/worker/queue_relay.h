@@ -37,6 +37,7 @@ class QueueRelay final : public io::Watcher {
 
   void on_ready(io::Events events) override;
   void take_all();
+  bool is_relieved() const;
 
   UniqueFd listener_;
   sys::SocketAddress to_;

@@ -30,7 +30,7 @@ class Activation(SystemCase):
         self.addCleanup(early.close)
         early.sendall(b"GET /plaintext HTTP/1.1\r\nHost: x\r\n\r\n")
         self.assertIn(b"Hello, World!", early.recv(4096), journal())
-        self.assertEqual(show("ActiveState"), "active")
+        until(lambda: show("ActiveState") == "active", "an active service")
         self.assertEqual((show("Type"), show("StatusErrno")), ("notify", "0"))
         self.assertTrue(show("StatusText"))
 
