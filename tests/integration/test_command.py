@@ -44,8 +44,10 @@ class Marks(CommandCase):
         daemon.rewrite(config.replace("MARKER=one", "MARKER=two"))
         self.assertEqual(daemon.reload().status, 200, daemon.log())
         seen = set()
-        until(lambda: seen.update(self.portrait(daemon)["arguments"]) or len(seen) == 2, "both")
-        self.assertEqual(seen, {"0/2", "1/2"})
+        until(lambda: seen.update(self.portrait(daemon)["arguments"]) or {"0/2", "1/2"} <= seen,
+              "both", explain=lambda: seen)
+        # Those before may have accepted once more, before they had read that they are to go.
+        self.assertLessEqual(seen, {"0/1", "1/1", "0/2", "1/2"})
 
     def test_dialects_name_the_sockets_that_are_passed(self):
         """And the descriptors are what they say."""
