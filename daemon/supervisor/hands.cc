@@ -291,6 +291,11 @@ void Hands::on_notification(fleet::WorkerId id, const sys::Notification& said) {
 void Hands::on_exit(fleet::WorkerExited exited) {
   const auto found = running_.find(exited.id);
   SH_ASSERT(found != running_.end());
+  // What it has started shall finish, too, and not go on accepting for a version that is gone. Its
+  // number is nobody else's before this event is over; of an adopted one that is not certain.
+  if (!found->second.is_builtin && exited.kind != fleet::ExitKind::Unknown && exited.pid > 0) {
+    ::kill(-exited.pid, found->second.stop_signal);
+  }
   groups_.remove(exited.id);
   outputs_.end(exited.id);  // its last words, before it is said that it has ended
   fold_seats(found->second);

@@ -136,9 +136,6 @@ void WorkerProcess::read_notifications() {
 
 void WorkerProcess::report_exit(const siginfo_t& info) {
   read_notifications();  // what it said last came before its end
-  // Its number is not free before we return: what it has started ends with it, or would go on
-  // accepting for a version that is gone.
-  ::kill(-child_.pid, SIGKILL);
   fleet::WorkerExited exited{.id = id_, .code = info.si_status, .pid = info.si_pid};
   if (const auto error = sys::read_spawn_failure(child_.failure.get(), subject_)) {
     exited.kind = fleet::ExitKind::NotStarted;
