@@ -41,15 +41,11 @@ void UpstreamChoice::look_at(uint32_t place) {
   if (place >= targets_.size()) targets_.resize(place + 1);
   std::unique_ptr<UpstreamTarget>& target = targets_[place];
   if (target == nullptr) target = std::make_unique<UpstreamTarget>(place);
-  UpstreamPlace& there = file_.place(place);
+  const UpstreamPlace& there = file_.place(place);
   const bool is_same =
       there.tenant.load(std::memory_order_acquire) == target->tenant().tenant &&
       there.state.load(std::memory_order_acquire) == static_cast<uint32_t>(target->tenant().state);
   if (!is_same) target->set_tenant(file_.tenant(place));
-  if (target->unreported_requests > 0) {
-    there.requests.fetch_add(std::exchange(target->unreported_requests, 0),
-                             std::memory_order_relaxed);
-  }
 }
 
 void UpstreamChoice::refresh(Instant now) {
@@ -72,7 +68,8 @@ bool UpstreamChoice::has_idle() const {
 
 bool UpstreamChoice::take(UpstreamTarget& target) {
   if (file_.claim(target.place(), target.tenant().tenant, lane_, settings_.max_in_flight)) {
-    ++target.unreported_requests;
+    // At once: who has the place may be gone, and another one there, before a later moment.
+    file_.place(target.place()).requests.fetch_add(1, std::memory_order_relaxed);
     return true;
   }
   const UpstreamPlace& there = file_.place(target.place());

@@ -32,8 +32,6 @@ class UpstreamTarget final : private UpstreamUser {
   void keep(std::unique_ptr<UpstreamConnection> connection, Instant deadline, size_t most);
   size_t idle() const { return idle_.size(); }
 
-  uint64_t unreported_requests = 0;  // not in the file yet
-
  private:
   // Of idle connections.
   void on_upstream_connected(UpstreamConnection& /*connection*/) override {}
