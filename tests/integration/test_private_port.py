@@ -92,10 +92,11 @@ class PrivatePort(ManagedCase):
             daemon.wait_workers(2, "api")
             load.after(200)
             report = load.stop()
-        self.assert_nothing_lost(report, daemon, at_most=1)
+        self.assert_nothing_lost(report, daemon, at_most=2)
 
     def test_kill_each_of_them(self):
-        """Lost is what the killed one was answering: one request, since it gets one at a time."""
+        """Lost is what the killed one was answering: one request, since it gets one at a time, and the next one,
+        where that was let in while the process ended."""
         daemon = self.ready(config(workers=3, pool="max_in_flight = 1"))
         self.assert_serves(daemon, 3)
         with self.load(daemon) as load:
@@ -106,7 +107,7 @@ class PrivatePort(ManagedCase):
                       f"a successor in slot {slot}", explain=daemon.log)
                 load.after(100)
             report = load.stop()
-        self.assert_nothing_lost(report, daemon, at_most=3)
+        self.assert_nothing_lost(report, daemon, at_most=6)
 
     def test_a_stop_ends_those_who_ask_first(self):
         """So what they have begun is answered."""

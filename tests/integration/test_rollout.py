@@ -165,7 +165,7 @@ class Generations(RolloutCase):
         for _ in range(5):
             wires.append(HalfRequest(daemon.address("web")))
             self.addCleanup(wires[-1].close)
-            until(lambda: scrape(daemon).total("sockherd_http_requests_total") == 2 * len(wires),
+            until(lambda: scrape(daemon).total("sockherd_http_requests_total") >= 2 * len(wires),
                   "the half request is read; idle, the connection would move")
             self.assertEqual(daemon.reload().status, 200)
         until(lambda: len(daemon.worker_processes()) == 3, "three generations",
