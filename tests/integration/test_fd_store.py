@@ -358,12 +358,12 @@ class Full(StoreCase):
         self.run_with(3, [tcp_listener()], ["restart"], at_most=4)
 
     def test_with_sockets_of_the_unit_for_every_worker(self):
-        """Nothing depends on the store but the workers' lives."""
-        self.run_with(3, equal_listeners(4), ["restart", "crash"])
+        """One for each of their threads: nothing depends on the store but the workers' lives."""
+        self.run_with(3, equal_listeners(4 * THREADS), ["restart", "crash"])
 
     def test_no_store_at_all(self):
         """FileDescriptorStoreMax=0, the default of systemd."""
-        self.run_with(0, equal_listeners(4), ["restart", "crash"])
+        self.run_with(0, equal_listeners(4 * THREADS), ["restart", "crash"])
 
 
 if __name__ == "__main__":
