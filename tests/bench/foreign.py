@@ -28,7 +28,7 @@ def markdown(results):
 
 
 def svg(results):
-    """Requests a second, and memory."""
+    """Requests a second."""
     found = []
     for case, rows in results["summary"].items():
         bars = sorted(((name, row["rate"], f"{row['rate']:,.0f}") for name, row in rows.items()),

@@ -30,7 +30,7 @@ class PumaCluster(Puma):
 class SockherdPuma(Sockherd):
     """A socket for each, and nothing in between."""
 
-    name = "sockherd-puma"
+    name = "sockherd"
     paths = FOREIGN
     idle = False
     arguments = ("--bind-to-activated-sockets", "only")
@@ -65,7 +65,7 @@ ready = {{ http = "/plaintext" }}
 class SockherdProxyPuma(SockherdPuma):
     """Behind the proxy, each with a port of its own."""
 
-    name = "sockherd-proxy-puma"
+    name = "sockherd-proxy"
     arguments = ("--bind", "tcp://127.0.0.1:{port}")
     needs = "max_in_flight"
     pool_name = "app"
