@@ -113,8 +113,9 @@ Past Fleet::past() const {
                             .pool = worker.pool,
                             .slot = worker.slot,
                             .generation = worker.generation,
-                            .phase = worker.phase,
-                            .owns_slot = is_owner(worker),
+                            // One that was too late has been told to go, and gets no second start.
+                            .phase = worker.start_timed_out ? Phase::Draining : worker.phase,
+                            .owns_slot = is_owner(worker) && !worker.start_timed_out,
                             .has_own_address = worker.has_own_address,
                             .listeners = worker.listeners,
                             .spawned_at = worker.spawned_at,

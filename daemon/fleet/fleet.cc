@@ -7,6 +7,13 @@
 #include "daemon/fleet/backoff.h"
 
 namespace sockherd::fleet {
+namespace {
+
+// From the end of start_timeout to SIGKILL.
+constexpr Duration kStartGrace = std::chrono::seconds(2);
+
+}  // namespace
+
 std::string_view phase_name(Phase phase) {
   switch (phase) {
     case Phase::Starting:
@@ -94,7 +101,7 @@ void Fleet::handle(const WorkerReady& event) {
   const auto found = workers_.find(event.id);
   if (found == workers_.end() || found->second.phase != Phase::Starting) return;
   Worker& worker = found->second;
-  if (worker.killed) return;  // its last word
+  if (worker.killed || worker.start_timed_out) return;  // its last word
   worker.ready_at = now_;
   become_ready(worker);
   happened(What::WorkerReady, worker);
@@ -106,7 +113,7 @@ void Fleet::handle(const WorkerReady& event) {
 void Fleet::handle(const WorkerExtends& event) {
   const auto found = workers_.find(event.id);
   if (found == workers_.end() || !found->second.deadline || found->second.killed) return;
-  if (found->second.hung) return;
+  if (found->second.hung || found->second.start_timed_out) return;
   found->second.deadline = std::max(*found->second.deadline, now_ + event.by);
 }
 
@@ -225,7 +232,7 @@ void Fleet::drain(WorkerId id) {
   if (worker.phase == Phase::Draining) return;
   worker.phase = Phase::Draining;
   worker.leaving = false;
-  if (worker.killed) return;
+  if (worker.killed || worker.start_timed_out) return;  // it has been told
   worker.deadline = now_ + find_pool(worker.pool)->spec.drain_timeout;
   actions_.push_back(Drain{id});
 }
@@ -235,6 +242,17 @@ void Fleet::kill(Worker& worker) {
   if (worker.killed) return;
   worker.killed = true;
   actions_.push_back(Kill{worker.id});
+}
+
+// A program may accept without ever being ready: what it has in hand it may finish, but not for as
+// long as one that was trusted with a slot, which waits for the next one.
+void Fleet::give_up_start(Worker& worker) {
+  worker.start_timed_out = true;
+  happened(What::WorkerStartTimeout, worker);
+  const Duration grace = std::min(kStartGrace, find_pool(worker.pool)->spec.drain_timeout);
+  if (grace <= Duration{0}) return kill(worker);
+  worker.deadline = now_ + grace;
+  actions_.push_back(Drain{worker.id});
 }
 
 void Fleet::handle(const WorkerQuiet& event) {
@@ -251,8 +269,11 @@ void Fleet::handle(const Tick& /*event*/) {
     if (is_due(worker.serve_at)) worker.serve_at.reset();
     if (is_due(worker.retire_at)) handle(WorkerWorn{id, "max_age"});
     if (!is_due(worker.deadline)) continue;
-    worker.start_timed_out = worker.phase == Phase::Starting;
-    happened(worker.start_timed_out ? What::WorkerStartTimeout : What::WorkerDrainTimeout, worker);
+    if (worker.phase == Phase::Starting && !worker.start_timed_out) {
+      give_up_start(worker);
+      continue;
+    }
+    if (!worker.start_timed_out) happened(What::WorkerDrainTimeout, worker);
     kill(worker);
   }
   for (auto& [name, pool] : pools_) {

@@ -85,6 +85,7 @@ class Fleet {
   WorkerId spawn(Pool& pool, uint32_t slot, uint32_t generation, const PoolSpec& spec);
   void drain(WorkerId id);
   void kill(Worker& worker);
+  void give_up_start(Worker& worker);
   static void count_hang(Pool& pool, HangReason reason);
   void count_exit(Pool& pool, const Worker& worker, const WorkerExited& event);
   void lose_current(Pool& pool, const Worker& worker, const std::string& detail);

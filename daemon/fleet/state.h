@@ -45,10 +45,10 @@ struct Worker {
   std::optional<Instant> serve_at;        // Ready: on probation until then
   std::optional<Instant> quiet_deadline;  // leaving: not waited for longer than this
   bool leaving = false;
-  bool quiet_asked = false;  // for AwaitQuiet
-  bool quiet = false;        // leaving, and nothing can arrive any more
-  bool killed = false;       // by us, past its deadline or by StopNow
-  bool start_timed_out = false;
+  bool quiet_asked = false;      // for AwaitQuiet
+  bool quiet = false;            // leaving, and nothing can arrive any more
+  bool killed = false;           // by us, past its deadline or by StopNow
+  bool start_timed_out = false;  // told to go; whatever it says comes too late
   bool hung = false;
   bool forced_out = false;
   bool stalls = false;  // accepts nothing at the moment

@@ -4,8 +4,22 @@ import pathlib
 import unittest
 
 from tests.support.case import DaemonCase
-from tests.support.daemon import equal_listeners, mute_config
+from tests.support.daemon import equal_listeners, mute_config, script_config
 from tests.support.wait import until
+
+
+# Accepts, and never says that it is ready.
+ANSWERS_WHEN_TOLD_TO_GO = """
+import select, signal, socket
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+listener = socket.socket(fileno=3)
+select.select([listener], [], [])
+connection, _ = listener.accept()
+connection.setblocking(True)
+connection.recv(65536)
+signal.sigwait([signal.SIGTERM])
+connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 8\\r\\nConnection: close\\r\\n\\r\\nfinished")
+"""
 
 
 class ReadinessCase(DaemonCase):
@@ -53,6 +67,13 @@ class Alive(ReadinessCase):
         daemon = self.launch(mute_config(start_timeout="300ms", pool="ready = { notify = true }\n"
                                          'restart_delay = "10ms"'))
         self.assertEqual(daemon.exit_status(), 1)
+        self.assertIn("worker-start-timeout", daemon.log())
+
+    def test_one_that_accepts_and_is_never_ready_may_finish(self):
+        """What it has in hand at the end of start_timeout it has by its own fault, but a client waits for it."""
+        program = self.program(ANSWERS_WHEN_TOLD_TO_GO)
+        daemon = self.launch(script_config(program, pool='start_timeout = "2s"\nready = { notify = true }'))
+        self.assertEqual(daemon.get("/").body, b"finished")
         self.assertIn("worker-start-timeout", daemon.log())
 
 

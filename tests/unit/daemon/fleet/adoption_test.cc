@@ -62,6 +62,17 @@ TEST(Adoption, AStartingWorkerGetsAWholeStartTimeout) {
   EXPECT_THAT(herd.served(), ElementsAre(0));
 }
 
+TEST(Adoption, AWorkerThatWasTooLateGetsNoSecondStart) {
+  Herd herd;
+  herd.start(1);
+  const WorkerId late = herd.current(0);
+  herd.live_through(seconds(30));
+  herd.succeed(spec_of(1));
+  EXPECT_NE(herd.current(0), late);
+  herd.live_through(seconds(2));
+  EXPECT_TRUE(herd.processes.at(late).killed);
+}
+
 TEST(Adoption, ADrainingWorkerHasTheDeadlineThatItHad) {
   Survivor draining = survivor(7, 0, Phase::Draining, false);
   draining.deadline = Instant{seconds(1003)};

@@ -67,10 +67,60 @@ TEST(Fleet, AWorkerThatIsNotReadyInTimeIsKilledAndCounted) {
   herd.start(2);
   herd.on(WorkerReady{herd.current(0)});
   const WorkerId late = herd.current(1);
-  herd.pass(seconds(31));
+  herd.live_through(seconds(32));
   EXPECT_TRUE(herd.processes.at(late).killed);
   herd.exit(late, ExitKind::Signal, 9);
   EXPECT_EQ(herd.fleet.pools().at("web").exits.start_timeout, 1U);
+  EXPECT_EQ(herd.count(What::WorkerStartTimeout), 1U);
+  EXPECT_EQ(herd.count(What::WorkerDrainTimeout), 0U);
+}
+
+// A program may accept without ever saying that it is ready.
+TEST(Fleet, AWorkerThatIsNotReadyInTimeMayFinishWhatItHas) {
+  Herd herd;
+  herd.start(1);
+  const WorkerId late = herd.current(0);
+  herd.live_through(seconds(30));
+  EXPECT_TRUE(herd.processes.at(late).told_to_drain);
+  EXPECT_FALSE(herd.processes.at(late).killed);
+  herd.on(WorkerReady{late});
+  EXPECT_TRUE(herd.served().empty()) << "it was told to go";
+  herd.on(WorkerExtends{late, seconds(60)});
+  herd.live_through(seconds(2));
+  EXPECT_TRUE(herd.processes.at(late).killed);
+}
+
+TEST(Fleet, AWorkerThatWasTooLateHasNoMoreTimeThanADrain) {
+  Herd herd;
+  PoolSpec pool = pool_spec("web", 1);
+  pool.drain_timeout = milliseconds(100);
+  herd.start({.generation = 1, .pools = {pool}});
+  herd.live_through(seconds(30) + milliseconds(100));
+  EXPECT_TRUE(herd.processes.at(herd.current(0)).killed);
+}
+
+TEST(Fleet, AWorkerThatWasTooLateAndHasFinishedHasASuccessor) {
+  Herd herd;
+  herd.start(1);
+  const WorkerId late = herd.current(0);
+  herd.live_through(seconds(30));
+  herd.exit(late);
+  herd.live_through(seconds(1));
+  EXPECT_NE(herd.current(0), late);
+  EXPECT_EQ(herd.pool().exits.start_timeout, 1U);
+  herd.all_ready();
+  EXPECT_EQ(herd.served().size(), 1U);
+}
+
+// At a stop, too, it has only what is left of its time.
+TEST(Fleet, AWorkerThatWasTooLateIsToldToGoOnce) {
+  Herd herd;
+  herd.start(1);
+  const WorkerId late = herd.current(0);
+  herd.live_through(seconds(31));
+  EXPECT_EQ(count_of<Drain>(herd.on(Stop{})), 0U);
+  herd.live_through(seconds(1));
+  EXPECT_TRUE(herd.processes.at(late).killed);
 }
 
 TEST(Fleet, AWorkerMayExtendItsStart) {
@@ -81,7 +131,7 @@ TEST(Fleet, AWorkerMayExtendItsStart) {
   herd.pass(seconds(10));
   EXPECT_FALSE(herd.processes.at(herd.current(0)).killed);
   herd.pass(seconds(51));
-  EXPECT_TRUE(herd.processes.at(herd.current(0)).killed);
+  EXPECT_TRUE(herd.processes.at(herd.current(0)).told_to_drain);
 }
 
 TEST(Fleet, StartFailsOnlyIfNobodyInAPoolServes) {

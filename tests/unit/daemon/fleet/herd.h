@@ -92,7 +92,7 @@ class Herd : public ImaginedHands {
       any = false;
       const auto workers = fleet.workers();
       for (const auto& [id, w] : workers) {
-        if (w.phase != Phase::Starting || w.killed) continue;
+        if (w.phase != Phase::Starting || w.killed || w.start_timed_out) continue;
         on(WorkerReady{id});
         any = true;
       }

@@ -73,7 +73,7 @@ TEST(Rollout, ANewWorkerHasTheStartTimeoutOfItsOwnConfiguration) {
   herd.on(Reload{1, {.generation = 2, .pools = {hasty}}});
   const WorkerId late = herd.incoming(0);
   herd.pass(seconds(2));
-  EXPECT_TRUE(herd.processes.at(late).killed);
+  EXPECT_TRUE(herd.processes.at(late).told_to_drain);
 }
 
 TEST(Rollout, AReloadAddsAndRemovesPools) {
