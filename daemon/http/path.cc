@@ -10,7 +10,7 @@ namespace {
 struct DecodedByte {
   PathFault fault = PathFault::None;
   char byte = 0;
-  size_t consumed = 1;
+  size_t consumed = 1;  // 3: it was escaped
 };
 
 PathFault fault_of(char byte) {
@@ -27,7 +27,6 @@ DecodedByte decode_front(std::string_view text) {
   const int low = hex_value(text[2]);
   if (high < 0 || low < 0) return {.fault = PathFault::BadEscape};
   const char byte = static_cast<char>(high << 4 | low);
-  if (byte == '/') return {.fault = PathFault::EncodedSlash};
   return {.fault = fault_of(byte), .byte = byte, .consumed = 3};
 }
 
@@ -43,7 +42,10 @@ class Builder {
   PathFault end_segment() {
     const std::string_view segment(out_ + segment_, size_ - segment_);
     const bool parent = segment == "..";
-    if (parent || segment == ".") size_ = segment_;
+    if (parent || segment == ".") {
+      size_ = segment_;
+      has_dots_ = true;
+    }
     return parent ? drop_segment() : PathFault::None;
   }
 
@@ -53,6 +55,7 @@ class Builder {
   }
 
   std::string_view view() const { return {out_, size_}; }
+  bool has_dots() const { return has_dots_; }
 
  private:
   PathFault drop_segment() {
@@ -67,6 +70,7 @@ class Builder {
   char* out_;
   size_t size_ = 0;
   size_t segment_ = 1;  // where the current segment begins
+  bool has_dots_ = false;
 };
 
 // Whether it is a plain path as it stands, as most are. False for some that are, such as those with
@@ -90,21 +94,24 @@ PlainPath plain_path(std::string_view encoded, std::span<char> buffer) {
   if (buffer.size() < encoded.size()) return {.fault = PathFault::NoRoom};
   Builder builder(buffer.data());
   std::string_view rest = encoded.substr(1);
+  bool has_escaped_slash = false;
   while (!rest.empty()) {
     const DecodedByte decoded = decode_front(rest);
     if (decoded.fault != PathFault::None) return {.fault = decoded.fault};
     rest.remove_prefix(decoded.consumed);
-    if (decoded.byte != '/') {  // an encoded slash is a fault: this one separates
+    if (decoded.byte != '/') {
       builder.add(decoded.byte);
       continue;
     }
+    has_escaped_slash |= decoded.consumed > 1;
     const PathFault fault = builder.end_segment();
     if (fault != PathFault::None) return {.fault = fault};
     builder.begin_segment();
   }
   const PathFault fault = builder.end_segment();
   if (fault != PathFault::None) return {.fault = fault};
-  return {.path = builder.view()};
+  if (has_escaped_slash && builder.has_dots()) return {.fault = PathFault::EncodedSlash};
+  return {.path = builder.view(), .has_escaped_slash = has_escaped_slash};
 }
 
 const char* describe(PathFault fault) {
@@ -118,7 +125,7 @@ const char* describe(PathFault fault) {
     case PathFault::EncodedNul:
       return "encoded NUL in the path";
     case PathFault::EncodedSlash:
-      return "encoded slash in the path";
+      return "encoded slash and dot segments in the path";
     case PathFault::Backslash:
       return "backslash in the path";
     case PathFault::Control:

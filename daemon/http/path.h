@@ -7,7 +7,10 @@
 //    the kernel does; so what is behind the first "/" is never an absolute path);
 //  - it holds no NUL, no other control and no "\"; other bytes stand as they were meant, also those
 //    from 0x80 on, which are not checked to be UTF-8;
-//  - it ends with "/" exactly when the encoded path did, or ended with a dot segment.
+//  - it ends with "/" exactly when the encoded path did, or ended with a dot segment or "%2F".
+// An escaped slash is none to one server and a separator to the next. Here it separates, so that no
+// prefix that a route guards is got around by it, and it is told, since it is no file's name: who
+// does not pass the encoded path on refuses it. Beside dot segments it is a fault.
 // Not promised: that symbolic links stay below a directory. That is openat2's RESOLVE_BENEATH.
 #pragma once
 
@@ -22,7 +25,7 @@ enum class PathFault : uint8_t {
   NotAbsolute,   // does not begin with "/"
   BadEscape,     // "%" without two hexadecimal digits
   EncodedNul,    // "%00": would cut the name short behind the check
-  EncodedSlash,  // "%2F": a segment with a slash in it is no file name, and no separator either
+  EncodedSlash,  // "%2F" and a dot segment: where that leads, depends on who reads it
   Backslash,     // raw or "%5C": URL parsers of browsers take it for a slash
   Control,       // other control characters, which are no bytes of honest names
   AboveRoot,     // more ".." than there are segments; RFC 3986 would stay at the root
@@ -32,6 +35,7 @@ enum class PathFault : uint8_t {
 struct PlainPath {
   PathFault fault = PathFault::None;
   std::string_view path;  // in the buffer, or the encoded one itself; empty on a fault
+  bool has_escaped_slash = false;
 };
 
 // encoded: as RequestHead::path has it, without the query. buffer: at least as long; may not

@@ -156,6 +156,10 @@ void Conversation::dispatch(const http::RequestHead& head) {
     answer_error(404, "", {});
     return;
   }
+  if (plain.has_escaped_slash && !route->handler->takes_escaped_slashes()) {
+    answer_error(400, "encoded slash in the path", {});
+    return;
+  }
   extras_ = route->extras.get();
   head_ = &head;
   job_ = route->handler->handle({.head = head, .path = plain.path}, *this);

@@ -4,7 +4,7 @@ import re
 import unittest
 
 from tests.support.http import Wire
-from tests.support.proxied import GET, ProxyCase
+from tests.support.proxied import GET, ProxyCase, proxy_config
 from tests.support.stub_upstream import answer, chunked
 
 ID = re.compile(rb"X-Request-Id: ([0-9a-f]{32})\r\n")
@@ -114,6 +114,24 @@ class Forwarding(ProxyCase):
             f"X-Forwarded-Port: {port}\r\n"
             'Forwarded: for=127.0.0.1;host="example.org:81";proto=http\r\n'
             "Via: 1.1 sockherd\r\nX-Request-Id: ID\r\n\r\n").encode())
+
+    def test_escaped_slashes(self):
+        """They go on as they came; where dots are beside them, nobody knows where they lead."""
+        upstream = self.upstream()
+        daemon = self.proxy(upstream)
+        self.assertEqual(self.get(daemon, "/@scope%2Fname%2f?a=%2F").body, b"/@scope%2Fname%2f?a=%2F")
+        self.assertEqual(self.get(daemon, "/a%2F..%2Fb").status, 400)
+        self.assertEqual(len(upstream.calls), 1)
+
+    def test_escaped_slashes_lead_round_no_route(self):
+        """The route is that of the path with slashes in their place."""
+        upstream = self.upstream()
+        daemon = self.ready(proxy_config(upstream.address).replace(
+            "routes = [", 'routes = [{ path = "/private/", redirect = "/elsewhere" }, '))
+        for target, status in (("/private/x", 308), ("/private%2Fx", 400), ("/%2Fprivate%2fx", 400),
+                               ("/private%2F", 400)):
+            self.assertEqual(self.get(daemon, target).status, status, target)
+        self.assertEqual(upstream.calls, [])
 
     def test_request_ids_differ(self):
         """Each has its own, over connections and workers."""

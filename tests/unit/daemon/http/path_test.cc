@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sockherd::http {
@@ -78,8 +79,11 @@ TEST(Path, RefusesWhatIsNoHonestPath) {
       {"/%u0041", PathFault::BadEscape},
       {"/% 1", PathFault::BadEscape},
       {"/a%00.html", PathFault::EncodedNul},
-      {"/a%2Fb", PathFault::EncodedSlash},
-      {"/..%2f..%2fetc", PathFault::EncodedSlash},
+      {"/a%2Fb/../c", PathFault::EncodedSlash},
+      {"/a/./b%2fc", PathFault::EncodedSlash},
+      {"/public%2f..%2fprivate", PathFault::EncodedSlash},
+      {"/a%2f%2e%2E%2fb", PathFault::EncodedSlash},
+      {"/..%2f..%2fetc", PathFault::AboveRoot},
       {"/a\\b", PathFault::Backslash},
       {"/..%5c..%5Cetc", PathFault::Backslash},
       {"/a%0d%0aSet-Cookie:b", PathFault::Control},
@@ -94,6 +98,19 @@ TEST(Path, RefusesWhatIsNoHonestPath) {
       {"/./..", PathFault::AboveRoot},
   };
   for (const auto& row : cases) EXPECT_EQ(plain(row.encoded), describe(row.fault)) << row.encoded;
+}
+
+TEST(Path, TellsOfAnEscapedSlashWhichSeparates) {
+  for (const auto& [encoded, path] : std::vector<std::pair<std::string_view, std::string_view>>{
+           {"/a%2Fb", "/a/b"}, {"/a%2f", "/a/"}, {"/%2F%2fa%2F/b", "/a/b"}}) {
+    std::vector<char> buffer(encoded.size());
+    const PlainPath result = plain_path(encoded, buffer);
+    EXPECT_EQ(result.path, path);
+    EXPECT_TRUE(result.has_escaped_slash) << encoded;
+  }
+  char buffer[8];
+  EXPECT_FALSE(plain_path("/a/b", buffer).has_escaped_slash);
+  EXPECT_FALSE(plain_path("/%252F", buffer).has_escaped_slash);
 }
 
 TEST(Path, WantsRoomForTheEncodedPath) {

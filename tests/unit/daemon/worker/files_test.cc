@@ -93,6 +93,12 @@ TEST_F(FilesTest, DoesNotLeadOutsideAndDoesNotSayWhereItIs) {
   }
 }
 
+TEST_F(FilesTest, KnowsNoNameWithASlash) {
+  EXPECT_THAT(get("digits.txt"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(get("%2Fdigits.txt"), StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(harness_.get("/files%2Fdigits.txt"), StartsWith("HTTP/1.1 400 "));
+}
+
 TEST_F(FilesTest, AnswersHeadWithoutContentAndOtherMethodsWith405) {
   Client client = harness_.connect();
   const std::string head =
