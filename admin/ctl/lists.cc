@@ -12,6 +12,7 @@ Json option_json(const config::Option& option) {
           {"name", option.name},
           {"type", config::type_name(option.type)},
           {"default", option.fallback},
+          {"command_default", option.command_fallback},
           {"bounds", config::format_bounds(option)},
           {"unit", option.unit},
           {"choices", option.choices},

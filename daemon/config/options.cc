@@ -200,7 +200,8 @@ constexpr Option kOtherRows[] = {
      .name = "websocket",
      .type = Type::Text,
      .fallback = "\"\"",
-     .help = "Target: WebSockets; \"echo\" says to each what it said itself, \"room:NAME\" says it "
+     .help = "Target: WebSockets (RFC 6455); \"echo\" says to each what it said itself, "
+             "\"room:NAME\" says it "
              "to everybody in that room, of all workers of the pool.",
      .field = at<&Route::websocket>},
     {.section = Section::Route,
@@ -359,7 +360,7 @@ std::string_view type_name(Type type) {
     case Type::Size:
       return "size";
     case Type::Workers:
-      return "workers";
+      return "\"auto\" or integer";
     case Type::AccessMode:
       return "access mode";
     case Type::Address:
@@ -369,9 +370,9 @@ std::string_view type_name(Type type) {
     case Type::BusUrl:
       return "URL";
     case Type::TextList:
-    case Type::FileNames:
     case Type::Environment:
       return "list of strings";
+    case Type::FileNames:
     case Type::Upstreams:
       return "string or list of strings";
     case Type::Headers:

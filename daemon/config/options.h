@@ -80,7 +80,7 @@ const Option* find_option(Section section, std::string_view name);
 
 // "a whole number", "a duration such as \"30s\", ...": what the type wants, in messages.
 std::string_view expectation(Type type);
-// "integer", "duration", ...: the type in one word, for the manual and for programs.
+// "integer", "duration", ...: the type in a word or few, for the manual and for programs.
 std::string_view type_name(Type type);
 
 // A number of this option in its own notation: 30000 → "30s", 16384 → "16KiB".

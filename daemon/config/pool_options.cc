@@ -494,7 +494,7 @@ constexpr Option kRows[] = {
      .type = Type::Boolean,
      .fallback = "true",
      .help = "Whether messages of WebSockets are compressed for clients that ask for it "
-             "(permessage-deflate), each by itself.",
+             "(permessage-deflate, RFC 7692), each by itself.",
      .field = limit<&Limits::websocket_deflate>},
     {.section = Section::Pool,
      .name = "websocket_buffer",
@@ -511,7 +511,8 @@ constexpr Option kRows[] = {
      .fallback = "\"wait\"",
      .choices = "wait, drop, close",
      .help = "What if a client does not take its messages: it is not read from until it does "
-             "(what others send it is dropped), they are dropped, or the WebSocket is closed.",
+             "(what others send it is dropped), they are dropped, or the WebSocket is closed with "
+             "1008.",
      .field = limit<&Limits::websocket_slow>},
     {.section = Section::Pool,
      .name = "websocket_ping",

@@ -14,6 +14,9 @@ import shutil
 import subprocess
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import roff  # noqa: E402  pylint: disable=wrong-import-position
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAN = ROOT / "man"
 PROGRAMS = ["sockherd", "sockherdctl"]  # those that people start
@@ -43,15 +46,42 @@ def compare(what, listed, documented):
         yield f"{what}: the entry {name} has nothing behind it"
 
 
+def facts(option):
+    """What stands below the heading of an option: its type, bounds and unit, or what there is to choose from."""
+    text = option["type"]
+    if option["bounds"]:
+        text += f", {option['bounds']}"
+    if option["unit"]:
+        text += f" {option['unit']}"
+    if option["choices"]:
+        text += f": {option['choices']}"
+    if option["command_default"]:
+        text += f"; for a command the default is {option['command_default']}"
+    return text
+
+
 def check_options(ctl):
-    """sockherd.toml(5) has "name = default" for each option, below the heading of its section."""
-    listed = {f"{o['heading'] if o['section'] != 'routes' else 'Routes'} {o['name']} = {o['default']}"
-              for o in json.loads(run(ctl, "options", "--json").stdout)["options"]}
-    documented = set()
-    for part in page("sockherd.toml.5").split("\n.SS ")[1:]:
-        heading = part.splitlines()[0]
-        documented |= {f"{heading} {e}" for e in entries(part.split("\n.SH ")[0]) if " = " in e}
-    yield from compare("sockherd.toml.5", listed, documented)
+    """sockherd.toml(5) has "name = default" for each option, below the heading of its section; then its facts, and
+    what --help, the sample file and messages say of it, in the same words. Each type is explained."""
+    rows = json.loads(run(ctl, "options", "--json").stdout)["options"]
+    listed = {(row["heading"] if row["section"] != "routes" else "Routes",
+               f"{row['name']} = {row['default']}"): row for row in rows}
+    documented = {}
+    for heading, lines in roff.sections((MAN / "sockherd.toml.5").read_text(), "SS").items():
+        ends = [number for number, line in enumerate(lines) if line.startswith(".SH ")] + [len(lines)]
+        documented |= {(heading, entry): text for entry, text in roff.entries(lines[:ends[0]])
+                       if " = " in entry}
+    yield from compare("sockherd.toml.5", {" ".join(key) for key in listed},
+                       {" ".join(key) for key in documented})
+    for key in listed.keys() & documented.keys():
+        where = f"sockherd.toml.5: {key[0]} {listed[key]['name']}"
+        if roff.words(documented[key][0]) != facts(listed[key]) or documented[key][1] != ".br":
+            yield f"{where}: the line below must be \".I {facts(listed[key])}\", then .br"
+        elif not roff.first_paragraph(documented[key][2:]).startswith(listed[key]["help"]):
+            yield f"{where}: must begin with the words of the option table: {listed[key]['help']}"
+    text = roff.sections((MAN / "sockherd.toml.5").read_text(), "SS")["Values"]
+    yield from compare("sockherd.toml.5, Values", {row["type"] for row in rows},
+                       {name for heading, _ in roff.entries(text) for name in heading.split("; ")})
 
 
 def check_verbs(ctl):
@@ -59,6 +89,8 @@ def check_verbs(ctl):
     verbs = json.loads(run(ctl, "verbs", "--json").stdout)["verbs"]
     text = page("sockherdctl.1").split("\n.SH VERBS")[1].split("\n.SH ")[0]
     documented = list(entries(text))
+    said = {heading: roff.first_paragraph(lines) for heading, lines in roff.entries(
+        roff.sections((MAN / "sockherdctl.1").read_text())["VERBS"])}
     for verb in verbs:
         entry = next((e for e in documented if re.match(rf"{verb['name']}( [^a-z]|$)", e)), None)
         if entry is None:
@@ -68,6 +100,8 @@ def check_verbs(ctl):
         for word in [a["name"] for a in verb["arguments"]] + verb["flags"]:
             if word not in entry:
                 yield f"sockherdctl.1: {verb['name']}: {word} is missing"
+        if not said[entry].startswith(verb["help"].rstrip(".")):
+            yield f"sockherdctl.1: {verb['name']} must begin with the words of --help: {verb['help']}"
     for entry in documented:
         yield f"sockherdctl.1: the entry {entry} has nothing behind it"
 
@@ -126,6 +160,41 @@ def check_help(program):
             yield f"{name}: help is wider than 80 columns: {line}"
 
 
+PROGRAM = ["SYNOPSIS", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"]
+PAGES = {  # the sections that whoever opens a page will look for
+    "sockherd.8": [*PROGRAM, "SIGNALS"],
+    "sockherd-admin.8": [*PROGRAM, "ENDPOINTS"],
+    "sockherdctl.1": [*PROGRAM, "VERBS", "EVENTS"],
+    "sockherd.toml.5": ["SYNOPSIS", "SECTIONS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"],
+    "sockherd-metrics.7": ["METRICS", "EXAMPLES", "SEE ALSO"],
+    "sockherd-worker.7": ["MESSAGES", "ENVIRONMENT", "EXAMPLES", "SEE ALSO"],
+}
+
+
+def check_pages():
+    """Each page has the sections of its kind, is installed, and names pages of ours that exist."""
+    present = {path.name for path in MAN.iterdir() if re.fullmatch(r"\.[1-8]", path.suffix)}
+    yield from compare("man", present, set(PAGES))
+    installed = (MAN / "CMakeLists.txt").read_text()
+    for name in sorted(present & set(PAGES)):
+        found = roff.sections((MAN / name).read_text())
+        for section in [s for s in PAGES[name] if s not in found]:
+            yield f"{name}: the section {section} is missing"
+        if not re.search(rf"(?<!\S){re.escape(name)}(?!\S)", installed):
+            yield f"{name}: is not installed"
+        for other, number in re.findall(r"^\.BR (sockherd\S*) \((\d)\)", page(name), re.MULTILINE):
+            if f"{other}.{number}" not in present:
+                yield f"{name}: there is no {other}({number})"
+
+
+def check_daemon_exit_codes(program):
+    """sockherd(8) has the exit statuses of --help."""
+    line = re.search(r"^Exit status: (.*)\.$", run(program, "--help").stdout, re.MULTILINE)[1]
+    documented = {words for words, _ in roff.entries(
+        roff.sections((MAN / "sockherd.8").read_text())["EXIT STATUS"])}
+    yield from compare("sockherd.8, exit status", {code.split()[0] for code in line.split(", ")}, documented)
+
+
 def check_roff():
     if shutil.which("man") is None:
         return
@@ -154,11 +223,14 @@ def faults(directory):
     yield from check_completion(ctl)
     if (directory / "sockherd").exists():
         yield from check_flags(str(directory / "sockherd"), "sockherd.8")
+        yield from check_daemon_exit_codes(str(directory / "sockherd"))
     if (directory / "sockherd-admin").exists():
         yield from check_admin(str(directory / "sockherd-admin"))
+        yield from check_flags(str(directory / "sockherd-admin"), "sockherd-admin.8")
     for name in PROGRAMS:
         if (directory / name).exists():
             yield from check_help(str(directory / name))
+    yield from check_pages()
     yield from check_roff()
 
 
