@@ -125,6 +125,24 @@ def check_events():
                        {" ".join(e) for e in documented})
 
 
+def check_troubleshooting():
+    """docs/troubleshooting.md has each warning and error that any program logs, and nothing that none does."""
+    code = "".join(path.read_text() for folder in ("daemon", "admin")
+                   for path in sorted((ROOT / folder).rglob("*.cc")))
+    urgent = set(re.findall(r'log::(?:warn|error)\(\s*"([a-z-]+)"', code))
+    urgent |= set(re.findall(r'\bfail\("(admin-[a-z-]+)"', code))
+    urgent |= set(re.findall(r'EventInfo\{"([^"]+)",\s*(?:Warning|Error)\b', code))
+    text = (ROOT / "docs/troubleshooting.md").read_text()
+    documented = re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE)
+    for name in sorted(urgent - set(documented)):
+        yield f"docs/troubleshooting.md: {name} has no row"
+    for name in documented:
+        if f'"{name}"' not in code:
+            yield f"docs/troubleshooting.md: nothing says {name}"
+        if documented.count(name) > 1:
+            yield f"docs/troubleshooting.md: {name} has two rows"
+
+
 def check_admin(admin):
     """sockherd-admin(8) has the endpoints, sockherd-metrics(7) the metrics, in the words of their tables."""
     for option, name, section, key in (
@@ -219,6 +237,7 @@ def faults(directory):
     yield from check_verbs(ctl)
     yield from check_exit_codes(ctl)
     yield from check_events()
+    yield from check_troubleshooting()
     yield from check_flags(ctl, "sockherdctl.1")
     yield from check_completion(ctl)
     if (directory / "sockherd").exists():

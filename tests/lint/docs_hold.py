@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Fail when a page of ours leads nowhere or shows what does not work.
+
+Usage: docs_hold.py DIRECTORY-OF-PROGRAMS
+
+In every Markdown file of the tree: each relative link ends at a file, and at a heading of it where it names one;
+each ```toml block is a configuration that sockherdctl check accepts. A block that is only a part of one is
+written ```toml part, and must be TOML.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+import tomllib
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FENCE = re.compile(r"^ *```(.*?)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+
+
+def pages():
+    """The Markdown files that are kept."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, text=True,
+                            capture_output=True, check=False)
+    if listed.returncode == 0:
+        return sorted(ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).exists())
+    return sorted(path for path in ROOT.rglob("*.md") if not path.relative_to(ROOT).parts[0] == "build")
+
+
+def anchors(path):
+    """The names that the headings of a page have as targets of links."""
+    text = FENCE.sub("", path.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+
+
+def broken_links(path):
+    """What a reader cannot follow."""
+    text = FENCE.sub("", path.read_text(encoding="utf-8"))
+    text = re.sub(r"`[^`\n]*`", "", text)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        there = (path.parent / name).resolve() if name else path
+        if not there.exists():
+            yield f"{path.relative_to(ROOT)}: the link {target} leads nowhere"
+        elif anchor and there.suffix == ".md" and anchor not in anchors(there):
+            yield f"{path.relative_to(ROOT)}: {target}: there is no such heading"
+
+
+def blocks(path, language):
+    """(number of the line, the rest of the fence, text) of each block in that language."""
+    text = path.read_text(encoding="utf-8")
+    for fence in FENCE.finditer(text):
+        first, *rest = fence[1].split() or [""]
+        if first == language:
+            yield text.count("\n", 0, fence.start()) + 1, rest, fence[2]
+
+
+def bad_configurations(path, ctl):
+    """Blocks that sockherd would not take."""
+    for line, rest, text in blocks(path, "toml"):
+        where = f"{path.relative_to(ROOT)}:{line}"
+        if rest == ["part"]:
+            try:
+                tomllib.loads(text)
+            except tomllib.TOMLDecodeError as error:
+                yield f"{where}: {error}"
+            continue
+        if rest:
+            yield f"{where}: what is {rest} to say?"
+        checked = subprocess.run([ctl, "check", "-"], input=text, text=True, capture_output=True, timeout=30,
+                                 check=False)
+        if checked.returncode != 0:
+            yield f"{where}: {(checked.stdout + checked.stderr).strip()}"
+
+
+def faults(directory):
+    """All of them."""
+    for path in pages():
+        yield from broken_links(path)
+        yield from bad_configurations(path, str(directory / "sockherdctl"))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    found = list(faults(pathlib.Path(sys.argv[1])))
+    print("\n".join(found) or "docs hold: ok")
+    sys.exit(bool(found))
