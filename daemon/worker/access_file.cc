@@ -49,6 +49,14 @@ UniqueFd open_stdout() {
   return UniqueFd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
 }
 
+// A new file has that mode whatever the mask of the service is, which leaves its group nothing.
+UniqueFd open_path(const char* path) {
+  UniqueFd fd(::open(path, kHow | O_CREAT | O_EXCL, kMode));
+  if (fd) [[maybe_unused]]
+    const int refused = ::fchmod(fd.get(), kMode);
+  return fd ? std::move(fd) : UniqueFd(::open(path, kHow | O_CREAT, kMode));
+}
+
 Colours colours_for(int fd) {
   const char* terminal = std::getenv("TERM");
   const char* without = std::getenv("NO_COLOR");  // https://no-color.org
@@ -66,8 +74,7 @@ AccessFile::AccessFile(const AccessTarget& target, Opened opened, Colours colour
       text_(std::make_unique_for_overwrite<char[]>(kEnough + kMostLineBytes)) {}
 
 Result<AccessFile::Opened> AccessFile::open_target(const std::string& where) {
-  UniqueFd fd =
-      is_stdout(where) ? open_stdout() : UniqueFd(::open(where.c_str(), kHow | O_CREAT, kMode));
+  UniqueFd fd = is_stdout(where) ? open_stdout() : open_path(where.c_str());
   if (!fd) {
     Error error = errno_error("open");
     error.what += remedy(error.code);
