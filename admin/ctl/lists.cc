@@ -24,8 +24,19 @@ Json verb_json(const Verb& verb) {
   for (const Argument& argument : verb.arguments)
     arguments.push_back({{"name", argument.name}, {"required", argument.is_required}});
   Json flags = Json::array();
-  for (const Flag& flag : verb.flags) flags.push_back(flag.name);
-  return {{"name", verb.name}, {"help", verb.help}, {"arguments", arguments}, {"flags", flags}};
+  Json options = Json::array();
+  for (const Flag& flag : verb.flags) {
+    flags.push_back(flag.name);
+    options.push_back({{"name", flag.name},
+                       {"help", flag.help},
+                       {"value", flag.value},
+                       {"repeat", flag.may_repeat}});
+  }
+  return {{"name", verb.name},
+          {"help", verb.help},
+          {"arguments", arguments},
+          {"flags", flags},
+          {"options", options}};
 }
 
 }  // namespace
@@ -48,7 +59,10 @@ Result<void> list_verbs(const Request& request, Answer& answer) {
     list.push_back(verb_json(verb));
     answer.data += std::string(verb.name) + "\n";
   }
-  if (request.json) answer.data = dump({{"verbs", list}});
+  Json common = Json::array();
+  for (const GlobalOption& option : global_options())
+    common.push_back({{"name", option.name}, {"help", option.help}, {"value", option.value}});
+  if (request.json) answer.data = dump({{"verbs", list}, {"options", common}});
   return {};
 }
 

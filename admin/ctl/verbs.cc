@@ -163,18 +163,15 @@ constexpr Verb kVerbs[] = {
     {"verbs", "List the verbs.", {}, {}, kQuick, true, list_verbs},
 };
 
-struct GlobalOption {
-  std::string_view name;
-  std::string_view help;
-};
-
 constexpr GlobalOption kGlobalOptions[] = {
-    {"--socket PATH",
+    {"--socket",
      "control socket; default $SOCKHERD_CONTROL, $RUNTIME_DIRECTORY/control or "
-     "/run/sockherd/control"},
-    {"--timeout TIME",
+     "/run/sockherd/control",
+     "PATH"},
+    {"--timeout",
      "give up after this long, such as 30s or 2m; default 5s, 10m where "
-     "workers are replaced, 10s for an answer to load"},
+     "workers are replaced, 10s for an answer to load",
+     "TIME"},
     {"--json", "write JSON"},
     {"--no-color", "no colours; also without a terminal, with NO_COLOR or TERM=dumb"},
     {"-h, --help", "show this help, or that of a verb"},
@@ -187,6 +184,11 @@ std::string entry(std::string_view name, std::string_view help, size_t column) {
   if (name.size() + 4 > column) return "  " + std::string(name) + "\n" + text;
   text.replace(2, name.size(), name);
   return text;
+}
+
+// "--socket PATH"
+std::string synopsis(std::string_view name, std::string_view value) {
+  return std::string(name) + (value.empty() ? "" : " ") + std::string(value);
 }
 
 std::string exit_codes() {
@@ -208,6 +210,10 @@ constexpr std::string_view kExamples =
 
 std::span<const Verb> verbs() {
   return kVerbs;
+}
+
+std::span<const GlobalOption> global_options() {
+  return kGlobalOptions;
 }
 
 const Verb* find_verb(std::string_view name) {
@@ -239,7 +245,8 @@ std::string help() {
   for (const Verb& verb : kVerbs)
     if (!verb.is_hidden) text += entry(synopsis(verb), verb.help, 24);
   text += "\nOptions:\n";
-  for (const GlobalOption& option : kGlobalOptions) text += entry(option.name, option.help, 24);
+  for (const GlobalOption& option : kGlobalOptions)
+    text += entry(synopsis(option.name, option.value), option.help, 24);
   return text + exit_codes() + "\nThe manual: sockherdctl(1), sockherd.toml(5)\n";
 }
 
@@ -249,11 +256,9 @@ std::string help(const Verb& verb) {
   if (!verb.arguments.empty()) text += "\nArguments:\n";
   for (const Argument& argument : verb.arguments) text += entry(argument.name, argument.help, 20);
   text += "\nOptions:\n";
-  for (const Flag& flag : verb.flags) {
-    const std::string value(flag.value);
-    text += entry(std::string(flag.name) + (value.empty() ? "" : " " + value), flag.help, 20);
-  }
-  for (const GlobalOption& option : kGlobalOptions) text += entry(option.name, option.help, 20);
+  for (const Flag& flag : verb.flags) text += entry(synopsis(flag.name, flag.value), flag.help, 20);
+  for (const GlobalOption& option : kGlobalOptions)
+    text += entry(synopsis(option.name, option.value), option.help, 20);
   return text + exit_codes();
 }
 

@@ -39,7 +39,15 @@ struct Verb {
   Run run;
 };
 
+// What every verb takes.
+struct GlobalOption {
+  std::string_view name;  // "-h, --help"
+  std::string_view help;
+  std::string_view value = "";  // "PATH" where one must follow
+};
+
 std::span<const Verb> verbs();
+std::span<const GlobalOption> global_options();
 const Verb* find_verb(std::string_view name);
 std::vector<std::string_view> visible_verb_names();
 

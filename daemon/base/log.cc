@@ -18,6 +18,7 @@ struct Sink {
   // Threads of a worker may write at the same time; the rest is set before they are there.
   std::array<std::atomic<uint64_t>, 8> counts{};
   Observer observer;
+  JournalSink journal_sink;
 };
 
 // JOURNAL_STREAM holds "device:inode" of the journal's socket; it is inherited even where standard
@@ -108,6 +109,10 @@ void set_observer(Observer observer) {
   sink().observer = std::move(observer);
 }
 
+void set_journal_sink(JournalSink journal_sink) {
+  sink().journal_sink = std::move(journal_sink);
+}
+
 uint64_t count(Level level) {
   return sink().counts[static_cast<size_t>(level)].load(std::memory_order_relaxed);
 }
@@ -127,6 +132,7 @@ void write(Level level, std::string_view event, std::span<const Fact> facts) {
   sink().counts[static_cast<size_t>(level)].fetch_add(1, std::memory_order_relaxed);
   if (sink().observer) sink().observer(level, event, facts);
   if (level > sink().level) return;
+  if (sink().journal && sink().journal_sink && sink().journal_sink(level, event, facts)) return;
   std::string line;
   if (sink().journal) {
     line = "<" + std::to_string(static_cast<int>(level)) + ">";

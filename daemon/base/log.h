@@ -4,7 +4,8 @@
 //   → worker-exited slot=3 pid=812 signal=SEGV
 //
 // Goes to standard error: with the journal's <N> priority prefix where standard error is the
-// journal (JOURNAL_STREAM, sd-daemon(3)), else plain with the level in words. Only supervisor,
+// journal (JOURNAL_STREAM, sd-daemon(3)), unless a sink sends it there with fields; else plain with
+// the level in words. Only supervisor,
 // worker, admin and the mains log, each failure once, where it is decided; everything below returns
 // a Result. Any thread may write; level and observer are set before there is a second one.
 #pragma once
@@ -51,6 +52,13 @@ bool is_to_journal();
 using Observer =
     std::function<void(Level level, std::string_view event, std::span<const Fact> facts)>;
 void set_observer(Observer observer);
+
+// Who takes the lines that are written to the journal instead of standard error, with more than
+// text can carry; nobody = none. Answers whether it has: a line that it has not goes the usual way.
+// It must not log.
+using JournalSink =
+    std::function<bool(Level level, std::string_view event, std::span<const Fact> facts)>;
+void set_journal_sink(JournalSink sink);
 
 void write(Level level, std::string_view event, std::span<const Fact> facts);
 inline void write(Level level, std::string_view event, Facts facts) {

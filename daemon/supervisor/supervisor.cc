@@ -106,9 +106,11 @@ Supervisor::Supervisor(sd_event* loop, Setup setup, WorkerSetup workers, std::st
   log::set_observer([this](auto level, auto name, auto facts) {
     if (auto event = event_of_line(level, name, facts, unix_now())) history_.add(std::move(*event));
   });
+  log_with_fields();
 }
 
 Supervisor::~Supervisor() {
+  log::set_journal_sink(nullptr);
   log::set_observer(nullptr);
 }
 

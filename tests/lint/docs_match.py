@@ -13,12 +13,16 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import roff  # noqa: E402  pylint: disable=wrong-import-position
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAN = ROOT / "man"
+COMPLETIONS = ROOT / "packaging/completions"
+sys.path.insert(0, str(COMPLETIONS))
+from generate import generate  # noqa: E402
 PROGRAMS = ["sockherd", "sockherdctl"]  # those that people start
 
 
@@ -143,6 +147,33 @@ def check_troubleshooting():
             yield f"docs/troubleshooting.md: {name} has two rows"
 
 
+def check_catalog():
+    """The catalog of the journal has the events of the one table, by number and in its words."""
+    table = (ROOT / "daemon/supervisor/event_table.cc").read_text()
+    listed = set(re.findall(r'EventInfo\{"([^"]+)",\s*\w+,\s*"([^"]+)\.",\s*"([0-9a-f]{32})"', table))
+    if len(listed) != table.count("EventInfo{"):
+        yield "event_table.cc: an event without name, level, help or number"
+    text = (ROOT / "packaging/catalog/sockherd.catalog").read_text()
+    entries_ = re.findall(r"^# (\S+)\n-- ([0-9a-f]{32})\nSubject: (.*)\n((?:\S+: .*\n)+)\n((?:[^#\n-].*\n|\n)+)",
+                          text, re.MULTILINE)
+    yield from compare("sockherd.catalog", {" ".join(e) for e in listed},
+                       {f"{name} {subject} {number}" for name, number, subject, _, _ in entries_})
+    if len(entries_) != text.count("\n-- "):
+        yield "sockherd.catalog: an entry without a name, a subject or a text"
+    for name, _, _, _, body in entries_:
+        if len(body.strip().split("\n\n")) < 2:
+            yield f"sockherd.catalog: {name} must say what it means and what to do"
+    with tempfile.TemporaryDirectory() as root:
+        folder = pathlib.Path(root, "usr/lib/systemd/catalog")
+        folder.mkdir(parents=True)
+        pathlib.Path(root, "var/lib/systemd/catalog").mkdir(parents=True)
+        shutil.copy(ROOT / "packaging/catalog/sockherd.catalog", folder)
+        done = run("journalctl", f"--root={root}", "--update-catalog")
+        known = run("journalctl", f"--root={root}", "--list-catalog").stdout
+        if done.returncode != 0 or done.stderr or known.count(" sockherd: ") != len(listed):
+            yield f"sockherd.catalog: journalctl does not take it: {done}\n{known}"
+
+
 def check_admin(admin):
     """sockherd-admin(8) has the endpoints, sockherd-metrics(7) the metrics, in the words of their tables."""
     for option, name, section, key in (
@@ -223,12 +254,16 @@ def check_roff():
 
 
 def check_completion(ctl):
-    """The completion knows each verb and flag."""
+    """The completions know each verb and flag."""
     text = (ROOT / "packaging/completions/sockherdctl.bash").read_text()
     for verb in json.loads(run(ctl, "verbs", "--json").stdout)["verbs"]:
         for word in verb["name"].split() + verb["flags"]:
             if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text):
                 yield f"sockherdctl.bash: {word} is missing"
+    for name, content in generate(pathlib.Path(ctl).parent).items():
+        if (COMPLETIONS / name).read_text() != content:
+            yield (f"{name} is not what the verb table makes of it: run packaging/completions/generate.py "
+                   f"{pathlib.Path(ctl).parent}")
 
 
 def faults(directory):
@@ -238,6 +273,9 @@ def faults(directory):
     yield from check_exit_codes(ctl)
     yield from check_events()
     yield from check_troubleshooting()
+
+
+    yield from check_catalog()
     yield from check_flags(ctl, "sockherdctl.1")
     yield from check_completion(ctl)
     if (directory / "sockherd").exists():

@@ -4,7 +4,7 @@
     python3 -m tests.system.run --build-dir build/dev [--next-build-dir build/next] [TEST...]
 
 Needs root, because it boots a container; without it the test fails, it is never skipped. The tests
-themselves are tests/system/inside.py, lossless.py and commands.py, and run in the container.
+themselves are tests/system/inside.py and its like, and run in the container.
 """
 import argparse
 import pathlib
@@ -14,7 +14,7 @@ import time
 
 from tests.system import container, tree
 
-SUITES = ("inside", "lossless", "commands")
+SUITES = ("inside", "lossless", "commands", "surroundings")
 NEXT = "opt/sockherd-next"
 PROGRAMS = ("sockherd", "sockherd-worker", "sockherd-admin", "sockherdctl")
 

@@ -25,6 +25,8 @@ PACKAGES = [
     # What our programs link against; Tree.missing_libraries() tells when this list falls behind.
     "libfmt9", "libprometheus-cpp-core1.0", "libcpp-httplib0.11", "libsystemd0", "zlib1g", "libssl3", "libbpf1",
     "liburing2", "libhiredis0.14",
+    # What we work with where it is there. libpam-systemd: debootstrap does not resolve default-logind, of polkitd.
+    "polkitd", "libpam-systemd", "logrotate",
 ]
 
 

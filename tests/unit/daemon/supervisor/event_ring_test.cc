@@ -1,6 +1,10 @@
 #include "daemon/supervisor/event_ring.h"
 
 #include <gmock/gmock.h>
+#include <systemd/sd-id128.h>
+
+#include <set>
+#include <string>
 
 #include "daemon/supervisor/event_table.h"
 
@@ -88,9 +92,13 @@ TEST(EventRing, NoRequestOverflows) {
 }
 
 TEST(EventTable, HasEachNameOnceAndAllOfTheFleet) {
+  std::set<std::string_view> ids;
   for (const EventInfo& event : events()) {
     EXPECT_EQ(find_event(event.name), &event) << event.name << " stands there twice";
     EXPECT_FALSE(event.help.empty());
+    sd_id128_t id{};
+    EXPECT_EQ(::sd_id128_from_string(std::string(event.id).c_str(), &id), 0) << event.name;
+    EXPECT_TRUE(ids.insert(event.id).second) << event.name << " has the number of another";
     if (event.what) {
       EXPECT_EQ(&event_of(*event.what), &event);
     }

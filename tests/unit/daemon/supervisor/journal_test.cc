@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
+
+#include "daemon/supervisor/event_table.h"
 
 namespace sockherd::supervisor {
 namespace {
@@ -46,6 +49,36 @@ TEST(Journal, WhatComesFromOutsideIsMadeFitForTheBus) {
   EXPECT_LE(made->detail.size(), 500U);
   EXPECT_EQ(made->detail.find('\xff'), std::string::npos);
   EXPECT_EQ(made->detail.find('\x1b'), std::string::npos);
+}
+
+std::string entry(log::Level level, std::string_view name, log::Facts facts) {
+  return journal_entry(level, name, std::span(facts.begin(), facts.size()));
+}
+
+TEST(Journal, AnEntryHasTheNumberOfItsEventAndItsFields) {
+  const std::string text = entry(
+      log::Level::Warning, "worker-crashed",
+      {{"pool", "web"}, {"slot", 3}, {"generation", 2}, {"pid", 812}, {"detail", "signal SEGV"}});
+  EXPECT_EQ(text,
+            "MESSAGE=worker-crashed pool=web slot=3 generation=2 pid=812 detail=\"signal SEGV\"\n"
+            "PRIORITY=4\nSYSLOG_IDENTIFIER=sockherd\nSOCKHERD_EVENT=worker-crashed\nMESSAGE_ID=" +
+                std::string(find_event("worker-crashed")->id) +
+                "\nSOCKHERD_POOL=web\nSOCKHERD_SLOT=3\nSOCKHERD_GENERATION=2\nOBJECT_PID=812\n"
+                "SOCKHERD_DETAIL=signal SEGV\n");
+}
+
+TEST(Journal, AnEntryOfAnotherLineHasNoNumber) {
+  EXPECT_EQ(entry(log::Level::Error, "reload-fault", {}),
+            "MESSAGE=reload-fault\nPRIORITY=3\nSYSLOG_IDENTIFIER=sockherd\n"
+            "SOCKHERD_EVENT=reload-fault\n");
+}
+
+TEST(Journal, NothingFromOutsideMakesAField) {
+  const std::string text =
+      entry(log::Level::Info, "change-asked", {{"by", "x\nMESSAGE_ID=1\n"}, {"MESSAGE", "y"}});
+  EXPECT_EQ(text.find("\nMESSAGE_ID=1"), std::string::npos) << text;
+  EXPECT_EQ(text.find("\nMESSAGE="), std::string::npos) << text;
+  EXPECT_NE(text.find("\nSOCKHERD_BY=x?MESSAGE_ID=1?\n"), std::string::npos) << text;
 }
 
 TEST(Journal, TransitionsOfTheFleetAreLinesOfTheTable) {

@@ -1,0 +1,86 @@
+"""What is around the installed service: the journal's catalog, the rotation of logs. Runs in the container."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import unittest
+
+from tests.support.http import request
+from tests.support.wait import until
+from tests.system import service
+from tests.system.case import SystemCase
+from tests.system.service import SERVICE, configure, journal, show, systemctl, web_address, worker_pids
+
+EXAMPLES = pathlib.Path("/usr/share/doc/sockherd/examples")
+
+
+def journal_entries(*matches):
+    """Of the service, with all fields."""
+    subprocess.run(["journalctl", "--sync"], check=False)
+    text = subprocess.run(["journalctl", "-u", SERVICE, "-o", "json", "--no-pager", *matches],
+                          text=True, capture_output=True, check=True).stdout
+    return [json.loads(line) for line in text.splitlines()]
+
+
+class Journal(SystemCase):
+    """What the service says of itself."""
+
+    def test_events_have_fields_and_a_text(self):
+        """journalctl finds them by pool and slot, and -x says what they mean and what to do."""
+        self.start()
+        victim = min(worker_pids())
+        os.kill(victim, signal.SIGKILL)
+        found = until(lambda: [entry for entry in journal_entries("SOCKHERD_EVENT=worker-crashed")
+                               if entry.get("OBJECT_PID") == str(victim)], "the event", explain=journal)
+        self.assertEqual((found[0]["SOCKHERD_POOL"], found[0]["PRIORITY"],
+                          found[0]["SYSLOG_IDENTIFIER"]), ("web", "4", "sockherd"))
+        self.assertRegex(found[0]["MESSAGE"], "^worker-crashed pool=web slot=[01] ")
+        subprocess.run(["journalctl", "--update-catalog"], check=True)
+        text = subprocess.run(["journalctl", "-x", "--no-pager", "-u", SERVICE,
+                               f"MESSAGE_ID={found[0]['MESSAGE_ID']}"],
+                              text=True, capture_output=True, check=True).stdout
+        text = re.sub(r"\W+", " ", text)  # journalctl puts marks before each line
+        self.assertIn(" Subject A worker has ended unasked ", text)
+        self.assertRegex(text, " The worker of the slot [01] of the pool web has ended by itself ")
+
+    def test_the_last_words_belong_to_the_service(self):
+        """Also what is said just before the end of the process."""
+        self.start()
+        systemctl("stop", SERVICE)
+        until(lambda: journal_entries("SOCKHERD_EVENT=stopped"), "the last event", explain=journal)
+
+
+class Rotation(SystemCase):
+    """The example for logrotate."""
+
+    def ask_until_it_is_in(self, log, name):
+        """Requests until one is in the file."""
+        def found():
+            self.assertEqual(request(web_address(), "GET", f"/plaintext?{name}").status, 200)
+            return log.exists() and f"?{name}" in log.read_text()
+        until(found, "a line of the request", explain=journal)
+
+    def test_a_new_file_is_written(self):
+        """logrotate takes the example as it is, and what comes afterwards is in a new file."""
+        log = pathlib.Path("/var/log/sockherd/access.log")
+        shutil.copy(EXAMPLES / "logrotate.conf", "/etc/logrotate.d/sockherd")
+        self.addCleanup(os.unlink, "/etc/logrotate.d/sockherd")
+        configure(pool=f'access_log = "{log}"')
+        systemctl("start", SERVICE)
+        service.wait_workers(2)
+        self.addCleanup(configure)
+        self.ask_until_it_is_in(log, "before")
+        done = subprocess.run(["logrotate", "-f", "/etc/logrotate.d/sockherd"], text=True,
+                              capture_output=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.ask_until_it_is_in(log, "after")  # the signal reaches the workers a moment later
+        self.assertIn("?before", pathlib.Path(f"{log}.1").read_text())
+        self.assertNotIn("?before", log.read_text())
+        self.assertEqual(show("ActiveState"), "active")
+
+
+if __name__ == "__main__":
+    unittest.main()
