@@ -5,12 +5,15 @@ Usage: docs_hold.py DIRECTORY-OF-PROGRAMS
 
 In every Markdown file of the tree: each relative link ends at a file, and at a heading of it where it names one;
 each ```toml block is a configuration that sockherdctl check accepts. A block that is only a part of one is
-written ```toml part, and must be TOML.
+written ```toml part, and must be TOML. A block ```yaml prometheus has rules that promtool accepts, where that is
+installed. Metrics that are named exist.
 """
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -75,10 +78,40 @@ def bad_configurations(path, ctl):
             yield f"{where}: {(checked.stdout + checked.stderr).strip()}"
 
 
+def bad_rules(path):
+    """Alerts that Prometheus would not take."""
+    if shutil.which("promtool") is None:
+        return
+    for line, rest, text in blocks(path, "yaml"):
+        if rest != ["prometheus"]:
+            continue
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(text)
+            file.flush()
+            checked = subprocess.run(["promtool", "check", "rules", file.name], text=True, capture_output=True,
+                                     timeout=30, check=False)
+        if checked.returncode != 0:
+            yield f"{path.relative_to(ROOT)}:{line}: {(checked.stdout + checked.stderr).strip()}"
+
+
+def unknown_metrics(path, metrics):
+    """Metrics that nobody exports. A name that ends with a line under it stands for all that begin so."""
+    for name in sorted(set(re.findall(r"\bsockherd_[a-z0-9_]+", path.read_text(encoding="utf-8")))):
+        base = re.sub(r"_(bucket|sum|count)$", "", name)
+        begins = any(metric.startswith(name) for metric in metrics) and name.endswith("_")
+        if not begins and not {name, base} & metrics:
+            yield f"{path.relative_to(ROOT)}: there is no metric {name}"
+
+
 def faults(directory):
     """All of them."""
+    listed = subprocess.run([directory / "sockherd-admin", "--list-metrics"], text=True, capture_output=True,
+                            timeout=30, check=True).stdout
+    metrics = {row.split("\t")[0] for row in listed.splitlines()}
     for path in pages():
+        yield from unknown_metrics(path, metrics)
         yield from broken_links(path)
+        yield from bad_rules(path)
         yield from bad_configurations(path, str(directory / "sockherdctl"))
 
 
