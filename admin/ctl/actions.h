@@ -31,6 +31,9 @@ Result<void> examine(const Request& request, Answer& answer);  // doctor.cc
 // new_app.cc: the files of an application module
 Result<void> new_app(const Request& request, Answer& answer);
 
+// unit.cc: a socket unit of systemd
+Result<void> print_unit(const Request& request, Answer& answer);
+
 // lists.cc: the tables themselves, for programs
 Result<void> list_options(const Request& request, Answer& answer);
 Result<void> list_verbs(const Request& request, Answer& answer);

@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include "admin/ctl/exit_code.h"
+#include "admin/ctl/unit_file.h"
 #include "daemon/base/nearest.h"
 #include "daemon/base/parse.h"
 #include "daemon/base/version.h"
@@ -32,6 +33,11 @@ std::string default_socket() {
   return (directory.empty() ? "/run/sockherd" : directory) + "/control";
 }
 
+// As RuntimeDirectory= of sockherd@.service says.
+std::string socket_of_instance(const std::string& name) {
+  return "/run/sockherd@" + name + "/control";
+}
+
 // The words of a verb's name: "config init" is a verb within a verb.
 std::vector<std::string> words_of(std::string_view name) {
   std::vector<std::string> words(1);
@@ -51,6 +57,7 @@ struct Parsed {
   std::map<std::string, std::string> values;
   std::string socket;
   std::string timeout;
+  std::string instance;
   bool json = false;
   bool no_colour = false;
   bool help = false;
@@ -107,6 +114,7 @@ void add_verb(CLI::App& app, const Verb& verb, Parsed& parsed) {
 
 void add_global_options(CLI::App& app, Parsed& parsed) {
   app.add_option("--socket", parsed.socket)->take_last();
+  app.add_option("--instance", parsed.instance)->take_last();
   app.add_option("--timeout", parsed.timeout)->take_last();
   app.add_flag("--json", parsed.json);
   app.add_flag("--no-color,--no-colour", parsed.no_colour);
@@ -121,8 +129,8 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
 }
 
 Error unknown_option(const std::string& word, const Verb* verb) {
-  std::vector<std::string> known = {"--socket",   "--timeout", "--json",
-                                    "--no-color", "--help",    "--version"};
+  std::vector<std::string> known = {"--socket",   "--instance", "--timeout", "--json",
+                                    "--no-color", "--help",     "--version"};
   if (verb != nullptr)
     for (const Flag& flag : verb->flags) known.emplace_back(flag.name);
   return failure(Exit::Usage, "unknown option " + printable(word) + suggestion(word, known));
@@ -175,7 +183,13 @@ Result<Request> request_of(const Parsed& parsed, const Surroundings& around) {
   request.arguments = parsed.arguments;
   request.flags = parsed.flags;
   request.values = parsed.values;
-  request.socket = parsed.socket.empty() ? around.socket : parsed.socket;
+  request.instance = parsed.instance;
+  if (!parsed.instance.empty() && !is_instance_name(parsed.instance)) {
+    return failure(Exit::Usage, "--instance must be the NAME of a sockherd@NAME.service, is \"" +
+                                    printable(parsed.instance) + "\"");
+  }
+  request.socket = parsed.instance.empty() ? around.socket : socket_of_instance(parsed.instance);
+  if (!parsed.socket.empty()) request.socket = parsed.socket;
   request.timeout = parsed.verb->timeout;
   if (!parsed.timeout.empty()) request.timeout = TRY(timeout_of(parsed.timeout));
   request.json = parsed.json;

@@ -9,7 +9,10 @@
 namespace sockherd::ctl {
 namespace {
 
-constexpr char kDefaultFile[] = "/etc/sockherd/sockherd.toml";
+std::string default_file(const Request& request) {
+  const std::string name = request.instance.empty() ? "sockherd" : request.instance;
+  return "/etc/sockherd/" + name + ".toml";
+}
 
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
@@ -39,7 +42,7 @@ struct Source {
 Result<Source> read_source(const Request& request) {
   std::string path = request.argument("FILE");
   if (path == "-") return Source{"<stdin>", TRY(read_all(stdin, "standard input"))};
-  if (path.empty()) path = kDefaultFile;
+  if (path.empty()) path = default_file(request);
   const File file(std::fopen(path.c_str(), "re"));
   if (!file) return file_failure(path, "read", errno);
   return Source{path, TRY(read_all(file.get(), path))};

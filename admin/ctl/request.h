@@ -17,7 +17,8 @@ struct Request {
   std::set<std::string> flags;                   // the given ones of the verb: "--wait"
   std::map<std::string, std::string> values;     // of the given ones that have one: "--limit"
   std::string socket;                            // path of the control socket
-  std::chrono::milliseconds timeout{0};          // for one call
+  std::string instance;  // of sockherd@NAME.service; "" for that of sockherd.service
+  std::chrono::milliseconds timeout{0};  // for one call
   bool json = false;
   Palette palette = Palette::Plain;
   double unix_time = 0;  // now, for "2h ago"

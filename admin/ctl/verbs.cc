@@ -17,8 +17,10 @@ constexpr Argument kOptionalPool[] = {{"POOL", "only the workers of this pool", 
 constexpr Argument kScale[] = {{"POOL", "the pool"}, {"N", "how many workers it shall have"}};
 constexpr Argument kRestart[] = {{"POOL", "the pool"},
                                  {"SLOT", "only the worker of this slot", false}};
-constexpr Argument kCheckedFile[] = {
-    {"FILE", "the file, or - for standard input; default /etc/sockherd/sockherd.toml", false}};
+constexpr Argument kCheckedFile[] = {{"FILE",
+                                      "the file, or - for standard input; default "
+                                      "/etc/sockherd/sockherd.toml, or NAME.toml of --instance",
+                                      false}};
 constexpr Argument kNewApp[] = {{"DIR", "the folder to write them to, made where it is not there"}};
 constexpr Argument kNewFile[] = {{"FILE", "where to write; default standard output", false}};
 
@@ -91,6 +93,14 @@ constexpr Flag kDoctor[] = {
     {"--outgoing", "they go out, as those of a proxy: each needs a port"},
 };
 
+constexpr Flag kUnit[] = {
+    {"--address", "443 for all addresses, HOST:PORT, or unix:/PATH", "ADDRESS"},
+    {"--listener", "its name in the configuration; default web", "NAME"},
+    {"--slots",
+     "so many equal sockets, for as many workers times threads without CAP_CHOWN; default 1", "N"},
+    {"--drop-in", "only what changes in the unit that comes with sockherd"},
+};
+
 constexpr Verb kVerbs[] = {
     {"status", "Show the daemon and its pools.", {}, {}, kQuick, false, show_status},
     {"workers", "Show every worker.", kOptionalPool, {}, kQuick, false, show_workers},
@@ -152,6 +162,13 @@ constexpr Verb kVerbs[] = {
      kQuick,
      false,
      new_app},
+    {"unit",
+     "Print a socket unit of systemd for a listener, or a drop-in for the one that is there.",
+     {},
+     kUnit,
+     kQuick,
+     false,
+     print_unit},
     {"version",
      "Show the versions of sockherdctl and of the daemon.",
      {},
@@ -168,6 +185,7 @@ constexpr GlobalOption kGlobalOptions[] = {
      "control socket; default $SOCKHERD_CONTROL, $RUNTIME_DIRECTORY/control or "
      "/run/sockherd/control",
      "PATH"},
+    {"--instance", "speak with the instance of sockherd@NAME.service, or write for it", "NAME"},
     {"--timeout",
      "give up after this long, such as 30s or 2m; default 5s, 10m where "
      "workers are replaced, 10s for an answer to load",

@@ -12,14 +12,14 @@ _sockherdctl_slots() {
 
 _sockherdctl() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-  local options='--socket --timeout --json --no-color --help --version'
+  local options='--socket --instance --timeout --json --no-color --help --version'
   local load='--connections --processes --ramp --connect-rate --duration --rate --count --pipeline --source'
   load+=' --header --hold --fail-on --save --svg'
   local words=() i
   COMPREPLY=()
   case $prev in
     --socket | --save | --svg) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-    --timeout | --since | --limit) return ;;
+    --timeout | --since | --limit | --instance | --address | --listener | --slots) return ;;
     --connections | --processes | --ramp | --connect-rate | --duration | --rate | --count | \
       --pipeline | --source | --header | --method | --body | --fail-on | --size | --subprotocol | \
       --senders | --workers) return ;;
@@ -28,6 +28,7 @@ _sockherdctl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       --socket | --timeout | --since | --limit | --save | --svg) ((i++)) ;;
+      --instance | --address | --listener | --slots) ((i++)) ;;
       --connections | --processes | --ramp | --connect-rate | --duration | --rate | --count | \
         --pipeline | --source | --header | --method | --body | --fail-on | --size | --subprotocol | \
         --senders | --workers) ((i++)) ;;
@@ -37,7 +38,7 @@ _sockherdctl() {
   done
   local candidates=''
   case "${words[*]}" in
-    '') candidates='status workers listeners events scale reload restart doctor bench check config new version' ;;
+    '') candidates='status workers listeners events scale reload restart doctor bench check config new unit version' ;;
     config) candidates='init show' ;;
     bench) candidates='http ws' ;;
     new) candidates='app' ;;
@@ -45,6 +46,7 @@ _sockherdctl() {
     'restart '*) [[ ${#words[@]} -eq 2 ]] && candidates=$(_sockherdctl_slots "${words[1]}") ;;
     events) options+=' --since --limit --follow' ;;
     reload) [[ $cur == -* ]] && options+=' --wait --no-wait' ;;
+    unit) options+=' --address --listener --slots --drop-in' ;;
     doctor) options+=' --connections --workers --outgoing' ;;
     'bench http'*) options+=" $load --method --body --close" ;;
     'bench ws'*) options+=" $load --size --text --deflate --subprotocol --echo-at-end --receive --senders" ;;

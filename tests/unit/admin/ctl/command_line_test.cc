@@ -63,6 +63,13 @@ TEST(CommandLine, HasDefaults) {
   EXPECT_EQ(parse({"status", "--no-color"}).request.palette, Palette::Plain);
 }
 
+TEST(CommandLine, AnInstanceHasASocketOfItsOwn) {
+  const CommandLine line = parse({"--instance", "shop", "status"});
+  EXPECT_EQ(line.request.instance, "shop");
+  EXPECT_EQ(line.request.socket, "/run/sockherd@shop/control");
+  EXPECT_EQ(parse({"status", "--instance=shop", "--socket=/x"}).request.socket, "/x");
+}
+
 TEST(CommandLine, WrongUsageExits2AndSaysTheRemedy) {
   const std::pair<std::vector<std::string>, std::string> kCases[] = {
       {{}, "a verb is missing; see: sockherdctl --help"},
@@ -79,6 +86,8 @@ TEST(CommandLine, WrongUsageExits2AndSaysTheRemedy) {
       {{"status", "--wait"}, "unknown option --wait"},
       {{"status", "--socket"}, "--socket"},
       {{"status", "--timeout", "soon"}, "--timeout must be a time"},
+      {{"status", "--instance", "a/b"}, "NAME of a sockherd@NAME.service, is \"a/b\""},
+      {{"unit", "--slot", "2"}, "did you mean \"--slots\"?"},
       {{"status", "--timeout", "0"}, "--timeout must be a time"},
   };
   for (const auto& [arguments, words] : kCases) {
