@@ -16,7 +16,7 @@ function __sockherdctl_at
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --body --connect-rate --connections --count --duration --fail-on --header --limit --method --pipeline --processes --ramp --rate --save --senders --since --size --socket --source --subprotocol --svg --timeout --workers
+        else if contains -- $word --address --body --connect-rate --connections --count --duration --fail-on --header --instance --limit --listener --method --pipeline --processes --ramp --rate --save --senders --since --size --slots --socket --source --subprotocol --svg --timeout --workers
             set skip yes
         else if not string match -q -- '-*' $word
             set -a words $word
@@ -32,6 +32,7 @@ end
 
 complete -c sockherdctl -f
 complete -c sockherdctl -l socket -rF -d 'control socket; default $SOCKHERD_CONTROL, $RUNTIME_DIRECTORY/control or /run/sockherd/control'
+complete -c sockherdctl -l instance -x -d 'speak with the instance of sockherd@NAME.service, or write for it'
 complete -c sockherdctl -l timeout -x -d 'give up after this long, such as 30s or 2m; default 5s, 10m where workers are replaced, 10s for an answer to load'
 complete -c sockherdctl -l json -d 'write JSON'
 complete -c sockherdctl -l no-color -d 'no colours; also without a terminal, with NO_COLOR or TERM=dumb'
@@ -109,4 +110,9 @@ complete -c sockherdctl -n '__sockherdctl_at bench ws' -l svg -rF -d 'draw it'
 complete -c sockherdctl -n '__sockherdctl_at -x' -a new
 complete -c sockherdctl -n '__sockherdctl_at -x new' -a app -d 'Write the files of an application module in C++, with a test; overwrites nothing.'
 complete -c sockherdctl -n '__sockherdctl_at new app' -F
+complete -c sockherdctl -n '__sockherdctl_at -x' -a unit -d 'Print a socket unit of systemd for a listener, or a drop-in for the one that is there.'
+complete -c sockherdctl -n '__sockherdctl_at unit' -l address -x -d '443 for all addresses, HOST:PORT, or unix:/PATH'
+complete -c sockherdctl -n '__sockherdctl_at unit' -l listener -x -d 'its name in the configuration; default web'
+complete -c sockherdctl -n '__sockherdctl_at unit' -l slots -x -d 'so many equal sockets, for as many workers times threads without CAP_CHOWN; default 1'
+complete -c sockherdctl -n '__sockherdctl_at unit' -l drop-in -d 'only what changes in the unit that comes with sockherd'
 complete -c sockherdctl -n '__sockherdctl_at -x' -a version -d 'Show the versions of sockherdctl and of the daemon.'

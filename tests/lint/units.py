@@ -4,8 +4,9 @@
 Usage: units.py BUILD-DIRECTORY
 
 Asks `systemd-analyze security --offline=true --threshold=` and `systemd-analyze verify`, with the units of this build
-and the drop-ins of units/examples; needs no root and no running systemd. Prints the score of each profile.
+and the drop-ins of units/examples, and with what `sockherdctl unit` prints; needs no root and no running systemd. Prints the score of each profile.
 """
+import json
 import os
 import pathlib
 import re
@@ -77,6 +78,28 @@ def misunderstood(target, service):
     return [line for line in ours if SETTING_OF_254 not in line]
 
 
+WISHES = (  # what `sockherdctl unit` is asked for
+    "--address 443 --slots 8 --drop-in",
+    "--address [::]:443 --slots 2 --drop-in --instance shop",
+    "--address 192.0.2.1:443 --listener tls --slots 3",
+    "--address 127.0.0.1:8081 --listener api --instance shop",
+    "--address unix:/run/sockherd/%x.sock --listener behind",
+)
+
+
+def printed(build, target):
+    """What systemd has to say of the units that sockherdctl prints, each beside the services."""
+    for wish in WISHES:
+        unit = json.loads(run(str(build / "bin/sockherdctl"), "unit", "--json", *wish.split()).stdout)
+        path = target / unit["path"].removeprefix("/etc/systemd/system/")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(unit["text"])
+        service = "sockherd@shop.service" if "--instance" in wish else "sockherd.service"
+        yield from (f"sockherdctl unit {wish}: {line}" for line in misunderstood(target, service))
+        if path.parent != target:
+            shutil.rmtree(path.parent)
+
+
 def faults(build, target):
     lay_out(build, target)
     for profile, (drop_ins, most) in PROFILES.items():
@@ -87,6 +110,8 @@ def faults(build, target):
             if is_too_much:
                 yield f"{service}: {profile}: {said} is more than {most / 10}"
             yield from (f"{service}: {profile}: {line}" for line in misunderstood(target, service))
+    apply([], target)
+    yield from printed(build, target)
     used = {name for drop_ins, _ in PROFILES.values() for name in drop_ins}
     for path in sorted(EXAMPLES.glob("*.conf")):
         if path.stem not in used | set(NEWER):
