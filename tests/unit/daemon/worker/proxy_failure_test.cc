@@ -230,6 +230,42 @@ TEST_F(ProxyQueue, AsksOneBehindTheOtherOnOneConnection) {
   EXPECT_EQ(proxy_.count(Count::ProxyQueued), proxy_.count(Count::ProxyDequeued));
 }
 
+// Found in review: no event follows a send that is taken at once, and the client was never read
+// from again.
+TEST_F(ProxyQueue, ALongUploadThatWaitedGoesOnWhereAConnectionWasKept) {
+  Client first = proxy_.connect();
+  first.send(ProxyHarness::get("/1"));
+  Client backend = proxy_.accepted();
+  Client second = proxy_.connect();
+  const std::string body = std::string((size_t{1} << 20) - 1, 'x') + '.';
+  second.send("POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) +
+              "\r\n\r\n");
+  size_t said = 0;
+  const auto say = [&] {
+    said += second.send_some(std::string_view(body).substr(said));
+    proxy_.run();
+  };
+  for (int i = 0; i < 50; ++i) say();
+  ASSERT_LT(said, body.size()) << "it is not held back, so this test shows nothing";
+  EXPECT_EQ(proxy_.file().waiting(), 1u);
+  backend.read();
+  backend.send(ProxyHarness::ok());
+  proxy_.run();
+  proxy_.engine().advance(milliseconds(20));
+  std::string came;
+  for (int i = 0; i < 1000 && !came.ends_with('.'); ++i) {
+    say();
+    came += backend.read();
+  }
+  EXPECT_EQ(said, body.size()) << "nobody reads from the client";
+  EXPECT_TRUE(came.starts_with("POST /2 "));
+  EXPECT_EQ(came.size() - came.find("\r\n\r\n") - 4, body.size());
+  EXPECT_EQ(proxy_.count(Count::UpstreamReuses), 1u) << "on the connection that was kept";
+  backend.send(ProxyHarness::ok("taken"));
+  proxy_.run();
+  EXPECT_THAT(second.read(), EndsWith("taken"));
+}
+
 TEST_F(ProxyQueue, RefusesMoreThanMayWait) {
   Client clients[] = {proxy_.connect(), proxy_.connect(), proxy_.connect(), proxy_.connect()};
   for (Client& client : clients) client.send(ProxyHarness::get());

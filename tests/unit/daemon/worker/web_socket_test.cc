@@ -1,5 +1,8 @@
 // WebSockets from the handshake to the end, as their handler and their client see them.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <string>
@@ -108,36 +111,75 @@ TEST(WebSocketHandshake, WorksHoweverItIsCut) {
   }
 }
 
-// Answers before it fill the socket, in one case so that its own does not leave.
-TEST(WebSocketHandshake, WhoseAnswerCannotLeaveEndsWithAnOpenAndAClose) {
-  struct Long final : Handler {
-    std::unique_ptr<Job> handle(const Request&, Exchange& exchange) override {
-      exchange.answer({.content = std::string(20000, 'x')});
-      return nullptr;
-    }
-  };
-  const std::string request = "GET /long HTTP/1.1\r\nHost: h\r\n\r\n";
-  size_t abandoned = 0;
-  for (int before = 0; before < 40; ++before) {
-    WebSocketHarness harness;
-    harness.router().add("/long", std::make_unique<Long>());
+// Fills the socket, and has the name of its client looked up, as a proxy route does.
+struct Long final : Handler {
+  explicit Long(Service& service) : service_(service) {}
+  std::unique_ptr<Job> handle(const Request& /*request*/, Exchange& exchange) override {
+    fd = exchange.socket();
+    service_.clients.of(fd);
+    exchange.answer({.content = std::string(20000, 'x')});
+    return nullptr;
+  }
+
+  Service& service_;
+  int fd = -1;  // of the client
+};
+
+// A client that asks for /long until its socket is full, then for a WebSocket, and is gone.
+struct BrokenUpgrade {
+  explicit BrokenUpgrade(int before) {
+    auto made = std::make_unique<Long>(harness.service());
+    Long& filler = *made;
+    harness.router().add("/long", std::move(made));
     Client client = harness.connect();
+    const std::string request = "GET /long HTTP/1.1\r\nHost: h\r\n\r\n";
     for (int i = 0; i < before; ++i) {
       client.send(request);
       harness.run();
     }
     client.send(request + handshake("/ws"));
     harness.run();
-    const bool waits = harness.test->accepted && harness.test->take_heard().empty();
+    is_abandoned = harness.test->accepted && harness.test->take_heard().empty();
     client.close();
     harness.run();
-    if (waits) {
+    fd = filler.fd;
+  }
+
+  WebSocketHarness harness;
+  bool is_abandoned = false;  // its 101 was written and never sent
+  int fd = -1;
+};
+
+// Answers before it fill the socket, in one case so that its own does not leave.
+TEST(WebSocketHandshake, WhoseAnswerCannotLeaveEndsWithAnOpenAndAClose) {
+  size_t abandoned = 0;
+  for (int before = 0; before < 40; ++before) {
+    BrokenUpgrade broken(before);
+    WebSocketHarness& harness = broken.harness;
+    if (broken.is_abandoned) {
       ++abandoned;
       EXPECT_EQ(harness.test->take_heard(), "open\nclose 1006\n");
     }
     EXPECT_EQ(harness.open_connections(), 0);
     EXPECT_EQ(harness.count(Count::ConnectionsClosed), 1);
     EXPECT_EQ(harness.count(Count::WebSocketsOpened), harness.count(Count::WebSocketsClosed));
+  }
+  EXPECT_GT(abandoned, 0);
+}
+
+// Found in review: the next client with that number had the name of the one before.
+TEST(WebSocketHandshake, WhoseAnswerCannotLeaveTakesTheNameOfItsClientAlong) {
+  size_t abandoned = 0;
+  for (int before = 0; before < 40; ++before) {
+    BrokenUpgrade broken(before);
+    if (!broken.is_abandoned) continue;
+    ++abandoned;
+    // The client before had no port: a Unix socket.
+    UniqueFd other(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::listen(other.get(), 1), 0);
+    const UniqueFd next(other.get() == broken.fd ? other.release()
+                                                 : ::dup3(other.get(), broken.fd, O_CLOEXEC));
+    EXPECT_NE(broken.harness.service().clients.of(next.get()).port, "");
   }
   EXPECT_GT(abandoned, 0);
 }
