@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <utility>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/config/commands.h"
 #include "daemon/contract/names.h"
@@ -16,6 +18,11 @@
 #include "daemon/sys/pidfd.h"
 
 namespace sockherd::supervisor {
+namespace {
+
+constexpr Duration kBetweenWarnings = std::chrono::seconds(10);
+
+}  // namespace
 
 // --- starting
 
@@ -161,7 +168,8 @@ WorkerProcess::Callbacks Hands::callbacks_of(fleet::WorkerId id) {
           .on_exit = [this](fleet::WorkerExited e) { on_exit(std::move(e)); },
           .on_message = [this, id](const contract::Message& message,
                                    UniqueFd fd) { relay_.on_message(id, message, std::move(fd)); },
-          .may_take_message = [this, id] { return relay_.may_take_message(id); }};
+          .may_take_message = [this, id] { return relay_.may_take_message(id); },
+          .on_stranger = [this, id](const auto& said) { on_stranger(id, said); }};
 }
 
 void Hands::add_running(fleet::WorkerId id, Running running) {
@@ -286,6 +294,23 @@ void Hands::on_notification(fleet::WorkerId id, const sys::Notification& said) {
   if (said.extend_timeout) post_(fleet::WorkerExtends{id, *said.extend_timeout});
   if (said.ready) post_(fleet::WorkerReady{id});
   if (said.stopping) post_(fleet::WorkerStopping{id});
+}
+
+// A flood of them is one line now and then.
+void Hands::on_stranger(fleet::WorkerId id, const sys::Notification& said) {
+  ++strangers_;
+  const Instant now = monotonic_now();
+  if (stranger_said_at_ && now - *stranger_said_at_ < kBetweenWarnings) return;
+  stranger_said_at_ = now;
+  const Running& running = running_.at(id);
+  log::warn("notification-refused",
+            {{"pool", running.pool},
+             {"slot", running.slot},
+             {"pid", running.process->pid()},
+             {"sender", said.sender},
+             {"sender_uid", said.sender_uid},
+             {"messages", std::exchange(strangers_, 0)},
+             {"next", "only root, the user of the worker and its process group may speak for it"}});
 }
 
 void Hands::on_exit(fleet::WorkerExited exited) {

@@ -173,6 +173,7 @@ class Hands {
   void await_ready(fleet::WorkerId id, const config::Pool& pool);
   bool is_alone(fleet::WorkerId id) const;
   void on_notification(fleet::WorkerId id, const sys::Notification& said);
+  void on_stranger(fleet::WorkerId id, const sys::Notification& said);
   void on_exit(fleet::WorkerExited exited);
 
   // Workers with an address of their own (hands_upstreams.cc).
@@ -240,6 +241,8 @@ class Hands {
                        [this](fleet::WorkerId id) { post_(fleet::WorkerReady{id}); }};
   QueueRelays relays_;
   std::set<std::string> alone_;  // pools whose programs can not be watched
+  uint64_t strangers_ = 0;       // messages that were refused since that was said
+  std::optional<Instant> stranger_said_at_;
 };
 
 }  // namespace sockherd::supervisor

@@ -9,6 +9,7 @@
 #include "daemon/supervisor/plain_text.h"
 #include "daemon/sys/packet_socket.h"
 #include "daemon/sys/pidfd.h"
+#include "daemon/sys/process_family.h"
 
 namespace sockherd::supervisor {
 namespace {
@@ -113,11 +114,14 @@ void WorkerProcess::read_messages() {
   }
 }
 
-// Anybody on this machine can reach the socket; root and we may speak for a worker, and its family.
+// Anybody on this machine can reach the socket. Root and we may speak for a worker, who runs as its
+// user, and its process group, whose leader may have changed users. What it started may have ended
+// by now (systemd-notify), so the user is that of the worker.
 bool WorkerProcess::may_speak(const sys::Notification& said) const {
-  if (said.sender <= 0) return true;  // a socket of a predecessor that did not ask
+  if (said.sender < 0) return true;  // a socket of a predecessor that did not ask
   if (said.sender_uid == 0 || said.sender_uid == ::geteuid()) return true;
-  return ::getpgid(said.sender) == child_.pid;
+  if (said.sender_uid == sys::user_of(child_.pid)) return true;
+  return said.sender > 0 && ::getpgid(said.sender) == child_.pid;
 }
 
 void WorkerProcess::read_notifications() {
@@ -125,6 +129,7 @@ void WorkerProcess::read_notifications() {
     const auto said = notify_.peek();
     if (!said) return;
     if (!may_speak(*said)) {
+      if (callbacks_.on_stranger) callbacks_.on_stranger(*said);
       notify_.drop();
       continue;
     }

@@ -29,6 +29,8 @@ class WorkerProcess {
     std::function<void(const contract::Message&, UniqueFd)> on_message = nullptr;
     // Asked before a message is taken; after a no the rest waits for listen_again().
     std::function<bool()> may_take_message = nullptr;
+    // Somebody who may not has spoken on its notify socket; it was not listened to.
+    std::function<void(const sys::Notification&)> on_stranger = nullptr;
   };
   // What there is of a worker that lives already.
   struct Remains {

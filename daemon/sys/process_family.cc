@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -56,6 +57,18 @@ uint64_t memory_of(pid_t process) {
     bytes += resident > shared ? (resident - shared) * page : 0;
   }
   return bytes;
+}
+
+std::optional<uid_t> user_of(pid_t process) {
+  const std::string path = "/proc/" + std::to_string(process) + "/status";
+  const File file(::fopen(path.c_str(), "re"));
+  std::array<char, 256> line{};
+  while (file && std::fgets(line.data(), line.size(), file.get()) != nullptr) {
+    unsigned real = 0;
+    unsigned effective = 0;
+    if (std::sscanf(line.data(), "Uid: %u %u", &real, &effective) == 2) return effective;
+  }
+  return std::nullopt;
 }
 
 }  // namespace sockherd::sys

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace sockherd::sys {
@@ -16,5 +17,9 @@ std::vector<pid_t> family_of(pid_t process);
 // Bytes of memory that belong to the family and to no file: what would be free without it. Pages
 // that a child still shares with its parent count for both.
 uint64_t memory_of(pid_t process);
+
+// Who it runs as (the effective user); of one that has ended and was not waited for, too. Nothing
+// where that cannot be seen.
+std::optional<uid_t> user_of(pid_t process);
 
 }  // namespace sockherd::sys

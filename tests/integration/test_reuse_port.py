@@ -89,7 +89,8 @@ class Binding(ManagedCase):
         with tempfile.TemporaryDirectory(prefix="sh-", dir="/tmp") as directory:
             flag = pathlib.Path(directory, "now")
             daemon = self.launch(config("--late", str(flag), pool='start_timeout = "60s"'))
-            until(lambda: len(daemon.workers()) == 2, "two workers")
+            until(lambda: [worker["uptime_seconds"] > 2 for worker in daemon.workers()] == [True, True],
+                  "two seconds of life")
             self.assertEqual(daemon.ready_workers(), [])
             flag.touch()
             daemon.ready()

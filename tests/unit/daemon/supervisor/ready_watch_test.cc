@@ -36,6 +36,16 @@ TEST(ReadyWatch, WhoListensNeedsNotLiveThatLong) {
   EXPECT_EQ(seen.next(after(5)).step, Step::Ready);
 }
 
+// Found in review: one that was slow to bind was counted, and got connections, after a second.
+TEST(ReadyWatch, WhoWillBeSeenToListenIsNotReadyBefore) {
+  ReadyWatch seen = watch({.kind = Kind::Seen}, Reach::Shared);
+  seen.will_listen();
+  EXPECT_EQ(seen.next(after(100'000)).step, Step::Wait);
+  EXPECT_EQ(seen.next(after(100'000)).at, std::nullopt);
+  seen.listens();
+  EXPECT_EQ(seen.next(after(100'000)).step, Step::Ready);
+}
+
 TEST(ReadyWatch, WhoSpeaksIsWaitedForAsLongAsItTakes) {
   for (const Reach reach : {Reach::None, Reach::Own, Reach::Shared}) {
     ReadyWatch seen = watch({.kind = Kind::Seen}, reach);

@@ -25,15 +25,24 @@ class WorkerProcessTest : public LoopTest {
 
   std::string notify_path() const { return directory_.path("n"); }
 
-  void start(std::vector<std::string> arguments, std::vector<sys::PassFd> fds = {}) {
+  void start(std::vector<std::string> arguments, std::vector<sys::PassFd> fds = {},
+             const std::string& user = "") {
     auto started = WorkerProcess::start(
-        loop(), 7, {.arguments = std::move(arguments), .fds = std::move(fds)}, notify_path(),
+        loop(), 7,
+        {.arguments = std::move(arguments),
+         .fds = std::move(fds),
+         .account = {.user = user, .group = ""}},
+        notify_path(),
         {.on_notification = [this](const sys::Notification& said) { take(said); },
          .on_exit =
              [this](fleet::WorkerExited exited) {
                events_.push_back("exit");
                exited_ = std::move(exited);
                worker_.reset();  // as Hands does
+             },
+         .on_stranger =
+             [this](const sys::Notification& said) {
+               events_.push_back("stranger " + std::to_string(said.sender_uid));
              }});
     ASSERT_TRUE(started.ok()) << started.error().what;
     worker_ = std::move(started).value();
@@ -53,6 +62,16 @@ class WorkerProcessTest : public LoopTest {
     ASSERT_EQ(
         ::sendto(socket.get(), message.data(), message.size(), 0, address.get(), address.size()),
         static_cast<ssize_t>(message.size()));
+  }
+
+  void say_as(uid_t user, std::string_view message) {
+    ASSERT_EQ(::chmod(directory_.path("").c_str(), 0755), 0);
+    EXPECT_EQ(sys::as_user(user,
+                           [this, message] {
+                             say(message);
+                             return std::string(HasFailure() ? "failed" : "said");
+                           }),
+              "said");
   }
 
   fleet::WorkerExited run_to_the_end() {
@@ -75,6 +94,46 @@ TEST_F(WorkerProcessTest, TellsWhatItsWorkerSays) {
   say("STOPPING=1");
   run_until([this] { return events_.size() == 3; });
   EXPECT_THAT(events_, ElementsAre("ready", "status", "stopping"));
+}
+
+// Found in review: anybody on the machine could say that a worker was ready, or hung.
+TEST_F(WorkerProcessTest, DoesNotListenToStrangers) {
+  REQUIRE_ROOT();
+  start_shell("exec sleep 60");
+  say_as(sys::kNobody, "READY=1\nSTATUS=never");
+  say("STOPPING=1");
+  run_until([this] { return events_.size() == 2; });
+  EXPECT_THAT(events_, ElementsAre("stranger 65534", "stopping"));
+  EXPECT_EQ(worker_->status(), "");
+}
+
+// As systemd-notify does, which has ended when its message is read.
+TEST_F(WorkerProcessTest, ListensToWhoIsTheSameUserAsItsWorker) {
+  REQUIRE_ROOT();
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  start({"/bin/sh", "-c", "echo >&3; exec sleep 60"}, {{write_end.get(), "lives"}}, "65534");
+  ASSERT_TRUE(sys::wait_readable(read_end.get())) << "it has become that user";
+  say_as(sys::kNobody, "READY=1");
+  say_as(33, "STOPPING=1");
+  run_until([this] { return events_.size() == 2; });
+  EXPECT_THAT(events_, ElementsAre("ready", "stranger 33"));
+}
+
+// A part of it that has given its rights away speaks for it; so does its last word.
+TEST_F(WorkerProcessTest, ListensToTheProcessGroupOfItsWorker) {
+  REQUIRE_ROOT();
+  ASSERT_EQ(::chmod(directory_.path("").c_str(), 0755), 0);
+  start({"/usr/bin/python3", "-I", "-S", "-c",
+         "import os, signal, socket\n"
+         "os.setresuid(65534, 65534, 65534) if os.fork() == 0 else signal.pause()\n"
+         "said = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+         "said.sendto(b'READY=1', os.environ['NOTIFY_SOCKET'])\n"
+         "signal.pause()"});
+  run_until([this] { return !events_.empty(); });
+  EXPECT_THAT(events_, ElementsAre("ready"));
 }
 
 TEST_F(WorkerProcessTest, TellsItsWorkerWhereToSpeak) {

@@ -54,6 +54,17 @@ TEST(ProcessFamily, IsAProcessAndWhatItHasStarted) {
   EXPECT_THAT(family_of(family.child()), testing::ElementsAre(family.child()));
 }
 
+TEST(ProcessFamily, ItsUserIsToldUntilItIsWaitedFor) {
+  EXPECT_EQ(user_of(::getpid()), ::geteuid());
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  siginfo_t ended{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  EXPECT_EQ(user_of(child), ::geteuid());
+  ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(user_of(child), std::nullopt);
+}
+
 TEST(ProcessFamily, UsesWhatItsChildrenUse) {
   constexpr uint64_t kBytes = 64 << 20;
   const uint64_t ours = memory_of(::getpid());
