@@ -6,7 +6,7 @@ Usage: docs_hold.py DIRECTORY-OF-PROGRAMS
 In every Markdown file of the tree: each relative link ends at a file, and at a heading of it where it names one;
 each ```toml block is a configuration that sockherdctl check accepts. A block that is only a part of one is
 written ```toml part, and must be TOML. A block ```yaml prometheus has rules that promtool accepts, where that is
-installed. Metrics that are named exist.
+installed. Metrics that are named exist, and each document is in the index.
 """
 import pathlib
 import re
@@ -49,6 +49,14 @@ def broken_links(path):
             yield f"{path.relative_to(ROOT)}: the link {target} leads nowhere"
         elif anchor and there.suffix == ".md" and anchor not in anchors(there):
             yield f"{path.relative_to(ROOT)}: {target}: there is no such heading"
+
+
+def unlisted():
+    """Documents that the index does not lead to."""
+    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        if path.name != "README.md" and path.name not in index:
+            yield f"docs/README.md: {path.name} is not in the index"
 
 
 def blocks(path, language):
@@ -108,6 +116,7 @@ def faults(directory):
     listed = subprocess.run([directory / "sockherd-admin", "--list-metrics"], text=True, capture_output=True,
                             timeout=30, check=True).stdout
     metrics = {row.split("\t")[0] for row in listed.splitlines()}
+    yield from unlisted()
     for path in pages():
         yield from unknown_metrics(path, metrics)
         yield from broken_links(path)

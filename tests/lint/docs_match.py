@@ -209,6 +209,16 @@ def check_help(program):
             yield f"{name}: help is wider than 80 columns: {line}"
 
 
+def check_examples(ctl):
+    """Each configuration that a page shows is one that is accepted."""
+    for path in sorted(MAN.glob("*.[1-8]")):
+        for block in re.findall(r"^\.EX\n(\[.*?)^\.EE$", path.read_text(), re.MULTILINE | re.DOTALL):
+            done = subprocess.run([ctl, "check", "-"], input=roff.unescape(block), text=True, capture_output=True,
+                                  timeout=30, check=False)
+            if done.returncode != 0:
+                yield f"{path.name}: {(done.stdout + done.stderr).strip()}"
+
+
 PROGRAM = ["SYNOPSIS", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"]
 PAGES = {  # the sections that whoever opens a page will look for
     "sockherd.8": [*PROGRAM, "SIGNALS"],
@@ -269,6 +279,7 @@ def check_completion(ctl):
 def faults(directory):
     ctl = str(directory / "sockherdctl")
     yield from check_options(ctl)
+    yield from check_examples(ctl)
     yield from check_verbs(ctl)
     yield from check_exit_codes(ctl)
     yield from check_events()
