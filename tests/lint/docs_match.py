@@ -73,6 +73,7 @@ def check_options(ctl):
     documented = {}
     for heading, lines in roff.sections((MAN / "sockherd.toml.5").read_text(), "SS").items():
         ends = [number for number, line in enumerate(lines) if line.startswith(".SH ")] + [len(lines)]
+        heading = heading.split(":")[0]  # [pool.NAME] comes in parts
         documented |= {(heading, entry): text for entry, text in roff.entries(lines[:ends[0]])
                        if " = " in entry}
     yield from compare("sockherd.toml.5", {" ".join(key) for key in listed},
