@@ -38,7 +38,8 @@ Error load_error(int code) {
   if (code == EPERM) {
     error.what +=
         ": it needs CAP_BPF, and bpf(2) in the system call filter (in the service unit: "
-        "AmbientCapabilities=CAP_BPF, SystemCallFilter=bpf, and no PrivateUsers=)";
+        "AmbientCapabilities=CAP_BPF, SystemCallFilter=bpf, and no PrivateUsers=: bpf.conf among "
+        "its examples)";
   } else if (code == ENOSYS) {
     error.what += ": this kernel has no eBPF";
   }

@@ -205,7 +205,8 @@ Result<void> copy_owner(int from, int to) {
   Error error = errno_error("fchown");
   error.what += "; the socket belongs to " + user_name(original.st_uid) +
                 ", and only sockets of one user share a port (the uid rule): give the service"
-                " CAP_CHOWN, or repeat the ListenStream= line in the socket unit once a worker";
+                " CAP_CHOWN, or repeat the ListenStream= line in the socket unit once a worker"
+                " (sockherdctl unit --slots N prints it)";
   return error;
 }
 

@@ -63,9 +63,9 @@ Error explain(const SpawnFailure& failure, const SpawnSubject& subject) {
       return with_remedy(
           errno_error("run " + program + " as " + account_text(subject.account), code),
           code == EPERM,
-          "; sockherd must be root for that, or have CAP_SETUID and CAP_SETGID "
-          "(AmbientCapabilities= "
-          "and CapabilityBoundingSet= of the unit)");
+          "; sockherd must be root for that, or have CAP_SETUID, CAP_SETGID and CAP_KILL "
+          "(AmbientCapabilities= and CapabilityBoundingSet= of the unit: users.conf among its "
+          "examples)");
     case SpawnStage::Directory:
       return errno_error("start " + program + " in " + subject.directory, code);
     case SpawnStage::Exec:

@@ -67,6 +67,7 @@ def install_tests(tree, hammer):
     home = tree / HOME
     shutil.copytree(ROOT / "tests", home / "tests",
                     ignore=shutil.ignore_patterns("__pycache__", "*.cc", "*.h", "unit", "fuzz"))
+    shutil.copytree(ROOT / "examples/node", home / "examples/node")
     (home / "bin").mkdir()
     shutil.copy2(hammer, home / "bin")
 

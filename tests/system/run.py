@@ -14,7 +14,7 @@ import time
 
 from tests.system import container, tree
 
-SUITES = ("inside", "lossless", "commands", "surroundings")
+SUITES = ("inside", "lossless", "commands", "profiles", "surroundings")
 NEXT = "opt/sockherd-next"
 PROGRAMS = ("sockherd", "sockherd-worker", "sockherd-admin", "sockherdctl")
 

@@ -27,6 +27,7 @@ PACKAGES = [
     "liburing2", "libhiredis0.14",
     # What we work with where it is there. libpam-systemd: debootstrap does not resolve default-logind, of polkitd.
     "polkitd", "libpam-systemd", "logrotate",
+    "nodejs",  # a program with a JIT compiler
 ]
 
 

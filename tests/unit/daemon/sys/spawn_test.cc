@@ -325,7 +325,7 @@ TEST(SpawnAccount, FailuresNameTheirStageAndARemedy) {
     return ended.error ? ended.error->what : std::string("started");
   });
   EXPECT_THAT(denied, AllOf(HasSubstr("run /bin/sh as user www-data: Operation not permitted"),
-                            HasSubstr("CAP_SETUID and CAP_SETGID")));
+                            HasSubstr("CAP_SETUID, CAP_SETGID and CAP_KILL")));
 }
 
 TEST(SpawnAccount, ADirectoryOfTheUserIsEnteredAsTheUser) {
