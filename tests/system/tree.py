@@ -86,6 +86,8 @@ def ensure_cached(more=()):
     require_root()
     packages = [*PACKAGES, *more]
     path = cached_path(packages)
+    if path.exists():  # renamed when it was whole; somebody else's list may be in the making
+        return path
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.parent / "tree.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
