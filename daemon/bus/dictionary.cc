@@ -134,6 +134,12 @@ const Value* Dictionary::find(std::string_view key) const {
   return nullptr;
 }
 
+void Dictionary::replace(std::string_view key, Value value) {
+  for (auto& [name, before] : entries_) {
+    if (name == key) before = std::move(value);
+  }
+}
+
 bool Dictionary::boolean(std::string_view key, bool fallback) const {
   const Value* value = find(key);
   const bool* flag = value == nullptr ? nullptr : std::get_if<bool>(value);
@@ -176,6 +182,13 @@ std::vector<std::string> Dictionary::list(std::string_view key) const {
   const Value* value = find(key);
   const auto* list = value == nullptr ? nullptr : std::get_if<std::vector<std::string>>(value);
   return list == nullptr ? std::vector<std::string>{} : *list;
+}
+
+Result<void> append(sd_bus_message* message, const Value& value) {
+  const int r = std::visit(
+      [message](const auto& content) { return append_content(message, content); }, value);
+  if (r < 0) return bus_error("append a value", r);
+  return {};
 }
 
 Result<void> append(sd_bus_message* message, const Dictionary& dictionary) {

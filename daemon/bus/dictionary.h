@@ -22,6 +22,8 @@ class Dictionary {
   void set(std::string key, Value value) {
     entries_.emplace_back(std::move(key), std::move(value));
   }
+  // The value of a key that is there.
+  void replace(std::string_view key, Value value);
 
   // The value of `key`, or `fallback` where it is missing or of another type.
   bool boolean(std::string_view key, bool fallback = false) const;
@@ -32,11 +34,15 @@ class Dictionary {
   std::vector<std::string> list(std::string_view key) const;
 
   const std::vector<std::pair<std::string, Value>>& entries() const { return entries_; }
+  const Value* find(std::string_view key) const;  // null where it is missing
+  bool operator==(const Dictionary&) const = default;
 
  private:
-  const Value* find(std::string_view key) const;
   std::vector<std::pair<std::string, Value>> entries_;
 };
+
+// Appends the value alone, without a variant around it.
+Result<void> append(sd_bus_message* message, const Value& value);
 
 // Appends one a{sv} / an aa{sv} to a message under construction.
 Result<void> append(sd_bus_message* message, const Dictionary& dictionary);

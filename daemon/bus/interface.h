@@ -1,6 +1,6 @@
 // The control interface, io.sockherd.Sockherd1: names that both sides use. The one control
 // protocol: served by the supervisor on a private socket (peer to peer D-Bus), spoken by admin and
-// sockherdctl.
+// sockherdctl, and on the system bus where there is one.
 //
 // Method                          In    Out    Says
 // GetStatus                       -     a{sv}  the daemon: see keys below
@@ -59,7 +59,15 @@
 namespace sockherd::bus {
 
 inline constexpr char kInterface[] = "io.sockherd.Sockherd1";
+inline constexpr char kName[] = "io.sockherd.Sockherd1";  // on the system bus
 inline constexpr char kObject[] = "/io/sockherd/Sockherd1";
+
+// On the system bus, below kObject; GetManagedObjects lists them (bus_objects.h has the
+// properties).
+inline constexpr char kPoolInterface[] = "io.sockherd.Sockherd1.Pool";
+inline constexpr char kPoolObjects[] = "/io/sockherd/Sockherd1/pool";
+inline constexpr char kWorkerInterface[] = "io.sockherd.Sockherd1.Worker";
+inline constexpr char kWorkerObjects[] = "/io/sockherd/Sockherd1/worker";
 
 inline constexpr char kErrorNoSuchPool[] = "io.sockherd.Error.NoSuchPool";
 inline constexpr char kErrorNoSuchSlot[] = "io.sockherd.Error.NoSuchSlot";
@@ -74,6 +82,11 @@ inline constexpr char kFailedConfiguration[] = "configuration";  // it is not va
 inline constexpr char kFailedResources[] = "resources";  // what it needs cannot be had, as a port
 inline constexpr char kFailedWorkers[] = "workers";      // the new ones did not become ready
 inline constexpr char kFailedStopping[] = "stopping";
+
+// The actions of polkit (packaging/polkit) that callers on the system bus are asked about.
+inline constexpr char kActionReload[] = "io.sockherd.Sockherd1.reload";
+inline constexpr char kActionRestart[] = "io.sockherd.Sockherd1.restart";
+inline constexpr char kActionScale[] = "io.sockherd.Sockherd1.scale";
 
 // What the supervisor hands to sockherd-admin beside its listening sockets, by FDNAME: one end of a
 // socketpair that carries this protocol.

@@ -169,6 +169,7 @@ struct Daemon {
   std::string log_level;          // error, warning, notice, info, debug
   Milliseconds lame_duck{0};      // /readyz says 503 for so long before a stop begins
   int64_t watchdog_share = 0;     // percent of the wanted workers that must make progress
+  bool system_bus = false;
 };
 
 struct Config {

@@ -56,6 +56,13 @@ constexpr Option kOtherRows[] = {
      .help = "The share of the wanted workers that must make progress for sockherd to tell systemd "
              "that it is alive (WatchdogSec=).",
      .field = at<&Daemon::watchdog_share>},
+    {.section = Section::Daemon,
+     .name = "system_bus",
+     .type = Type::Boolean,
+     .fallback = "true",
+     .help = "Whether the service is on the system bus, as io.sockherd.Sockherd1, where systemd "
+             "has started it.",
+     .field = at<&Daemon::system_bus>},
 
     // --- [listener.NAME] ---
     {.section = Section::Listener,

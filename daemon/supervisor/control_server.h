@@ -13,6 +13,7 @@
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/supervisor/control_methods.h"
 #include "daemon/supervisor/watch.h"
 
 namespace sockherd::supervisor {
@@ -33,7 +34,10 @@ class ControlServer {
 
  private:
   ControlServer(sd_event* loop, std::string path, UniqueFd socket, Supervisor& supervisor)
-      : loop_(loop), path_(std::move(path)), socket_(std::move(socket)), supervisor_(supervisor) {}
+      : loop_(loop),
+        path_(std::move(path)),
+        socket_(std::move(socket)),
+        door_{supervisor, nullptr} {}
   void accept_all();
   UniqueFd accept_one() const;
   void forget(sd_bus* bus);
@@ -47,7 +51,7 @@ class ControlServer {
   std::string path_;
   UniqueFd socket_;
   UniqueFd spare_;  // given up for a moment to turn clients away where descriptors have run out
-  Supervisor& supervisor_;
+  Door door_;
   Watch watch_;
   std::vector<std::unique_ptr<sd_bus, Close>> connections_;
 };

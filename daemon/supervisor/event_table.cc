@@ -146,6 +146,10 @@ constexpr std::array kEvents = {
               "5fc4d3fd7ffe4d0492bea707169e2b42"},
     EventInfo{"admin-control-failed", Error, "The admin process cannot be talked to.",
               "b3f25dd131e24b4595caab904f8b0b19"},
+    EventInfo{"bus-joined", Info, "The service is on the system bus.",
+              "5a0f1d8c2b9e4c07a6f3d41e7b82c965"},
+    EventInfo{"bus-unavailable", Notice, "The service is not on the system bus; it tries again.",
+              "c7d2e94b61f84a3d9b05e8a7f13c2d60"},
     EventInfo{"control-connection-failed", Warning, "A client of the control socket was lost.",
               "25b4a24d3af64071a1ca99c25d90315e"},
 };

@@ -112,19 +112,13 @@ bus::Dictionary describe_worker(const Supervisor& supervisor, const fleet::Worke
   const Instant now = monotonic_now();
   const fleet::Slot& slot = supervisor.fleet().pools().at(worker.pool).slots.at(worker.slot);
   const WorkerProcess* process = supervisor.hands().process(worker.id);
-  bus::Dictionary entry;
-  entry.set("pool", worker.pool);
-  entry.set("slot", uint64_t{worker.slot});
-  entry.set("generation", uint64_t{worker.generation});
-  entry.set("pid", int64_t{process != nullptr ? process->pid() : 0});
-  entry.set("state", std::string(fleet::phase_name(worker.phase)));
+  bus::Dictionary entry = report_identity(supervisor, worker);
   const auto running = supervisor.hands().running().find(worker.id);
   const bool runs = running != supervisor.hands().running().end();
   entry.set("threads", uint64_t{runs ? running->second.threads : 1});
   entry.set("uptime_seconds", seconds_of(now - worker.spawned_at));
   describe_usage(supervisor, worker.id, process != nullptr ? process->pid() : 0, entry);
   entry.set("restarts", slot.restarts);
-  entry.set("status", process != nullptr ? process->status() : std::string());
   entry.set("last_exit", slot.last_exit);
   entry.set("adopted", supervisor.is_adopted(worker.id));
   entry.set("hung", worker.hung);
@@ -157,6 +151,18 @@ bus::Dictionary describe_backoff(const Supervisor& supervisor, const std::string
 }
 
 }  // namespace
+
+bus::Dictionary report_identity(const Supervisor& supervisor, const fleet::Worker& worker) {
+  const WorkerProcess* process = supervisor.hands().process(worker.id);
+  bus::Dictionary entry;
+  entry.set("pool", worker.pool);
+  entry.set("slot", uint64_t{worker.slot});
+  entry.set("generation", uint64_t{worker.generation});
+  entry.set("pid", int64_t{process != nullptr ? process->pid() : 0});
+  entry.set("state", std::string(fleet::phase_name(worker.phase)));
+  entry.set("status", process != nullptr ? process->status() : std::string());
+  return entry;
+}
 
 bus::Dictionary report_status(const Supervisor& supervisor) {
   const Supervisor::ReloadRecord& reloads = supervisor.reloads();

@@ -6,6 +6,7 @@
 #include "daemon/base/log.h"
 #include "daemon/bus/interface.h"
 #include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/system_bus.h"
 #include "daemon/sys/resources.h"
 
 namespace sockherd::supervisor {
@@ -169,6 +170,7 @@ void Supervisor::adopt_generation(uint32_t number, std::vector<AdminSocket> admi
   const config::Admin before = hands_.current().config.admin;
   hands_.set_current(number);
   log::set_level(log::level_named(hands_.current().config.daemon.log_level));
+  system_bus_->want(hands_.current().config.daemon.system_bus);
   const config::Admin& now = hands_.current().config.admin;
   if (before.enabled == now.enabled && before.address == now.address && before.hosts == now.hosts &&
       before.user == now.user) {

@@ -12,6 +12,7 @@
 #include "daemon/supervisor/control_server.h"
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/programs.h"
+#include "daemon/supervisor/system_bus.h"
 #include "daemon/sys/listen_socket.h"
 #include "daemon/sys/resources.h"
 
@@ -168,13 +169,18 @@ StartResult<void> Supervisor::start(Inheritance inheritance, Generation first,
     reloads_.last_ok = false;
     reloads_.last_reasons = std::move(faults);
   }
+  auto system_bus = SystemBus::create(loop_, *this);
+  if (!system_bus) return start_error(system_bus.error());
+  system_bus_ = std::move(system_bus).value();
   log::info("starting", {{"version", kVersion}, {"pid", ::getpid()}, {"config", config_.file}});
   take_over(std::move(inheritance), std::move(state), spec);
+  system_bus_->want(hands_.current().config.daemon.system_bus);
   return std::monostate{};
 }
 
 int Supervisor::run() {
   const int status = ::sd_event_loop(loop_);
+  system_bus_.reset();
   control_.reset();
   return status < 0 ? static_cast<int>(ExitStatus::Failure) : status;
 }
@@ -249,6 +255,7 @@ void Supervisor::after_events() {
   if (has_unsaved_) save_state();
   hands_.release_new();  // now whoever comes after us knows of them
   manager_.status(status_text());
+  system_bus_->touch();
 }
 
 void Supervisor::on_started_up() {

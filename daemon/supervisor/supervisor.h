@@ -33,6 +33,7 @@
 namespace sockherd::supervisor {
 
 class ControlServer;
+class SystemBus;
 
 // A request that was not taken: the D-Bus error name of bus/interface.h, and why.
 struct Refused {
@@ -174,6 +175,7 @@ class Supervisor {
   ServiceManager manager_;
   std::unique_ptr<AdminProcess> admin_;
   std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<SystemBus> system_bus_;
   StateFile state_file_;
   std::optional<Monitor> monitor_;
   std::unique_ptr<StopQuery> stop_query_;
