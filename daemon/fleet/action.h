@@ -90,6 +90,8 @@ enum class What : uint8_t {
   SlotLeaving,
   SlotLent,
   PoolScaled,
+  PoolWaits,          // for those that it asks
+  PoolServesWithout,  // ... which do not get ready
   RolloutStarted,
   RolledBack,
   UpgradeStarted,  // survivors of a predecessor are replaced

@@ -30,6 +30,7 @@ void Fleet::handle(const Start& event) {
       if (survivor.owns_slot == owns_slot) adopt(survivor, event.past.is_stale);
     }
   }
+  begin_waits(event.past);
 }
 
 void Fleet::take_over_pool(const PoolSpec& spec, const Spec& all, const Past& past) {

@@ -32,6 +32,7 @@ Actions Fleet::on(const Event& event, Instant now) {
   exited_pid_ = exited != nullptr ? exited->pid : 0;
   actions_.clear();
   std::visit([this](const auto& e) { handle(e); }, event);
+  end_waits();
   advance_rollout();
   converge_all();
   forget_removed_pools();
@@ -300,6 +301,7 @@ std::optional<Instant> Fleet::next_deadline() const {
     if (worker.leaving && !worker.quiet) consider(worker.quiet_deadline);
   }
   for (const auto& [name, pool] : pools_) {
+    consider(pool.waits_until);
     for (const Slot& slot : pool.slots) {
       consider(slot.retry_at);
       consider(slot.renew_after);
@@ -322,16 +324,19 @@ void Fleet::check_started_up() {
   bool settled = true;
   for (const auto& [name, pool] : pools_) {
     if (pool.removed || pool.provisional || pool.outgoing) continue;
-    bool any_ready = false;
-    const Slot* failed = nullptr;
+    if (is_dispensable(pool)) {
+      const std::vector<const Pool*> others = askers(pool);
+      settled = settled && std::none_of(others.begin(), others.end(), [](const Pool* other) {
+                  return other->waits_until.has_value();
+                });
+      continue;
+    }
     bool pool_settled = true;
     for (uint32_t i = 0; i < pool.desired && i < pool.slots.size(); ++i) {
       const Slot& slot = pool.slots[i];
-      any_ready = any_ready || is_ready(slot);
-      if (slot.failures >= kAttempts) failed = &slot;
       pool_settled = pool_settled && (is_ready(slot) || slot.failures >= kAttempts);
     }
-    if (failed != nullptr && !any_ready) {
+    if (const Slot* failed = failed_slot(pool)) {
       start_failed_ = true;
       actions_.push_back(
           StartFailed{"pool " + name + ": no worker gets ready: " + failed->last_exit});

@@ -8,11 +8,13 @@
 //     probation, only such ones are served;
 //   - a dirty slot without a ready worker is lent to a sibling, where there is one that can;
 //   - a failed reload leaves or brings back the old generation;
+//   - who asks others is not started by a rollout before there is somebody to ask, nor at the first
+//     start, but for those who do not come;
 //   - every worker that is not ready has a deadline.
 // It asks for one timer: next_deadline(). The hands are daemon/supervisor. Parts: fleet.cc takes
 // events in, slots.cc brings the slots nearer to what is wanted, health.cc is about those that
-// serve badly, rollout.cc replaces workers by others, adoption.cc leaves a fleet to a successor and
-// takes one over.
+// serve badly, rollout.cc replaces workers by others, asking.cc orders those who ask and those who
+// are asked, adoption.cc leaves a fleet to a successor and takes one over.
 #pragma once
 
 #include <map>
@@ -98,7 +100,6 @@ class Fleet {
   void converge_all();
   uint32_t wanted_slots(const Pool& pool) const;
   bool is_ending(const Pool& pool) const;
-  bool is_needed(const Pool& pool) const;
   void fill(Pool& pool);
   void renew(Pool& pool);
   void steer(Pool& pool);
@@ -118,6 +119,19 @@ class Fleet {
   void check_started_up();
   void check_finished();
 
+  // Pools that ask others (asking.cc).
+  bool is_askable(const std::optional<WorkerId>& id) const;
+  bool is_asked_early(const Slot& slot) const;
+  bool can_be_asked(const Pool& pool) const;
+  bool is_held_back(const Pool& pool) const;
+  std::vector<const Pool*> missing(const Pool& pool) const;
+  void begin_waits(const Past& past);
+  void end_waits();
+  const Slot* failed_slot(const Pool& pool) const;
+  bool is_dispensable(const Pool& pool) const;
+  std::vector<const Pool*> askers(const Pool& pool) const;
+  bool is_needed(const Pool& pool) const;
+
   // Rollouts (rollout.cc).
   static uint32_t wanted_after(const Pool& pool, const PoolSpec& spec);
   bool is_busy() const;
@@ -128,7 +142,13 @@ class Fleet {
   const PoolSpec& rollout_spec(const Pool& pool) const;
   void cancel_renewals();
   void cancel_batches();
+  void take_back(Pool& pool, Slot& slot);
+  struct Progress {
+    bool has_batch;
+    bool is_complete;
+  };
   void advance_rollout();
+  void advance_pool(Pool& pool, PoolRollout& progress, Progress& all);
   void start_batch(Pool& pool, PoolRollout& progress);
   bool step(Pool& pool, PoolRollout& progress, uint32_t slot);
   void finish_rollout();

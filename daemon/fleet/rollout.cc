@@ -150,18 +150,16 @@ const PoolSpec& Fleet::rollout_spec(const Pool& pool) const {
 // Takes every step that can be taken now.
 void Fleet::advance_rollout() {
   while (rollout_ && !stopping_) {
-    bool has_batch = false;
-    bool is_complete = true;
-    for (auto& [name, progress] : rollout_->pools) {
-      Pool& pool = *find_pool(name);
-      if (progress.batch.empty()) start_batch(pool, progress);
-      for (const uint32_t slot : progress.batch) {
-        has_batch = true;
-        is_complete = step(pool, progress, slot) && is_complete;
+    Progress all{.has_batch = false, .is_complete = true};
+    // First those who are asked: with them it is settled whether those who ask can begin.
+    for (const bool is_asked : {true, false}) {
+      for (auto& [name, progress] : rollout_->pools) {
+        Pool& pool = *find_pool(name);
+        if (rollout_spec(pool).has_own_address == is_asked) advance_pool(pool, progress, all);
       }
     }
-    if (!has_batch) return finish_rollout();
-    if (!is_complete) return;
+    if (!all.has_batch) return finish_rollout();
+    if (!all.is_complete) return;
     for (auto& [name, progress] : rollout_->pools) {
       for (const uint32_t slot : progress.batch) {
         take_over(*find_pool(name), slot);
@@ -169,6 +167,20 @@ void Fleet::advance_rollout() {
       }
       progress.batch.clear();
     }
+  }
+}
+
+void Fleet::advance_pool(Pool& pool, PoolRollout& progress, Progress& all) {
+  if (progress.batch.empty() && !progress.pending.empty()) {
+    if (is_held_back(pool)) {
+      all = {.has_batch = true, .is_complete = false};
+      return;
+    }
+    start_batch(pool, progress);
+  }
+  for (const uint32_t slot : progress.batch) {
+    all.has_batch = true;
+    all.is_complete = step(pool, progress, slot) && all.is_complete;
   }
 }
 
@@ -208,7 +220,7 @@ bool Fleet::step(Pool& pool, PoolRollout& progress, uint32_t index) {
     const auto is_here = [&](const auto& w) {
       return w.second.pool == pool.spec.name && w.second.slot == index;
     };
-    if (progress.retry_at) return false;
+    if (progress.retry_at || is_held_back(pool)) return false;
     if (slot.gives_way && std::any_of(workers_.begin(), workers_.end(), is_here)) return false;
     slot.incoming = spawn(pool, index, progress.generation, spec);
   }
@@ -271,6 +283,7 @@ void Fleet::commit_reload(const Spec& all) {
     pool.spec = *spec;
     pool.generation = all.generation;
     pool.provisional = false;
+    pool.waits_until.reset();  // they are there
   }
 }
 
@@ -281,10 +294,24 @@ void Fleet::cancel_batches() {
     for (Slot& slot : pool.slots) {
       if (!slot.replacing) continue;
       slot.replacing = slot.gives_way = false;
-      if (slot.incoming) drain(*slot.incoming);
-      slot.incoming.reset();
+      if (slot.incoming) take_back(pool, slot);
     }
   }
+}
+
+// Whoever is asked already is told to go like every other one that is: when he has finished. In a
+// pool that is new with this reload he is the only one in his slot, and those of its configuration
+// may ask him to their end.
+void Fleet::take_back(Pool& pool, Slot& slot) {
+  const WorkerId id = *slot.incoming;
+  if (!is_asked_early(slot)) {
+    drain(id);
+  } else if (pool.provisional && !slot.current) {
+    slot.current = id;
+  } else {
+    leave(workers_.at(id));
+  }
+  slot.incoming.reset();
 }
 
 void Fleet::cancel_renewals() {

@@ -57,17 +57,6 @@ bool Fleet::is_ending(const Pool& pool) const {
   return (stopping_ || pool.removed) && !is_needed(pool);
 }
 
-// Whoever may still ask its workers, because his configuration knows the pool, ends first.
-bool Fleet::is_needed(const Pool& pool) const {
-  if (!pool.spec.has_own_address || !has_patience_) return false;
-  return std::any_of(workers_.begin(), workers_.end(), [&](const auto& w) {
-    const bool knows_it =
-        w.second.generation <= pool.generation || w.second.generation == pool.tried;
-    // Pools of this kind ask nobody, and need not wait for each other.
-    return knows_it && !pools_.find(w.second.pool)->second.spec.has_own_address;
-  });
-}
-
 // Of what generation a slot's worker is, unless a rollout starts it.
 WorkerId Fleet::spawn(Pool& pool, uint32_t slot) {
   const PoolRollout* progress = reload_in(pool);
@@ -81,7 +70,7 @@ WorkerId Fleet::spawn(Pool& pool, uint32_t slot) {
 // Every wanted slot has a worker, or waits for the end of a backoff.
 void Fleet::fill(Pool& pool) {
   if (pool.outgoing) return;  // nobody knows its configuration
-  const bool may_start = !start_failed_ && !stopping_ && !pool.removed;
+  const bool may_start = !start_failed_ && !stopping_ && !pool.removed && !pool.waits_until;
   const uint32_t wanted = wanted_slots(pool);
   if (pool.slots.size() < wanted) pool.slots.resize(wanted);
   for (uint32_t i = 0; i < wanted; ++i) {
@@ -98,7 +87,7 @@ void Fleet::fill(Pool& pool) {
 
 // Replaces worn workers, one at a time, while nothing else is being replaced.
 void Fleet::renew(Pool& pool) {
-  if (rollout_ || stopping_ || pool.outgoing || pool.removed) return;
+  if (rollout_ || stopping_ || pool.outgoing || pool.removed || pool.waits_until) return;
   const uint32_t wanted = wanted_slots(pool);
   std::optional<uint32_t> worn;
   for (uint32_t i = 0; i < wanted; ++i) {
@@ -142,6 +131,7 @@ std::vector<Served> Fleet::choose_served(const Pool& pool) const {
   std::array<std::vector<Served>, Kinds> served;
   for (uint32_t i = 0; i < pool.slots.size(); ++i) {
     const Slot& slot = pool.slots[i];
+    if (is_asked_early(slot)) served[Good].push_back({i, *slot.incoming});
     if (!is_ready(slot)) continue;
     const Worker& worker = workers_.at(*slot.current);
     if (worker.leaving) continue;
@@ -198,7 +188,7 @@ void Fleet::dismiss(Pool& pool, uint32_t index) {
   if (pool.removed || !slot.dirty || given_up || is_leaving) {
     if (owner != nullptr) drain(owner->id);
     vacate(slot);
-  } else if (owner == nullptr && !slot.retry_at) {
+  } else if (owner == nullptr && !slot.retry_at && !pool.waits_until) {
     slot.current = spawn(pool, index);
   }
 }

@@ -23,6 +23,8 @@ struct PoolSpec {
   // nothing waits in a slot without a worker, and one that is replaced is steered away from and
   // finishes what it has in flight before it is told to go.
   bool has_own_address = false;
+  // Pools of that kind whose workers those of this one ask. None starts before somebody is there.
+  std::vector<std::string> asks;
   Duration start_timeout{0};
   Duration drain_timeout{0};
   Duration restart_delay{0};

@@ -77,9 +77,10 @@ struct Pool {
   uint32_t desired = 0;
   std::vector<Slot> slots;  // as many as were ever wanted
   std::vector<Served> served;
-  bool provisional = false;  // new in a reload that has not been committed
-  bool outgoing = false;     // adopted, configured no more: serves until all others have started
-  bool removed = false;      // by a committed reload; forgotten when its last worker is gone
+  std::optional<Instant> waits_until;  // the first set, for pools that it asks; not for longer
+  bool provisional = false;            // new in a reload that has not been committed
+  bool outgoing = false;  // adopted, configured no more: serves until all others have started
+  bool removed = false;   // by a committed reload; forgotten when its last worker is gone
   uint64_t starts = 0;
   Exits exits;
   Hangs hangs;

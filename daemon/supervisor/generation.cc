@@ -4,6 +4,7 @@
 
 #include "daemon/config/commands.h"
 #include "daemon/supervisor/plain_text.h"
+#include "daemon/supervisor/upstreams.h"
 #include "daemon/sys/file.h"
 #include "daemon/sys/resources.h"
 #include "daemon/sys/shared_memory.h"
@@ -42,6 +43,14 @@ LoadedGeneration load_text(const std::string& text, const ConfigSource& source, 
   loaded.generation = Generation{number, std::move(*parsed.config), std::move(sealed).value(),
                                  hash_of(text, source.overrides)};
   return loaded;
+}
+
+std::vector<std::string> asked_pools(const config::Pool& pool) {
+  std::vector<std::string> asked;
+  for (const std::string& key : upstream_keys(pool)) {
+    if (!config::is_key_of_addresses(key)) asked.push_back(key);
+  }
+  return asked;
 }
 
 }  // namespace
@@ -85,6 +94,7 @@ fleet::Spec fleet_spec(const Generation& generation) {
          .max_workers = max_workers,
          .can_lend = pool.command.empty(),
          .has_own_address = config::handover_of(pool) == config::Handover::PrivatePort,
+         .asks = asked_pools(pool),
          .start_timeout = pool.start_timeout,
          .drain_timeout = pool.drain_timeout,
          .restart_delay = pool.restart_delay,

@@ -8,6 +8,8 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "daemon/fleet/fleet.h"
 #include "tests/unit/daemon/fleet/imagined_hands.h"
@@ -32,6 +34,7 @@ class Invariants {
     if (!after.is_stopping()) check_availability(before, event, after);
     check_conclusions(actions, after);
     check_generations(after);
+    check_waits(actions, after);
     check_rest(after, now);
     check_time(after, now);
   }
@@ -67,6 +70,7 @@ class Invariants {
   }
   void note(const Spec& spec) {
     for (const PoolSpec& pool : spec.pools) {
+      asks_[{spec.generation, pool.name}] = pool.asks;
       uint32_t& most = unavailable_[pool.name];
       most = std::max({most, pool.max_unavailable, pool.max_surge > 0 ? 0U : 1U});
     }
@@ -74,6 +78,12 @@ class Invariants {
 
   static bool is_ready(const Fleet& fleet, const std::optional<WorkerId>& id) {
     return id && fleet.workers().at(*id).phase == Phase::Ready;
+  }
+  // Behind a proxy route, where it may be asked at once.
+  static bool is_askable(const Fleet& fleet, const std::optional<WorkerId>& id) {
+    if (!is_ready(fleet, id)) return false;
+    const Worker& worker = fleet.workers().at(*id);
+    return worker.has_own_address && !worker.leaving;
   }
   static bool is_wanted(const Pool& pool) { return pool.is_ours(); }
 
@@ -117,7 +127,8 @@ class Invariants {
         EXPECT_TRUE(!slot.current || slot.current != slot.incoming);
         EXPECT_TRUE(!slot.replacing || fleet.is_rolling()) << "replaced by no rollout";
         const bool is_filled = slot.current || slot.incoming || slot.retry_at || slot.replacing;
-        EXPECT_TRUE(is_filled || !fills || !is_wanted(pool) || i >= pool.desired)
+        const bool waits = pool.waits_until.has_value();
+        EXPECT_TRUE(is_filled || !fills || !is_wanted(pool) || i >= pool.desired || waits)
             << "slot " << i << " of " << name << " is forgotten";
       }
     }
@@ -134,6 +145,10 @@ class Invariants {
       std::vector<Served> flowing;
       for (uint32_t i = 0; i < pool.slots.size(); ++i) {
         const auto& id = pool.slots[i].current;
+        const auto& next = pool.slots[i].incoming;
+        if (is_askable(fleet, next) && !is_askable(fleet, id)) {
+          for (auto* list : {&accepting, &flowing, &doubtless}) list->push_back({i, *next});
+        }
         if (!is_ready(fleet, id) || fleet.workers().at(*id).leaving) continue;
         const Worker& worker = fleet.workers().at(*id);
         accepting.push_back({i, *id});
@@ -182,7 +197,11 @@ class Invariants {
     const Worker* was = before.find_worker(id);
     if (was == nullptr || was->phase != Phase::Ready) return;
     const Slot& old_slot = before.pools().at(was->pool).slots.at(was->slot);
-    if (old_slot.incoming == id) return;  // taken back; whoever served before serves on
+    if (old_slot.incoming == id) {  // taken back; whoever served before serves on
+      EXPECT_FALSE(is_askable(before, old_slot.incoming) && !is_askable(before, old_slot.current))
+          << "told to go while others ask it";
+      return;
+    }
     if (!old_slot.dirty && !was->has_own_address) return;  // never served
     const auto asked = hands.quiet_asked.find(id);
     // Of another configuration of its pool, perhaps: all of the tests have 20 s.
@@ -215,6 +234,7 @@ class Invariants {
     if (!after.is_stopping() && !pool->second.removed) return;
     const Slot& slot = pool->second.slots.at(worker.slot);
     if (slot.current && slot.current != worker.id) return;  // it was replaced
+    if (!pool->second.served.empty()) return;               // its slot was given up, not the pool
     for (const auto& [id, other] : after.workers()) {
       const bool may_ask = !after.pools().at(other.pool).spec.has_own_address;
       EXPECT_TRUE(!may_ask || other.generation > pool->second.generation)
@@ -281,6 +301,35 @@ class Invariants {
     }
   }
 
+  // Nobody is started by a rollout to ask others of whom none is there yet, nor for the first time.
+  void check_waits(const Actions& actions, const Fleet& fleet) const {
+    for (const auto& [name, pool] : fleet.pools()) {
+      EXPECT_FALSE(pool.waits_until && fleet.has_started()) << name << " waits for nobody";
+    }
+    for (const Action& action : actions) {
+      const auto* spawn = std::get_if<Spawn>(&action);
+      if (spawn == nullptr) continue;
+      const Pool& pool = fleet.pools().at(spawn->pool);
+      const bool is_incoming = pool.slots[spawn->slot].incoming == spawn->id;
+      EXPECT_FALSE(pool.waits_until && !is_incoming) << spawn->pool << " does not wait";
+      if (!is_incoming || !fleet.is_rolling()) continue;
+      const auto asks = asks_.find({spawn->generation, spawn->pool});
+      if (asks == asks_.end()) continue;
+      for (const std::string& name : asks->second) check_somebody(fleet, name);
+    }
+  }
+  static void check_somebody(const Fleet& fleet, const std::string& name) {
+    const auto asked = fleet.pools().find(name);
+    if (asked == fleet.pools().end()) return;
+    bool is_starting = false;
+    bool is_there = false;
+    for (const Slot& slot : asked->second.slots) {
+      is_starting = is_starting || slot.replacing;
+      is_there = is_there || is_askable(fleet, slot.current) || is_askable(fleet, slot.incoming);
+    }
+    EXPECT_TRUE(is_there || !is_starting) << "nobody of " << name << " is there yet";
+  }
+
   // An event about nobody brings nothing new: the fleet has come to rest.
   static void check_rest(const Fleet& fleet, Instant now) {
     Fleet copy = fleet;
@@ -304,6 +353,7 @@ class Invariants {
   std::optional<uint64_t> reload_;  // the ticket of the one under way
   Rules rules_;
   bool is_mixed_ = false;
+  std::map<std::pair<uint32_t, std::string>, std::vector<std::string>> asks_;  // by generation
   std::map<std::string, uint32_t> unavailable_;  // by pool: how many may be, old or new rule
 };
 

@@ -55,6 +55,12 @@ class Chaos {
     if (below(2) == 0) spec.pools.push_back(any_pool("api"));
     if (below(12) == 0) spec.pools.erase(spec.pools.begin());
     if (spec.pools.empty()) spec.pools.push_back(any_pool("third"));
+    for (PoolSpec& pool : spec.pools) {
+      for (const PoolSpec& other : spec.pools) {
+        const bool asks = !pool.has_own_address && other.has_own_address && below(3) > 0;
+        if (asks) pool.asks.push_back(other.name);
+      }
+    }
     return spec;
   }
   std::string any_name() { return one_of<std::string>({"web", "web", "web", "api", "third"}); }
