@@ -21,7 +21,7 @@ SUITE = "bookworm"
 MIRROR = os.environ.get("SOCKHERD_DEBIAN_MIRROR", "http://deb.debian.org/debian")
 REVISION = "1"  # raise it when the way the tree is made changes
 PACKAGES = [
-    "systemd", "systemd-sysv", "dbus", "python3", "curl", "iproute2", "procps", "prometheus",
+    "systemd", "systemd-sysv", "dbus", "python3", "curl", "iproute2", "procps", "prometheus", "rpm",
     # What our programs link against; Tree.missing_libraries() tells when this list falls behind.
     "libfmt9", "libprometheus-cpp-core1.0", "libcpp-httplib0.11", "libsystemd0", "zlib1g", "libssl3", "libbpf1",
     "liburing2", "libhiredis0.14",

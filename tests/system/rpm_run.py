@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""The system test of the RPMs: installed by rpm into a root of its own, which is then booted.
+
+    python3 -m tests.system.rpm_run --hammer build/dev/bin/sockherd-hammer [TEST...]
+
+Wants the packages that ./dev rpm has built in build/rpm. The root is the Debian tree of the
+other system tests, since there is no Fedora here: a package that stands in for Fedora's provides what the tree
+has, so rpm checks every dependency, and runs the scriptlets as Fedora does. The tests are
+tests/system/rpm_inside.py and run in the container. Needs root.
+"""
+import argparse
+import pathlib
+import shutil
+import sys
+import tempfile
+import time
+
+from tests.packaging.rpm_file import package
+from tests.system import container, rpm_variants, tree
+
+# Fedora's last word about units that nobody has named.
+PRESET = "usr/lib/systemd/system-preset/99-default-disable.preset"
+PARTS = ("sockherd", "sockherd-devel")
+
+
+def arguments():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--hammer", type=pathlib.Path, required=True)
+    parser.add_argument("tests", nargs="*", help="C_Upgrade, D_Erase.test_2_comes_again, ...; default: all")
+    return parser.parse_args()
+
+
+def prepare(root):
+    """What rpm and Fedora have, and Debian has not."""
+    (root / "etc/rpm").mkdir(parents=True, exist_ok=True)
+    (root / "etc/rpm/macros").write_text("%_dbpath /var/lib/rpm\n")  # Debian's is in the home folder
+    (root / PRESET).parent.mkdir(parents=True, exist_ok=True)
+    (root / PRESET).write_text("disable *\n")
+
+
+def install(root, folder):
+    """By the rpm of this machine, in a root that has not been booted."""
+    rpm = ["rpm", "--root", root, "--dbpath", "/var/lib/rpm"]
+    rpm_variants.run([*rpm, "--initdb"])
+    rpm_variants.run([*rpm, "-i", "--force-debian", rpm_variants.host(root, folder)])
+    said = rpm_variants.run([*rpm, "-i", "--force-debian", *(package(name) for name in PARTS)])
+    if not all(line.startswith(("Creating user ", "Creating group ")) for line in said.splitlines()):
+        raise rpm_variants.RpmError(f"the installation had something to say: {said}")
+
+
+def provide(root, folder):
+    """The versions to go to."""
+    versions = {"this": [package(part) for part in PARTS]}
+    for name in rpm_variants.NAMES:
+        versions[name] = rpm_variants.variant(name, folder)
+    for name, paths in versions.items():
+        target = root / container.HOME / "rpms" / name
+        target.mkdir(parents=True)
+        for path in paths:
+            shutil.copy2(path, target)
+
+
+def run(options):
+    """Returns the exit status of the tests inside."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="sockherd-rpm-") as folder, \
+            tree.throwaway(tree.ensure_cached()) as root:
+        prepare(root)
+        install(root, pathlib.Path(folder))
+        container.install_tests(root, options.hammer.resolve())
+        provide(root, pathlib.Path(folder))
+        names = " ".join(f"tests.system.rpm_inside.{name}" for name in options.tests) or "tests.system.rpm_inside"
+        container.install_service(root, f"python3 -m unittest -v {names}")
+        print(f"installed in {time.monotonic() - began:.1f} s, booting", flush=True)
+        status, output = container.boot(root)
+    print(output)
+    print(f"system test of the RPMs: status {status} after {time.monotonic() - began:.1f} s")
+    return status
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(run(arguments()))
+    except (tree.TreeError, container.ContainerError, rpm_variants.RpmError, AssertionError) as error:
+        sys.exit(f"system test of the RPMs: {error}")
