@@ -1,6 +1,7 @@
 #include "daemon/worker/lane.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -20,8 +21,13 @@ void pin(const Lane::Setup& setup) {
   if (!setup.cpu) return;
   const Result<void> pinned = sys::pin_to(*setup.cpu);
   if (pinned.ok() || setup.identity.thread != 0) return;
+  const bool is_filtered = pinned.error().code == EPERM;
   log::warn("not-pinned",
-            {{"slot", setup.identity.slot}, {"cpu", *setup.cpu}, {"error", pinned.error().what}});
+            {{"slot", setup.identity.slot},
+             {"cpu", *setup.cpu},
+             {"error", pinned.error().what},
+             {"remedy", is_filtered ? "SystemCallFilter=@resources in the unit: pin.conf"
+                                    : "AllowedCPUs= of the unit"}});
 }
 
 Result<std::unique_ptr<io::Loop>> open_loop(const Lane::Setup& setup) {

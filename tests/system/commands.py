@@ -59,7 +59,7 @@ class Groups(CommandCase):
 
     def setUp(self):
         super().setUp()
-        service.drop_in(SERVICE, "[Service]\nDelegate=yes\nProtectControlGroups=no\n")
+        service.drop_in(SERVICE, service.EXAMPLES.joinpath("delegate.conf").read_text())
         self.addCleanup(service.remove_drop_in, SERVICE)
 
     @staticmethod

@@ -19,7 +19,6 @@ from tests.system.lossless import LosslessCase
 from tests.system.service import (CONFIG, SERVICE, SOCKET, journal, main_pid, settle, systemctl,
                                   worker_pids)
 
-EXAMPLES = pathlib.Path("/usr/share/doc/sockherd/examples/units")
 HOME = pathlib.Path("/opt/sockherd-test")
 SLOTS = 6
 COMMAND = """\
@@ -63,7 +62,7 @@ class ProfileCase(LosslessCase):
         self.addCleanup(shutil.rmtree, folder)
         self.addCleanup(systemctl, "stop", unit, check=False)
         for number, name in enumerate(names):
-            shutil.copy(EXAMPLES / f"{name}.conf", folder / f"{number}-{name}.conf")
+            shutil.copy(service.EXAMPLES / f"{name}.conf", folder / f"{number}-{name}.conf")
         systemctl("daemon-reload")
 
     def write_unit(self, *arguments):
@@ -148,6 +147,16 @@ class Default(ProfileCase):
         CONFIG.write_text(CONFIG.read_text() + 'max_memory = "1MiB"\n')
         systemctl("reload", SERVICE)
         until(lambda: "max_memory" in journal(60), "that their memory is seen", explain=journal)
+
+    def test_workers_that_stay_on_a_cpu(self):
+        """pin.conf; without it they serve all the same, and say what they lack."""
+        self.start(pool='pin = "auto"')
+        self.assertRegex(journal(), "not-pinned .*pin.conf")
+        self.use("pin")
+        systemctl("stop", SERVICE)
+        self.start(pool='pin = "auto"')
+        for pid in worker_pids():
+            self.assertEqual(len(os.sched_getaffinity(pid)), 1)
 
     def test_programs_that_compile(self):
         """jit.conf: node."""

@@ -12,6 +12,7 @@ SERVICE, SOCKET, ADMIN_SOCKET = "sockherd.service", "sockherd.socket", "sockherd
 CONFIG = pathlib.Path("/etc/sockherd/sockherd.toml")
 STATE = pathlib.Path("/run/sockherd/state")  # counts changed at run time; outlives a stop
 ADMIN = "127.0.0.1:9753"
+EXAMPLES = pathlib.Path("/usr/share/doc/sockherd/examples/units")  # drop-ins
 DROP_INS = pathlib.Path("/run/systemd/system")
 
 
