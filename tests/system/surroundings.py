@@ -1,7 +1,8 @@
-"""What is around the installed service: the journal's catalog, the rotation of logs. Runs in the container."""
+"""What is around the installed service: the journal's catalog, the system bus, the rotation of logs. Runs in the container."""
 import json
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import unittest
 
 from tests.support.http import request
+from tests.support.system_bus import NAME, OBJECT
 from tests.support.wait import until
 from tests.system import service
 from tests.system.case import SystemCase
@@ -51,6 +53,70 @@ class Journal(SystemCase):
         self.start()
         systemctl("stop", SERVICE)
         until(lambda: journal_entries("SOCKHERD_EVENT=stopped"), "the last event", explain=journal)
+
+
+class Bus(SystemCase):
+    """The system bus and the polkit of Debian."""
+
+    RULES = pathlib.Path("/etc/polkit-1/rules.d/50-test.rules")
+    RULE = """polkit.addRule(function(action, subject) {
+        if (action.id == "io.sockherd.Sockherd1.scale" && subject.user == "nobody" &&
+            action.lookup("pool") == "web" && action.lookup("workers") == "3")
+            return polkit.Result.YES;
+    });
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.start()
+        until(lambda: self.call("GetStatus").returncode == 0, "the name on the bus", explain=journal)
+
+    @staticmethod
+    def call(method, *arguments, user="root"):
+        """busctl as a user of the system."""
+        return subprocess.run(
+            ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--clear-groups",
+             "busctl", "--json=short", "--allow-interactive-authorization=no", "call", NAME, OBJECT,
+             NAME, method, *map(str, arguments)], text=True, capture_output=True, timeout=60)
+
+    def scale(self, count, user):
+        """Whether the user may."""
+        done = self.call("SetWorkers", "sus", "web", count, "test", user=user)
+        if done.returncode == 0:
+            service.wait_workers(count)
+        return (done.returncode == 0, done.stderr.strip())
+
+    def test_everybody_may_read(self):
+        """And the name is that of the service."""
+        done = self.call("GetStatus", user="nobody")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(json.loads(done.stdout)["data"][0]["pid"]["data"], service.main_pid())
+
+    def test_root_and_the_service_may_change(self):
+        """Nobody is asked."""
+        self.assertEqual(self.scale(3, "root"), (True, ""))
+        self.assertEqual(self.scale(2, "sockherd"), (True, ""))
+        self.assertIn("uid 0 over the system bus", journal())
+
+    def test_others_may_what_polkit_allows_them(self):
+        """Without a rule it wants the password of an administrator; a rule sees pool and count."""
+        may, says = self.scale(3, "nobody")
+        self.assertFalse(may)
+        self.assertIn("polkit wants a password", says)
+        self.RULES.write_text(self.RULE)
+        self.addCleanup(self.RULES.unlink)
+        systemctl("restart", "polkit")
+        self.assertEqual(self.scale(3, "nobody"), (True, ""))
+        self.assertFalse(self.scale(4, "nobody")[0])
+        self.assertNotEqual(self.call("Reload", "s", "x", user="nobody").returncode, 0)
+
+    def test_without_polkit(self):
+        """Root may, others may not, and nobody waits."""
+        systemctl("mask", "--runtime", "--now", "polkit")
+        self.addCleanup(systemctl, "unmask", "--runtime", "polkit")
+        self.assertFalse(self.scale(3, "nobody")[0])
+        self.assertIn("polkit does not answer", journal())
+        self.assertEqual(self.scale(3, "root"), (True, ""))
 
 
 class Rotation(SystemCase):
