@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 constexpr char kBusDriver[] = "org.freedesktop.DBus";
 constexpr char kPolkit[] = "org.freedesktop.PolicyKit1";
 constexpr size_t kMostQuestions = 256;
-constexpr size_t kMostAtPolkit = 32;          // with people in front of passwords
-constexpr size_t kMostAtPolkitPerSender = 2;  // so that one caller does not take all places
+constexpr size_t kMostAtPolkit = 32;        // with people in front of passwords
+constexpr size_t kMostAtPolkitPerUser = 4;  // so that one user does not take all places
 constexpr size_t kMostNameBytes = 64;
 constexpr auto kQuick = 10s;
 constexpr auto kWithPeople = 5min;
@@ -144,12 +144,12 @@ int Authority::on_user(sd_bus_message* reply, void* userdata, sd_bus_error* /*er
 bool Authority::has_asked_too_much(const Question& question) const {
   const auto is_asked = [](const auto& other) { return other->is_at_polkit; };
   const auto is_same = [&](const auto& other) {
-    return other->is_at_polkit && other->sender() == question.sender();
+    return other->is_at_polkit && other->user == question.user;
   };
   const auto all = std::count_if(questions_.begin(), questions_.end(), is_asked);
   const auto same = std::count_if(questions_.begin(), questions_.end(), is_same);
   return static_cast<size_t>(all) >= kMostAtPolkit ||
-         static_cast<size_t>(same) >= kMostAtPolkitPerSender;
+         static_cast<size_t>(same) >= kMostAtPolkitPerUser;
 }
 
 int Authority::ask_polkit(Question& question) {
