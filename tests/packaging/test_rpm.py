@@ -11,7 +11,7 @@ from tests.support.paths import ROOT
 RPM = ROOT / "packaging/rpm"
 SPEC = RPM / "sockherd.spec"
 UNITS = "sockherd.service sockherd.socket sockherd-admin.socket"
-INSTANCES = "'sockherd@*.service' 'sockherd@*.socket' 'sockherd-admin@*.socket'"
+TEMPLATES = "sockherd@.service sockherd@.socket sockherd-admin@.socket"
 HELPER = "/usr/lib/systemd/systemd-update-helper"
 
 # Where a package of Fedora may have files; nobody owns /lib, /opt, /usr/local, /run or /etc/systemd.
@@ -22,7 +22,8 @@ PLACES = ("/etc/sockherd", "/etc/logrotate.d/sockherd", "/usr/bin/", "/usr/sbin/
 PROGRAMS = ("/usr/sbin/sockherd", "/usr/bin/sockherdctl", "/usr/libexec/sockherd/sockherd-worker",
             "/usr/libexec/sockherd/sockherd-admin")
 
-# What Fedora's systemd-rpm-macros (systemd 250 and later; RHEL 9 has 252) make of the spec, without comments.
+# What Fedora's systemd-rpm-macros (systemd 250 and later; RHEL 9 has 252) make of the spec, without comments;
+# the removals of what runs and what is in /run are ours.
 SCRIPTS = {
     "pre": f"""\
 systemd-sysusers --replace=/usr/lib/sysusers.d/sockherd.conf - <<SYSTEMD_INLINE_EOF || :
@@ -36,8 +37,11 @@ fi""",
 if [ $1 -eq 0 ] && [ -x "{HELPER}" ]; then
     {HELPER} remove-system-units {UNITS} || :
 fi
+if [ $1 -eq 0 ] && [ -d /run/systemd/system ]; then
+    systemctl stop 'sockherd@*.service' 'sockherd@*.socket' 'sockherd-admin@*.socket' || :
+fi
 if [ $1 -eq 0 ] && [ -x "{HELPER}" ]; then
-    {HELPER} remove-system-units {INSTANCES} || :
+    {HELPER} remove-system-units {TEMPLATES} || :
 fi""",
     "postun": f"""\
 if [ $1 -ge 1 ] && [ -x "{HELPER}" ]; then
@@ -45,6 +49,7 @@ if [ $1 -ge 1 ] && [ -x "{HELPER}" ]; then
 fi
 if [ $1 -eq 0 ]; then
     rm -rf /run/sockherd /run/sockherd@*
+    rmdir /var/log/sockherd/* /var/log/sockherd 2>/dev/null || :
 fi"""}
 
 
@@ -151,7 +156,7 @@ class Scriptlets(unittest.TestCase):
         self.assertEqual(len(upgrade), 1, upgrade)
         self.assertIn("sockherd.service", upgrade[0])
         self.assertNotIn(".socket", upgrade[0])
-        self.assertNotIn("systemctl", "".join(scripts.values()))
+        self.assertEqual([name for name, text in scripts.items() if "systemctl" in text], ["preun"])
 
     def test_the_account_is_the_one_that_is_installed(self):
         """The scriptlet has its own copy, from before the files are there."""
