@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 from tests.support.paths import ROOT
 from tests.support.wait import until
@@ -157,11 +158,16 @@ class SystemBus:
         process.stderr.close()
 
         def wait(fits):
-            for line in process.stdout:
-                message = json.loads(line)
-                if message.get("type") == "signal" and fits(message):
-                    return message
-            raise AssertionError("the monitor has ended")
+            giving_up = threading.Timer(30, process.kill)
+            giving_up.start()
+            try:
+                for line in process.stdout:
+                    message = json.loads(line)
+                    if message.get("type") == "signal" and fits(message):
+                        return message
+            finally:
+                giving_up.cancel()
+            raise AssertionError("that signal has not come")
         return wait
 
     def polkit(self, answer):
@@ -181,8 +187,14 @@ class StubPolkit:
             raise AssertionError("the stub of polkit does not start")
 
     def questions(self, count):
-        """The next ones, as soon as they are there."""
-        return [self.process.stdout.readline().rstrip("\n") for _ in range(count)]
+        """The next ones, as soon as they are there; fails where they do not come."""
+        giving_up = threading.Timer(30, self.process.kill)
+        giving_up.start()
+        lines = [self.process.stdout.readline() for _ in range(count)]
+        giving_up.cancel()
+        if not all(lines):
+            raise AssertionError(f"polkit was asked only {lines}")
+        return [line.rstrip("\n") for line in lines]
 
     def end(self):
         """Whoever asks from now on hears that there is none; the questions that nobody has read yet."""
