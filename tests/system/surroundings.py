@@ -14,6 +14,7 @@ from tests.support.system_bus import NAME, OBJECT
 from tests.support.wait import until
 from tests.system import service
 from tests.system.case import SystemCase
+from tests.system.profiles import ProfileCase
 from tests.system.service import SERVICE, configure, journal, show, systemctl, web_address, worker_pids
 
 EXAMPLES = pathlib.Path("/usr/share/doc/sockherd/examples")
@@ -117,6 +118,22 @@ class Bus(SystemCase):
         self.assertFalse(self.scale(3, "nobody")[0])
         self.assertIn("polkit does not answer", journal())
         self.assertEqual(self.scale(3, "root"), (True, ""))
+
+
+class SealedBus(ProfileCase):
+    """The tightest profile: a user namespace, no network, nothing of /proc but processes."""
+
+    def test_who_is_who(self):
+        """The bus is there, and tells users apart as outside."""
+        self.equal_lines()
+        self.use("capability-free", "sealed")
+        self.start()
+        until(lambda: Bus.call("GetStatus").returncode == 0, "the name on the bus", explain=journal)
+        self.assertEqual(Bus.call("GetStatus", user="nobody").returncode, 0)
+        self.assertNotEqual(Bus.call("SetWorkers", "sus", "web", 3, "x", user="nobody").returncode, 0)
+        for user, count in (("root", 3), ("sockherd", 2)):
+            self.assertEqual(Bus.call("SetWorkers", "sus", "web", count, "x", user=user).stderr, "")
+            service.wait_workers(count)
 
 
 class Rotation(SystemCase):
