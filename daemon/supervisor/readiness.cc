@@ -4,6 +4,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/supervisor/address_owner.h"
 #include "daemon/sys/accepted.h"
 
 namespace sockherd::supervisor {
@@ -116,8 +117,17 @@ void Readiness::probe(fleet::WorkerId id, Waiting& waiting) {
   waiting.timer.arm(next.at.value_or(monotonic_now()));
 }
 
+Probe::Question Readiness::question_to_own(const Waiting& waiting) {
+  Probe::Question question{.address = *waiting.own_address, .path = waiting.path};
+  if (question.address.is_unix()) return question;  // its directory is the worker's
+  question.acceptor = [pid = waiting.pid](int connection, bool is_ended) {
+    return owner_of_address(connection, pid, is_ended);
+  };
+  return question;
+}
+
 Probe::Question Readiness::question_to(const Waiting& waiting) {
-  if (waiting.own_address) return {.address = *waiting.own_address, .path = waiting.path};
+  if (waiting.own_address) return question_to_own(waiting);
   const std::string& listener = waiting.listener;
   return {.address = listeners_.inside_address(listener),
           .path = waiting.path,
@@ -142,6 +152,12 @@ void Readiness::on_probed(fleet::WorkerId id, ProbeOutcome outcome) {
     log::info("probe-undecided", {{"pid", waiting.pid},
                                   {"listener", waiting.listener},
                                   {"why", "the kernel does not say who has accepted it"}});
+  }
+  if (outcome == ProbeOutcome::Elsewhere && waiting.own_address &&
+      !std::exchange(waiting.has_met_another, true)) {
+    log::warn("address-taken", {{"pid", waiting.pid},
+                                {"address", waiting.own_address->text()},
+                                {"why", "another program listens there"}});
   }
   waiting.watch.probed(outcome, monotonic_now());
   go_on(id);

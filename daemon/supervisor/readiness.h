@@ -4,7 +4,8 @@
 // Commands accept on the socket of their slot, which gets no connection of a client before they are
 // ready. So a probe is aimed (Listeners::aim): the group's steering sends what comes from its port
 // to that socket. In a rollout the old worker accepts there too: then the kernel is asked who has
-// taken the connection, and only the new worker counts (sys/accepted.h).
+// taken the connection, and only the new worker counts (sys/accepted.h). At an address of its own
+// it is asked who listens there (address_owner.h).
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -60,6 +61,7 @@ class Readiness {
     std::string listener;
     uint32_t number = 0;
     std::function<bool()> is_alone;
+    bool has_met_another = false;  // at its own address
     Watch timer = {};
     std::unique_ptr<Probe> probe = nullptr;
   };
@@ -67,6 +69,7 @@ class Readiness {
   void go_on(fleet::WorkerId id);
   void probe(fleet::WorkerId id, Waiting& waiting);
   Probe::Question question_to(const Waiting& waiting);
+  static Probe::Question question_to_own(const Waiting& waiting);
   void on_probed(fleet::WorkerId id, ProbeOutcome outcome);
 
   sd_event* loop_;

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -77,6 +78,27 @@ Result<Question> question_about(int connection) {
   return question;
 }
 
+// Nothing: there is none.
+Result<std::optional<inet_diag_msg>> ask(const Question& question) {
+  const UniqueFd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  if (!netlink) return errno_error("socket(AF_NETLINK)");
+  if (::send(netlink.get(), &question, sizeof question, 0) < 0) {
+    return errno_error("send to sock_diag");
+  }
+  alignas(nlmsghdr) std::array<char, 8192> buffer{};
+  const ssize_t got = ::recv(netlink.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (got < 0) return errno_error("receive from sock_diag");
+  const auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data());
+  if (!NLMSG_OK(header, static_cast<uint32_t>(got)))
+    return Error{EPROTO, "sock_diag: short answer"};
+  if (header->nlmsg_type == NLMSG_ERROR) {
+    const auto* error = static_cast<const nlmsgerr*>(NLMSG_DATA(header));
+    if (error->error == -ENOENT) return std::optional<inet_diag_msg>();
+    return errno_error("sock_diag", -error->error);
+  }
+  return std::optional(*static_cast<const inet_diag_msg*>(NLMSG_DATA(header)));
+}
+
 // left: how many descriptors may still be looked at.
 Holder has_open(pid_t process, const std::string& wanted, size_t& left) {
   const std::string path = "/proc/" + std::to_string(process) + "/fd";
@@ -100,26 +122,18 @@ Holder has_open(pid_t process, const std::string& wanted, size_t& left) {
 
 Result<uint64_t> inode_of_peer(int connection) {
   const Question question = TRY(question_about(connection));
-  const UniqueFd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-  if (!netlink) return errno_error("socket(AF_NETLINK)");
-  if (::send(netlink.get(), &question, sizeof question, 0) < 0) {
-    return errno_error("send to sock_diag");
-  }
-  alignas(nlmsghdr) std::array<char, 8192> buffer{};
-  const ssize_t got = ::recv(netlink.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-  if (got < 0) return errno_error("receive from sock_diag");
-  const auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data());
-  if (!NLMSG_OK(header, static_cast<uint32_t>(got)))
-    return Error{EPROTO, "sock_diag: short answer"};
-  if (header->nlmsg_type == NLMSG_ERROR) {
-    const auto* error = static_cast<const nlmsgerr*>(NLMSG_DATA(header));
-    if (error->error == -ENOENT) return uint64_t{0};
-    return errno_error("sock_diag", -error->error);
-  }
-  const auto* found = static_cast<const inet_diag_msg*>(NLMSG_DATA(header));
+  const auto found = TRY(ask(question));
   // Where there is no such connection, the kernel answers with the listening socket.
-  if (found->id.idiag_dport != question.diag.id.idiag_dport) return uint64_t{0};
+  if (!found || found->id.idiag_dport != question.diag.id.idiag_dport) return uint64_t{0};
   return uint64_t{found->idiag_inode};
+}
+
+Result<std::optional<OwnedSocket>> listener_of_peer(int connection) {
+  Question question = TRY(question_about(connection));
+  question.diag.id.idiag_dport = 0;  // of nobody: so it finds no connection
+  const auto found = TRY(ask(question));
+  if (!found || found->idiag_state != TCP_LISTEN) return std::optional<OwnedSocket>();
+  return std::optional(OwnedSocket{found->idiag_inode, found->idiag_uid});
 }
 
 Result<std::set<uint64_t>> waiting_connections(uint16_t port) {
@@ -151,6 +165,15 @@ Holder holds_socket(pid_t process, uint64_t inode) {
     if (holder == Holder::Unknown) all = holder;
   }
   return all;
+}
+
+bool runs_as(pid_t process, uid_t user) {
+  for (const pid_t one : family_of(process)) {
+    struct stat status {};
+    const std::string path = "/proc/" + std::to_string(one);
+    if (::stat(path.c_str(), &status) == 0 && status.st_uid == user) return true;
+  }
+  return false;
 }
 
 }  // namespace sockherd::sys

@@ -22,6 +22,27 @@ def config(*arguments, workers=2, pool="", front=""):
             f'ready = {{ connect = true }}\ncommand = [{command}]\n{pool}\n')
 
 
+# A program before which another user's binds its port, until it is told to leave or the test is over.
+STRANGER = """import os, socket, sys
+port, leave = int(os.environ["PORT"]), sys.argv[2]
+listening, told = os.pipe()
+gone, held = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork(): os._exit(0)  # nobody's child
+    os.setgid(65534); os.setuid(65534)
+    stranger = socket.create_server(("127.0.0.1", port)); stranger.settimeout(0.01)
+    os.write(told, b"1")
+    while os.path.isdir(os.path.dirname(leave)) and not os.path.exists(leave):
+        try: stranger.accept()[0].close()
+        except OSError: pass
+    os._exit(0)
+os.close(held); os.wait(); os.read(listening, 1)
+os.read(gone, 1)  # until it has ended
+os.execv(sys.executable, [sys.executable, sys.argv[1], *sys.argv[3:]])
+"""
+
+
 class PrivatePort(ManagedCase):
     """The pool behind the route."""
 
@@ -55,6 +76,17 @@ class PrivatePort(ManagedCase):
                               {node.parent for node in nodes}) == 1 and
                   len(set(daemon.runtime.glob("worker.*"))) == 2, "another directory")
             self.assert_serves(daemon, 2)
+
+    def test_a_stranger_who_has_bound_the_port_first_is_not_the_worker(self):
+        """Another user's program, which answers as well: nobody is asked before the worker itself listens."""
+        program = self.program(STRANGER)
+        leave = program.with_name("leave")
+        daemon = self.launch(config(workers=1).replace(f'"{PROGRAM}"', f'"{program}", "{PROGRAM}", "{leave}"'))
+        until(lambda: "address-taken " in daemon.log(), "a stranger at the port", explain=daemon.log)
+        self.assertNotIn("worker-ready pool=api", daemon.log())
+        leave.touch()
+        daemon.ready()
+        self.assert_serves(daemon, 1)
 
     def test_reload_restart_and_scaling_lose_nothing(self):
         """Though the program dies at once when it is told to go."""

@@ -58,6 +58,18 @@ TEST_P(Accepted, WaitsUntilThenAndNeverAgain) {
   EXPECT_EQ(waiting_connections(port).value(), other) << "its client has ended, and it still waits";
 }
 
+TEST_P(Accepted, WhoListensIsKnownWhoeverHasAccepted) {
+  const UniqueFd client = connect_to(address_of(listener_));
+  const auto waits = listener_of_peer(client.get()).value();
+  ASSERT_TRUE(waits.has_value());
+  EXPECT_EQ(waits->inode, inode_of(listener_));
+  EXPECT_EQ(waits->user, ::geteuid());
+  const UniqueFd server = accept_one(listener_);
+  EXPECT_EQ(listener_of_peer(client.get()).value()->inode, inode_of(listener_));
+  listener_.reset();
+  EXPECT_FALSE(listener_of_peer(client.get()).value().has_value());
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, Accepted, testing::Values("127.0.0.1:0", "[::1]:0"));
 
 TEST(AcceptedBy, AProcessThatTheWorkerHasStartedCountsAsTheWorker) {
@@ -94,6 +106,11 @@ TEST(AcceptedBy, AProcessThatTheWorkerHasStartedCountsAsTheWorker) {
   ASSERT_EQ(::fscanf(file.get(), "%d", &grandchild), 1);
   ::kill(grandchild, SIGKILL);
   EXPECT_EQ(::waitpid(parent, nullptr, 0), parent);
+}
+
+TEST(AcceptedBy, AProcessRunsAsItsUser) {
+  EXPECT_TRUE(runs_as(::getpid(), ::geteuid()));
+  EXPECT_FALSE(runs_as(::getpid(), 4'000'000));
 }
 
 TEST(AcceptedBy, NobodyWhoIsGone) {
