@@ -29,9 +29,10 @@ WebSocketLimits web_socket_limits(const config::Limits& from) {
 
 }  // namespace
 
-Limits Limits::create(const config::Limits& from, size_t descriptors) {
-  const size_t room =
+Limits Limits::create(const config::Limits& from, size_t descriptors, Proxies proxies) {
+  const size_t all =
       descriptors > 2 * kReservedDescriptors ? descriptors - kReservedDescriptors : descriptors / 2;
+  const size_t room = proxies == Proxies::Some ? all / 2 : all;
   const auto wanted = static_cast<size_t>(from.max_connections);
   Limits limits;
   limits.head.max_bytes = static_cast<size_t>(from.max_header_size);
@@ -39,7 +40,7 @@ Limits Limits::create(const config::Limits& from, size_t descriptors) {
   limits.head.max_fields = static_cast<size_t>(from.max_header_fields);
   limits.max_connections = wanted == 0 ? room : std::min(wanted, room);
   // Twice as many, since it is idle ones that come; but never the last descriptor.
-  limits.most_adopted = std::min(2 * limits.max_connections, room + kReservedDescriptors / 2);
+  limits.most_adopted = std::min(2 * limits.max_connections, all + kReservedDescriptors / 2);
   limits.max_body_bytes = static_cast<uint64_t>(from.max_body_size);
   limits.header_timeout = from.header_timeout;
   limits.body_timeout = from.body_timeout;

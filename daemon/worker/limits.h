@@ -45,8 +45,10 @@ struct Limits {
   Duration drain_spread = std::chrono::milliseconds(250);
   WebSocketLimits web_socket;
 
-  // max_connections = 0 becomes what `descriptors` leave after a reserve for everything else.
-  static Limits create(const config::Limits& from, size_t descriptors);
+  // max_connections = 0 becomes what `descriptors` leave after a reserve for everything else; half
+  // of it where a client's request may take a second one, to who stands behind a proxy route.
+  enum class Proxies : uint8_t { None, Some };
+  static Limits create(const config::Limits& from, size_t descriptors, Proxies proxies);
 
   // What a block of the buffer pool must hold: a whole head, or the head of any answer of ours.
   size_t block_bytes() const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -37,6 +38,13 @@ bool is_idempotent(http::Method method) {
     default:
       return false;
   }
+}
+
+// Of connect(2) and what comes before it: who should answer has not been asked, or (EAGAIN, on a
+// Unix socket) is only busy.
+bool is_our_lack(int error) {
+  constexpr std::array kLacks = {EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EADDRNOTAVAIL, EAGAIN};
+  return std::find(kLacks.begin(), kLacks.end(), error) != kLacks.end();
 }
 
 }  // namespace
@@ -233,7 +241,7 @@ void ProxyRequest::start_at(UpstreamTarget& target) {
   for (;;) {
     const auto kind = must_be_fresh_ ? Upstreams::Kind::Fresh : Upstreams::Kind::Any;
     Upstreams::Connected connected = upstreams.connect(target, kind, *this);
-    if (connected.connection == nullptr) return fail(Failure::NoConnection);
+    if (connected.connection == nullptr) return fail_to_connect(connected.error);
     if (connected.was_kept && !is_fit(*connected.connection)) continue;
     connection_ = std::move(connected.connection);
     was_kept_ = connected.was_kept;
@@ -249,8 +257,8 @@ void ProxyRequest::on_upstream_connected(UpstreamConnection& /*connection*/) {
   if (life_ == life) resume_client();
 }
 
-void ProxyRequest::on_upstream_refused(UpstreamConnection& /*connection*/) {
-  fail(Failure::NoConnection);
+void ProxyRequest::on_upstream_refused(UpstreamConnection& /*connection*/, int error) {
+  fail_to_connect(error);
 }
 
 // --- Asking
@@ -544,7 +552,7 @@ void ProxyRequest::break_off() {
 }
 
 void ProxyRequest::on_upstream_due(UpstreamConnection& connection, Instant now) {
-  if (phase_ == Phase::Connecting) return fail(Failure::NoConnection);
+  if (phase_ == Phase::Connecting) return fail_to_connect(ETIMEDOUT);
   const Duration patience = proxy_.upstreams().settings().request_timeout;
   if (!owes_us()) progress_at_ = now;
   if (now < progress_at_ + patience) return connection.set_deadline(progress_at_ + patience);
@@ -563,10 +571,19 @@ bool ProxyRequest::owes_us() const {
   return is_read_waiting_;
 }
 
+bool ProxyRequest::is_unsent(Failure why) {
+  return why == Failure::NoConnection || why == Failure::NoMeans;
+}
+
 bool ProxyRequest::may_retry(Failure why) const {
   if (!request_.is_whole()) return false;
-  if (why == Failure::NoConnection) return true;
+  if (is_unsent(why)) return true;
   return why == Failure::Closed && was_kept_ && !must_be_fresh_ && (is_idempotent_ || !has_sent_);
+}
+
+void ProxyRequest::fail_to_connect(int error) {
+  error_ = error;
+  fail(is_our_lack(error) ? Failure::NoMeans : Failure::NoConnection);
 }
 
 // A kept connection that was closed just when it was used is nobody's fault.
@@ -574,12 +591,12 @@ void ProxyRequest::fail(Failure why) {
   Upstreams& upstreams = proxy_.upstreams();
   UpstreamTarget& target = *target_;
   const bool may_retry = this->may_retry(why);
-  const bool is_fault = why != Failure::Closed || !was_kept_;
+  const bool is_fault = why != Failure::NoMeans && (why != Failure::Closed || !was_kept_);
   if (is_fault && &target != failed_) upstreams.note_failure(target);
-  if (why == Failure::NoConnection) upstreams.counters().add(Count::UpstreamConnectFailures);
+  if (is_unsent(why)) upstreams.counters().add(Count::UpstreamConnectFailures);
   let_go();
   in_.clear();
-  if (may_retry && why == Failure::NoConnection) return try_another(target);
+  if (may_retry && is_unsent(why)) return try_another(why, target);
   if (may_retry) {
     upstreams.counters().add(Count::UpstreamRetries);
     must_be_fresh_ = true;
@@ -587,13 +604,13 @@ void ProxyRequest::fail(Failure why) {
     was_kept_ = false;
     return seek_place();
   }
-  answer_failure(why);
+  answer_failure(why, target);
   upstreams.serve_queue();
 }
 
 // Nothing was sent. Where there is nobody else, a program that is just starting anew may be back in
 // a moment.
-void ProxyRequest::try_another(UpstreamTarget& refused) {
+void ProxyRequest::try_another(Failure why, UpstreamTarget& refused) {
   Upstreams& upstreams = proxy_.upstreams();
   failed_ = &refused;
   UpstreamTarget* other = tries_ < kMostTries ? upstreams.claim(failed_) : nullptr;
@@ -610,12 +627,15 @@ void ProxyRequest::try_another(UpstreamTarget& refused) {
     upstreams.counters().add(Count::UpstreamRetries);
     return wait_for_place();
   }
-  answer_failure(Failure::NoConnection);
+  answer_failure(why, refused);
   upstreams.serve_queue();
 }
 
-void ProxyRequest::answer_failure(Failure why) {
+void ProxyRequest::answer_failure(Failure why, const UpstreamTarget& target) {
+  if (is_unsent(why)) proxy_.upstreams().note_unreachable(target, error_);
   switch (why) {
+    case Failure::NoMeans:
+      return refuse(503, "no connection to who should answer can be made now");
     case Failure::NoConnection:
       return refuse(502, "who should answer cannot be reached");
     case Failure::Closed:

@@ -41,7 +41,8 @@ class ProxyRequest final : private UpstreamUser, private UpstreamWaiter, private
  private:
   enum class Phase : uint8_t { Free, Gathering, Waiting, Connecting, Asking, Answering, Over };
   enum class Failure : uint8_t {
-    NoConnection,  // nothing was sent
+    NoConnection,  // nothing was sent: it is not there
+    NoMeans,       // the same, and not its fault: descriptors, ports, a queue that is full
     Closed,        // before the first byte of an answer
     Broken,        // in its head
     BadAnswer,     // what came is none
@@ -99,7 +100,7 @@ class ProxyRequest final : private UpstreamUser, private UpstreamWaiter, private
 
   // Asking.
   void on_upstream_connected(UpstreamConnection& connection) override;
-  void on_upstream_refused(UpstreamConnection& connection) override;
+  void on_upstream_refused(UpstreamConnection& connection, int error) override;
   void on_upstream(UpstreamConnection& connection, io::Events events) override;
   void on_upstream_due(UpstreamConnection& connection, Instant now) override;
   void ask();
@@ -120,10 +121,12 @@ class ProxyRequest final : private UpstreamUser, private UpstreamWaiter, private
   void become_tunnel();
 
   // The end of it.
+  void fail_to_connect(int error);
   void fail(Failure why);
+  static bool is_unsent(Failure why);
   bool may_retry(Failure why) const;
-  void try_another(UpstreamTarget& refused);
-  void answer_failure(Failure why);
+  void try_another(Failure why, UpstreamTarget& refused);
+  void answer_failure(Failure why, const UpstreamTarget& target);
   void refuse(int status, std::string_view reason);
   void let_go();
   void break_off();
@@ -154,6 +157,7 @@ class ProxyRequest final : private UpstreamUser, private UpstreamWaiter, private
   size_t pending_ = 0;  // content in in_ that the source has not given yet
   uint32_t life_ = 0;   // how many requests this was before
   uint32_t tries_ = 0;
+  int error_ = 0;  // why there is no connection
   uint16_t interims_ = 0;
   Phase phase_ = Phase::Free;
   http::Method method_ = http::Method::Get;

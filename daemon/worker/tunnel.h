@@ -53,7 +53,7 @@ class ProxyTunnel final : public TunnelEnd, private UpstreamUser {
  private:
   // Nothing is read until the client has its 101; what comes is told once more then.
   void on_upstream_connected(UpstreamConnection& /*connection*/) override {}
-  void on_upstream_refused(UpstreamConnection& /*connection*/) override {}
+  void on_upstream_refused(UpstreamConnection& /*connection*/, int /*error*/) override {}
   void on_upstream(UpstreamConnection& /*connection*/, io::Events events) override {
     events_ |= events;
   }
@@ -93,7 +93,7 @@ class Tunnel final : public Peer, private UpstreamUser {
   void on_ready(io::Events events) override;
   void on_due(Instant now) override;
   void on_upstream_connected(UpstreamConnection& /*connection*/) override {}
-  void on_upstream_refused(UpstreamConnection& /*connection*/) override {}
+  void on_upstream_refused(UpstreamConnection& /*connection*/, int /*error*/) override {}
   void on_upstream(UpstreamConnection& connection, io::Events events) override;
   void on_upstream_due(UpstreamConnection& /*connection*/, Instant /*now*/) override {}
 

@@ -79,7 +79,7 @@ void UpstreamConnection::on_connected() {
   int error = error_of(connecting_.get());
   if (error == 0) error = come_up();
   if (error == 0) return user_->on_upstream_connected(*this);
-  user_->on_upstream_refused(*this);
+  user_->on_upstream_refused(*this, error);
 }
 
 void UpstreamConnection::on_ready(io::Events events) {

@@ -25,7 +25,8 @@ class UpstreamConnection;
 class UpstreamUser {
  public:
   virtual void on_upstream_connected(UpstreamConnection& connection) = 0;
-  virtual void on_upstream_refused(UpstreamConnection& connection) = 0;  // it did not come up
+  // It did not come up.
+  virtual void on_upstream_refused(UpstreamConnection& connection, int error) = 0;
   virtual void on_upstream(UpstreamConnection& connection, io::Events events) = 0;
   virtual void on_upstream_due(UpstreamConnection& connection, Instant now) = 0;
 

@@ -37,7 +37,7 @@ void UpstreamProbe::on_upstream_connected(UpstreamConnection& /*connection*/) {
   ask();
 }
 
-void UpstreamProbe::on_upstream_refused(UpstreamConnection& /*connection*/) {
+void UpstreamProbe::on_upstream_refused(UpstreamConnection& /*connection*/, int /*error*/) {
   end(false);
 }
 

@@ -21,7 +21,7 @@ class UpstreamProbe final : private UpstreamUser {
 
  private:
   void on_upstream_connected(UpstreamConnection& connection) override;
-  void on_upstream_refused(UpstreamConnection& connection) override;
+  void on_upstream_refused(UpstreamConnection& connection, int error) override;
   void on_upstream(UpstreamConnection& connection, io::Events events) override;
   void on_upstream_due(UpstreamConnection& connection, Instant now) override;
   void ask();

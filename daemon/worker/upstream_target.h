@@ -35,7 +35,7 @@ class UpstreamTarget final : private UpstreamUser {
  private:
   // Of idle connections.
   void on_upstream_connected(UpstreamConnection& /*connection*/) override {}
-  void on_upstream_refused(UpstreamConnection& /*connection*/) override {}
+  void on_upstream_refused(UpstreamConnection& /*connection*/, int /*error*/) override {}
   void on_upstream(UpstreamConnection& connection, io::Events events) override;
   void on_upstream_due(UpstreamConnection& connection, Instant now) override;
   void end(const UpstreamConnection& connection);

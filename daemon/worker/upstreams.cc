@@ -1,12 +1,21 @@
 #include "daemon/worker/upstreams.h"
 
+#include <cstring>
 #include <utility>
 
+#include "daemon/base/log.h"
+#include "daemon/sys/address.h"
 #include "daemon/sys/random.h"
 
 namespace sockherd::worker {
 
 using stats::Count;
+
+namespace {
+
+constexpr Duration kBetweenWarnings = std::chrono::seconds(10);
+
+}  // namespace
 
 Upstreams::Upstreams(io::Loop& loop, stats::Counters& counters, UpstreamShare share)
     : loop_(loop),
@@ -56,13 +65,24 @@ Upstreams::Connected Upstreams::connect(UpstreamTarget& target, Kind kind, Upstr
   counters_.add(Count::UpstreamConnects);
   auto opened =
       UpstreamConnection::open(loop_, target.tenant().address, target.tenant().tenant, user);
-  if (!opened.ok()) return {};
+  if (!opened.ok()) return {.connection = nullptr, .error = opened.error().code};
   return {.connection = std::move(opened).value()};
 }
 
 void Upstreams::keep(UpstreamTarget& target, std::unique_ptr<UpstreamConnection> connection) {
   target.keep(std::move(connection), loop_.now() + settings_.idle_timeout,
               settings_.idle_connections);
+}
+
+void Upstreams::note_unreachable(const UpstreamTarget& target, int error) {
+  ++untold_;
+  if (told_at_ != Instant{} && loop_.now() - told_at_ < kBetweenWarnings) return;
+  told_at_ = loop_.now();
+  const std::string_view bytes = target.tenant().address;
+  const auto address = sys::SocketAddress::of_bytes(bytes.data(), bytes.size());
+  log::warn("upstream-unreachable", {{"address", address ? address->text() : "unknown"},
+                                     {"error", std::strerror(error)},
+                                     {"requests", std::exchange(untold_, 0)}});
 }
 
 // --- Upkeep

@@ -59,14 +59,17 @@ class Upstreams final : private io::Timer {
     return !choice_->is_ejected(target, loop_.now());
   }
 
-  // A connection to it. Null where there is none, and none can be made.
+  // A connection to it. Null where there is none, and none can be made: then the errno says why.
   enum class Kind : uint8_t { Any, Fresh };
   struct Connected {
     std::unique_ptr<UpstreamConnection> connection;
     bool was_kept = false;
+    int error = 0;
   };
   Connected connect(UpstreamTarget& target, Kind kind, UpstreamUser& user);
   void keep(UpstreamTarget& target, std::unique_ptr<UpstreamConnection> connection);
+  // A request was answered with an error for this. The log says so, now and then.
+  void note_unreachable(const UpstreamTarget& target, int error);
 
  private:
   Upstreams(io::Loop& loop, stats::Counters& counters, UpstreamShare share);
@@ -85,6 +88,8 @@ class Upstreams final : private io::Timer {
   std::unique_ptr<UpstreamChoice> choice_;
   std::unique_ptr<UpstreamQueue> queue_;
   std::vector<std::unique_ptr<UpstreamProbe>> probes_;  // under way
+  Instant told_at_;                                     // of what could not be reached
+  uint64_t untold_ = 0;
 };
 
 // By key.

@@ -64,7 +64,11 @@ std::vector<Crew::Member> members_of(Launch& launch, Modules& modules, AccessWri
       launch.pool.pin == "auto" ? sys::allowed_cpus() : std::vector<uint32_t>{};
   config::Limits share = launch.pool.limits;
   share.max_connections = (share.max_connections + threads - 1) / threads;
-  Limits limits = Limits::create(share, raise_descriptor_limit() / threads);
+  const bool has_proxies =
+      std::any_of(launch.pool.routes.begin(), launch.pool.routes.end(),
+                  [](const config::Route& route) { return !route.proxy.empty(); });
+  Limits limits = Limits::create(share, raise_descriptor_limit() / threads,
+                                 has_proxies ? Limits::Proxies::Some : Limits::Proxies::None);
   fit_into(launch.pool.drain_timeout, limits.web_socket);
   std::vector<Crew::Member> members;
   for (uint32_t thread = 0; thread < threads; ++thread) {

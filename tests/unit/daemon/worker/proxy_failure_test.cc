@@ -1,8 +1,12 @@
 // What the proxy does where who stands behind it is slow, full, or not there.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <vector>
 
 #include "tests/unit/daemon/worker/proxy_harness.h"
+#include "tests/unit/daemon/worker/temporary_directory.h"
 
 namespace sockherd::worker {
 namespace {
@@ -132,6 +136,84 @@ TEST(ProxyRetries, WaitsAMomentForTheOnlyOne) {
   backend.send(ProxyHarness::ok());
   proxy.run();
   EXPECT_THAT(client.read(), EndsWith("hello"));
+}
+
+// No descriptor is left for connections, as long as this lives.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(ProxyLacks, AreNotTheFaultOfWhoShouldAnswer) {
+  ProxyHarness proxy;
+  std::vector<Client> clients;
+  for (int i = 0; i < 5; ++i) {
+    clients.push_back(proxy.connect());
+    clients.back().send(ProxyHarness::get());
+  }
+  {
+    const NoDescriptors lack;
+    proxy.run();
+  }
+  EXPECT_GT(proxy.count(Count::UpstreamConnectFailures), 0u);
+  EXPECT_EQ(proxy.count(Count::UpstreamFailures), 0u);
+  EXPECT_EQ(proxy.count(Count::UpstreamEjections), 0u);
+  proxy.engine().advance(milliseconds(20));
+  for (int i = 0; i < 5; ++i) {
+    Client backend = proxy.accepted();
+    backend.read();
+    backend.send(ProxyHarness::ok());
+    proxy.run();
+  }
+  for (Client& client : clients) EXPECT_THAT(client.read(), EndsWith("hello"));
+}
+
+TEST(ProxyLacks, AreSaidInTheEnd) {
+  UpstreamSettings settings = ProxyHarness::quiet();
+  settings.connect_timeout = Duration::zero();
+  ProxyHarness proxy(1, settings);
+  Client client = proxy.connect();
+  client.send(kPost);
+  const NoDescriptors lack;
+  proxy.run();
+  EXPECT_THAT(client.read(),
+              AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("\r\nRetry-After: 1\r\n")));
+  EXPECT_EQ(proxy.count(Count::UpstreamFailures), 0u);
+  EXPECT_EQ(proxy.file().in_flight(0), 0u);
+}
+
+TEST(ProxyLacks, AFullQueueOfAUnixSocketIsOne) {
+  TemporaryDirectory directory;
+  ProxyHarness proxy;
+  const std::string address = "unix:" + directory.path("s");
+  const UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const sys::SocketAddress parsed = sys::SocketAddress::parse(address).value();
+  ASSERT_EQ(::bind(listener.get(), parsed.get(), parsed.size()), 0);
+  ASSERT_EQ(::listen(listener.get(), 0), 0);
+  proxy.file().set_state(0, contract::UpstreamState::Leaving, 0);
+  proxy.settle(address);
+  const UniqueFd first(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(first.get(), parsed.get(), parsed.size()), 0) << "its queue is full by now";
+  Client client = proxy.connect();
+  client.send(kPost);
+  proxy.run();
+  EXPECT_EQ(client.read(), "");
+  EXPECT_GT(proxy.count(Count::UpstreamConnectFailures), 0u);
+  EXPECT_EQ(proxy.count(Count::UpstreamFailures), 0u);
+  const UniqueFd taken(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  proxy.engine().advance(milliseconds(20));
+  proxy.run();
+  Client backend(
+      UniqueFd(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)));
+  EXPECT_THAT(backend.read(), EndsWith("body"));
 }
 
 TEST(ProxyTimeouts, GivesUpAnAnswerThatDoesNotCome) {
