@@ -74,9 +74,7 @@ class QueueRelay::Pair final : public io::Watcher {
       : client_(std::move(client)), sibling_(std::move(sibling)) {}
 
   // False: it can not be passed on.
-  bool begin(io::Loop& loop, const sys::SocketAddress& to) {
-    if (::connect(sibling_.get(), to.get(), to.size()) != 0 && errno != EINPROGRESS)
-      return give_up();
+  bool begin(io::Loop& loop) {
     constexpr io::Events kAll =
         io::event::kReadable | io::event::kWritable | io::event::kPeerClosed | io::event::kEdge;
     auto client = loop.watch(client_.get(), kAll, *this);
@@ -141,6 +139,19 @@ void QueueRelay::run() {
 
 void QueueRelay::on_ready(io::Events /*events*/) {}  // run() looks after each turn
 
+bool QueueRelay::has_waiting() const {
+  pollfd queue{.fd = listener_.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&queue, 1, 0) > 0;
+}
+
+// A connection that is on its way. Empty: for lack of descriptors, ports, or a sibling.
+UniqueFd QueueRelay::connect() const {
+  UniqueFd sibling(::socket(to_.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!sibling) return {};
+  const int connected = ::connect(sibling.get(), to_.get(), to_.size());
+  return connected == 0 || errno == EINPROGRESS ? std::move(sibling) : UniqueFd();
+}
+
 // The supervisor has hung up: the slot has a worker of its own again.
 bool QueueRelay::is_relieved() const {
   if (!counter_) return false;
@@ -148,24 +159,23 @@ bool QueueRelay::is_relieved() const {
   return ::poll(&counter, 1, 0) > 0 && (counter.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+// The sibling first: whoever cannot be passed on just now is safe in the queue, and nowhere else.
 void QueueRelay::take_all() {
   if (is_relieved()) {
     watch_.end();
     return;
   }
-  while (pairs_.size() < kMostPairs) {
+  UniqueFd sibling;
+  while (pairs_.size() < kMostPairs && has_waiting()) {
+    if (!sibling) sibling = connect();
+    if (!sibling) return;
     UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!client && (errno == ECONNABORTED || errno == EINTR)) continue;
     if (!client) return;
-    UniqueFd sibling(::socket(to_.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!sibling) {
-      reset(client.get());
-      continue;
-    }
     if (counter_) [[maybe_unused]]
       const ssize_t counted = ::write(counter_.get(), "c", 1);
     pairs_.emplace_back(std::move(client), std::move(sibling));
-    if (!pairs_.back().begin(*loop_, to_)) pairs_.pop_back();
+    if (!pairs_.back().begin(*loop_)) pairs_.pop_back();
   }
 }
 

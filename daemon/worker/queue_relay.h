@@ -37,6 +37,8 @@ class QueueRelay final : public io::Watcher {
 
   void on_ready(io::Events events) override;
   void take_all();
+  bool has_waiting() const;
+  UniqueFd connect() const;
   bool is_relieved() const;
 
   UniqueFd listener_;

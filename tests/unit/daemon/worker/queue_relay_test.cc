@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -83,6 +84,20 @@ TEST_F(QueueRelayTest, LeavesTheQueueWhereItIsRelieved) {
   sibling_.reset();  // so that it ends even if it has taken more
   errand_.join();
   EXPECT_EQ(sys::accept_all(queue_), 1) << "for the worker of the slot";
+}
+
+// Found in review: it took the client first, and had to reset it.
+TEST_F(QueueRelayTest, LeavesInTheQueueWhatItCannotPassOn) {
+  const UniqueFd client = sys::connect_to(sys::address_of(queue_));
+  const UniqueFd lowest(::fcntl(queue_.get(), F_DUPFD_CLOEXEC, 0));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit one{.rlim_cur = static_cast<rlim_t>(lowest.get()) + 2, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one), 0);
+  begin();
+  errand_.join();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(sys::accept_all(queue_), 1);
 }
 
 }  // namespace
