@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
@@ -31,10 +32,12 @@ PortRange outgoing_ports() {
 }
 
 // To all addresses, of both families where there are both: so it is free whichever a program binds.
-bool is_free(uint16_t port) {
+// Errors: of making a socket.
+Result<bool> is_free(uint16_t port) {
   for (const int family : {AF_INET6, AF_INET}) {
     const UniqueFd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!socket) continue;
+    if (!socket && errno == EAFNOSUPPORT) continue;
+    if (!socket) return errno_error("socket");
     sockaddr_in6 in6{};
     sockaddr_in in{};
     in6.sin6_family = AF_INET6;
@@ -70,7 +73,8 @@ Result<FreePorts::Port> FreePorts::take() {
   for (uint32_t tried = 0; tried < count; ++tried) {
     const auto port = static_cast<uint16_t>(range_.first + next_++ % count);
     auto claimed = claim(port);
-    if (claimed.ok() && is_free(port)) return Port{port, std::move(claimed).value()};
+    if (!claimed.ok() && claimed.error().code != EADDRINUSE) return std::move(claimed).error();
+    if (claimed.ok() && TRY(is_free(port))) return Port{port, std::move(claimed).value()};
   }
   return Error{EADDRINUSE, "no port is free from " + std::to_string(range_.first) + " to " +
                                std::to_string(range_.last)};

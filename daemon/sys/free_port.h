@@ -38,7 +38,7 @@ class FreePorts {
   FreePorts();
   explicit FreePorts(PortRange range, uint32_t start) : range_(range), next_(start) {}
 
-  // Errors: all are taken.
+  // Errors: all are taken (EADDRINUSE), or nobody can look (EMFILE).
   Result<Port> take();
 
   // The claim to a port that a program has already. Errors: EADDRINUSE: somebody has it.

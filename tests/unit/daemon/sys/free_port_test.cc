@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <optional>
@@ -51,6 +52,23 @@ TEST(FreePorts, SkipsWhatSomebodyHas) {
   address.sin_port = htons(next);
   ASSERT_EQ(::bind(somebody.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   EXPECT_NE(ports.take().value().number, next);
+}
+
+// Found in review: without a descriptor to look, each one was free.
+TEST(FreePorts, GivesNoneThatItCannotLookAt) {
+  FreePorts ports(kRange, 0);
+  const int lowest = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ::close(lowest);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  for (const rlim_t left : {rlim_t{0}, rlim_t{1}}) {  // none, and one for the claim
+    const rlimit few{.rlim_cur = static_cast<rlim_t>(lowest) + left, .rlim_max = before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    const auto taken = ports.take();
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    ASSERT_FALSE(taken.ok());
+    EXPECT_EQ(taken.error().code, EMFILE);
+  }
 }
 
 TEST(FreePorts, SaysWhenAllAreTaken) {

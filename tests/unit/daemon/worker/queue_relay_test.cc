@@ -89,10 +89,11 @@ TEST_F(QueueRelayTest, LeavesTheQueueWhereItIsRelieved) {
 // Found in review: it took the client first, and had to reset it.
 TEST_F(QueueRelayTest, LeavesInTheQueueWhatItCannotPassOn) {
   const UniqueFd client = sys::connect_to(sys::address_of(queue_));
-  const UniqueFd lowest(::fcntl(queue_.get(), F_DUPFD_CLOEXEC, 0));
+  const int lowest = UniqueFd(::fcntl(queue_.get(), F_DUPFD_CLOEXEC, 0)).release();
+  ::close(lowest);
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const rlimit one{.rlim_cur = static_cast<rlim_t>(lowest.get()) + 2, .rlim_max = before.rlim_max};
+  const rlimit one{.rlim_cur = static_cast<rlim_t>(lowest) + 1, .rlim_max = before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one), 0);
   begin();
   errand_.join();
