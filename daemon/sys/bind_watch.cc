@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cinttypes>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
@@ -182,9 +183,12 @@ Result<std::optional<SocketAddress>> address_of(const HeldCall& call) {
 Result<HeldSocket> socket_of(const HeldCall& call) {
   const std::string path = proc_path(call, "fd");
   HeldSocket socket;
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return errno_error("stat " + path);
-  socket.inode = S_ISSOCK(status.st_mode) ? status.st_ino : 0;
+  // The name first: whatever else is asked goes to the file behind it, whose server (FUSE, NFS) may
+  // never answer.
+  std::array<char, 64> target{};
+  const ssize_t length = ::readlink(path.c_str(), target.data(), target.size() - 1);
+  if (length < 0) return errno_error("readlink " + path);
+  if (std::sscanf(target.data(), "socket:[%" SCNu64 "]", &socket.inode) != 1) return socket;
   std::array<char, 32> protocol{};
   // sockfs names the protocol: TCP, TCPv6, UDP, UNIX-STREAM, ...
   const ssize_t got =

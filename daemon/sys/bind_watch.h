@@ -7,7 +7,9 @@
 // can not gain any by setuid programs. Whoever closes the listener makes these calls fail with
 // ENOSYS, so it is kept as long as the program lives.
 //
-// This is no wall: a program may change its memory while it is read. It fools nobody but itself.
+// This is no wall: a program may change its memory while it is read, and have it come from a file
+// whose server makes us wait. It is the administrator's program, and what it can reach so is a
+// supervisor that its watchdog starts anew.
 #pragma once
 
 #include <sys/socket.h>
@@ -62,9 +64,9 @@ bool is_hung_up(int listener);
 // Where it wants to bind. Nothing: no address of TCP. Errors: its memory can not be read.
 Result<std::optional<SocketAddress>> address_of(const HeldCall& call);
 
-// What the descriptor of the call is, from /proc.
+// What the descriptor of the call is, from /proc. What is no socket is not touched.
 struct HeldSocket {
-  uint64_t inode = 0;
+  uint64_t inode = 0;  // 0: it is none
   bool is_tcp = false;
   bool is_nonblocking = false;
   bool is_cloexec = false;
