@@ -287,7 +287,7 @@ size_t Hands::reopen_logs() {
 
 void Hands::on_notification(fleet::WorkerId id, const sys::Notification& said) {
   readiness_.on_notification(id, said);
-  if (said.beats) ++running_.at(id).beats;
+  if (said.beats && ++running_.at(id).beats == 1 && changed_) changed_();
   if (said.is_hung) {
     post_(fleet::WorkerHung{id, "it says so itself", fleet::HangReason::Watchdog});
   }

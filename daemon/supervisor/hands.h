@@ -72,6 +72,9 @@ class Hands {
         addresses_(setup_.runtime_directory),
         relays_(loop, setup_.program) {}
 
+  // Who is told that a worker has become what a successor must know of, without an event.
+  void on_change(std::function<void()> changed) { changed_ = std::move(changed); }
+
   void carry_out(const fleet::Spawn& action);
   void carry_out(const fleet::Drain& action);
   void carry_out(const fleet::Abort& action);
@@ -218,6 +221,7 @@ class Hands {
   sd_event* loop_;
   WorkerSetup setup_;
   std::function<void(fleet::Event)> post_;
+  std::function<void()> changed_;
   ConnectionRelay relay_;  // before running_, whose sockets it knows
   FdStore store_;
   Listeners listeners_{store_};

@@ -113,6 +113,7 @@ Result<Hands::Running> Hands::adopt_worker(const fleet::Survivor& survivor,
                   .threads = std::max(1U, static_cast<uint32_t>(place.seats.size()))};
   if (place.stop_signal > 0) running.stop_signal = place.stop_signal;
   if (place.abort_signal > 0) running.abort_signal = place.abort_signal;
+  running.beats = place.has_beaten ? 1 : 0;
   for (const uint32_t seat : place.seats) {
     if (has_statistics && statistics_.has_seat(seat)) running.seats.push_back(seat);
   }

@@ -174,6 +174,7 @@ Json json_of(const fleet::Survivor& worker, const SavedState::Place& place) {
   if (worker.has_own_address) json["has_own_address"] = true;
   if (place.stop_signal != 0) json["stop_signal"] = place.stop_signal;
   if (place.abort_signal != 0) json["abort_signal"] = place.abort_signal;
+  if (place.has_beaten) json["has_beaten"] = true;
   if (worker.deadline) json["deadline"] = nanoseconds(*worker.deadline);
   return json;
 }
@@ -323,7 +324,8 @@ SavedState state_from(const Json& json) {
                                 .is_builtin = flag(entry, "is_builtin"),
                                 .address = text(entry, "address"),
                                 .stop_signal = signal_from(entry, "stop_signal"),
-                                .abort_signal = signal_from(entry, "abort_signal")};
+                                .abort_signal = signal_from(entry, "abort_signal"),
+                                .has_beaten = flag(entry, "has_beaten")};
     state.past.workers.push_back(std::move(*worker));
   }
   return state;

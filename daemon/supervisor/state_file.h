@@ -28,6 +28,7 @@ struct SavedState {
     std::string address = {};  // of its own, behind a proxy route; "" = none
     int32_t stop_signal = 0;   // 0 = the usual one
     int32_t abort_signal = 0;
+    bool has_beaten = false;  // it has said WATCHDOG=1, and is expected to go on
   };
   struct Reloads {
     uint64_t total = 0;

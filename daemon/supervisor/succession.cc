@@ -90,7 +90,8 @@ void Supervisor::save_state() {
                         .is_builtin = worker.is_builtin,
                         .address = worker.own ? worker.own->address.text() : "",
                         .stop_signal = worker.stop_signal,
-                        .abort_signal = worker.abort_signal};
+                        .abort_signal = worker.abort_signal,
+                        .has_beaten = worker.beats > 0};
   }
   const auto saved = state_file_.save(state);
   save_failures_ += saved.ok() ? 0 : 1;

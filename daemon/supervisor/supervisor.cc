@@ -143,6 +143,10 @@ StartResult<void> Supervisor::start(Inheritance inheritance, Generation first,
   spec = hands_.with_keys(std::move(spec), first.config);
   state.past.is_stale = state.past.is_stale || state.is_handover || state.version != kVersion ||
                         state.configuration != first.hash;
+  hands_.on_change([this] {
+    has_unsaved_ = true;
+    if (!is_processing_) save_if_changed();
+  });
   hands_.add_generation(std::move(first));
   hands_.set_current(next_generation_ - 1);
   auto timer = Watch::timer(loop_, [this] { post(fleet::Tick{}); });

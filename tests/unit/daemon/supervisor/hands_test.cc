@@ -545,6 +545,25 @@ TEST_F(SuccessorTest, HearsWhatWasSaidWhileNobodyWasThere) {
   EXPECT_EQ(std::get<fleet::WorkerReady>(events_.front()).id, 1U);
 }
 
+// Found in review: one that hung while nobody was there was not expected to say it any more.
+TEST_F(SuccessorTest, KnowsWhoHasSaidThatItLives) {
+  spawn(kStaying, 1);
+  int changes = 0;
+  hands().on_change([&changes] { ++changes; });
+  const auto address = sys::parsed("unix:" + directory_.path("notify.1"));
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  for (uint64_t beats = 1; beats <= 2; ++beats) {
+    ASSERT_EQ(::sendto(socket.get(), "WATCHDOG=1", 10, 0, address.get(), address.size()), 10);
+    run_until([&] { return hands().running().at(1).beats == beats; });
+  }
+  EXPECT_EQ(changes, 1) << "to be written down, once";
+  SavedState state = saved(1);
+  state.places[1].has_beaten = true;
+  succeed(kStaying);
+  hands().adopt(from_, state);
+  EXPECT_EQ(hands().running().at(1).beats, 1U);
+}
+
 TEST_F(SuccessorTest, SpeaksToThemOnTheSameControlSocket) {
   spawn(kBuiltin, 2);
   SavedState state = saved(2);

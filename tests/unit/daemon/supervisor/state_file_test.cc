@@ -63,6 +63,7 @@ SavedState full_state() {
   state.places[41] = {.pid = 4194304, .seats = {5, 8}, .is_builtin = true};
   state.places[99] = {
       .pid = 2, .seats = {0}, .is_builtin = false, .stop_signal = SIGQUIT, .abort_signal = SIGKILL};
+  state.places[99].has_beaten = true;
   state.sockets = {
       {"web", {{.slot = 0, .lane = 0}, {.slot = 1, .lane = 0}, {.slot = 0, .lane = 1}}},
       {"api", {}}};
