@@ -144,7 +144,7 @@ void AnswerQueue::put_continue() {
 }
 
 // What does not fit behind the head is content of its own.
-void AnswerQueue::pass_on(PassedAnswer& answer, const http::ClientFraming& framing,
+bool AnswerQueue::pass_on(PassedAnswer& answer, const http::ClientFraming& framing,
                           const Asked& asked) {
   std::vector<http::Field> added;
   if (asked.extras != nullptr) [[unlikely]]
@@ -155,10 +155,7 @@ void AnswerQueue::pass_on(PassedAnswer& answer, const http::ClientFraming& frami
                               .fields = added};
   const http::HeadWritten written =
       http::write_client_head(answer.head, head, output_.bytes().room());
-  if (written.outcome != http::WriteOutcome::Written) {
-    answer.rest.reset();
-    return put_error(502, "the head of the answer is too long", {}, asked);
-  }
+  if (written.outcome != http::WriteOutcome::Written) return false;
   output_.bytes().commit(written.bytes);
   note(answer.head.status, asked);
   const size_t content_at = output_.bytes().size();
@@ -177,6 +174,7 @@ void AnswerQueue::pass_on(PassedAnswer& answer, const http::ClientFraming& frami
     }
   }
   if (log_ != nullptr) log_answer(answer.head.status, content_at);
+  return true;
 }
 
 void AnswerQueue::pass_on_interim(const http::ReceivedHead& head) {

@@ -71,8 +71,10 @@ class AnswerQueue {
   void put_error(int status, std::string_view reason, std::span<const http::Field> fields,
                  const Asked& asked);
   void put_continue();
-  // As another server has answered. Takes the rest out of `answer`.
-  void pass_on(PassedAnswer& answer, const http::ClientFraming& framing, const Asked& asked);
+  // As another server has answered. Takes the rest out of `answer`. Returns false, and has put
+  // nothing, if the head does not fit.
+  [[nodiscard]] bool pass_on(PassedAnswer& answer, const http::ClientFraming& framing,
+                             const Asked& asked);
   void pass_on_interim(const http::ReceivedHead& head);
 
   // others_began: of the requests behind the first that came with the last read.

@@ -15,6 +15,8 @@ using stats::Count;
 
 constexpr Instant kNever{Duration::max()};
 
+constexpr std::string_view kHeadTooLong = "the head of the answer is too long";
+
 }  // namespace
 
 Conversation::Conversation(Service& service)
@@ -294,7 +296,11 @@ http::ClientFraming Conversation::pass_on(PassedAnswer answer) {
   }
   const Persistence wanted = framing.until_close ? Persistence::Close : Persistence::Keep;
   passes_on_ = phase_ == Phase::Body;
-  answers_.pass_on(answer, framing, asked(decide_persistence(wanted)));
+  const Asked asked = this->asked(decide_persistence(wanted));
+  if (!answers_.pass_on(answer, framing, asked)) {
+    answer.rest.reset();
+    answers_.put_error(502, kHeadTooLong, {}, asked);
+  }
   answer_is_put();
   return framing;
 }
@@ -310,9 +316,15 @@ void Conversation::tunnel(const http::ReceivedHead& head, std::unique_ptr<Tunnel
   Asked asked = this->asked(http::ConnectionOption::Upgrade);
   asked.extras = nullptr;
   PassedAnswer answer{.head = head};
-  answers_.pass_on(answer, {}, asked);
-  tunnel_ = std::move(end);
-  phase_ = Phase::Upgrade;
+  if (answers_.pass_on(answer, {}, asked)) {
+    tunnel_ = std::move(end);
+    phase_ = Phase::Upgrade;
+  } else {
+    // What it has sent already may be of the other protocol.
+    end.reset();
+    const auto option = decide_persistence(Persistence::Close);
+    answers_.put_error(502, kHeadTooLong, {}, this->asked(option));
+  }
   answer_is_put();
 }
 

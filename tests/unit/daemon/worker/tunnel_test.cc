@@ -12,6 +12,7 @@ using stats::Count;
 using std::chrono::minutes;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 constexpr std::string_view kUpgrade =
@@ -48,6 +49,32 @@ TEST_F(TunnelTest, PassesBytesBothWays) {
   EXPECT_EQ(proxy_.count(Count::TunnelsOpened), 1u);
   EXPECT_EQ(proxy_.count(Count::TunnelBytesUp), 5u);
   EXPECT_EQ(proxy_.file().in_flight(0), 1u);
+}
+
+// Found in review: the client read a 502, and what it asked next went on without being looked at.
+TEST_F(TunnelTest, IsNoneWhereTheClientCannotBeTold) {
+  const auto head = [](std::string_view status, size_t bytes) {
+    return std::string(status) + "X-Fill: " + std::string(bytes, 'x') + "\r\n\r\n";
+  };
+  client_.send(kUpgrade);
+  backend_ = proxy_.accepted();
+  for (size_t i = 0; i < http::kMostInterimResponses; ++i) {  // more than its socket takes
+    backend_.send(head("HTTP/1.1 103 Early Hints\r\n", 18'000));
+    proxy_.run();
+  }
+  backend_.send(head(kSwitching.substr(0, kSwitching.size() - 2), 22'000));
+  proxy_.run();
+  std::string got;
+  for (std::string more = client_.read(); !more.empty(); more = client_.read()) {
+    got += more;
+    proxy_.run();
+  }
+  EXPECT_THAT(got, HasSubstr("HTTP/1.1 502 "));
+  EXPECT_THAT(got, Not(HasSubstr("HTTP/1.1 101 ")));
+  EXPECT_TRUE(backend_.is_ended());
+  EXPECT_TRUE(client_.is_ended());
+  EXPECT_EQ(proxy_.count(Count::TunnelsOpened), 0u);
+  EXPECT_EQ(proxy_.file().in_flight(0), 0u);
 }
 
 TEST_F(TunnelTest, PassesOnWhatTheClientSaidTooEarly) {
