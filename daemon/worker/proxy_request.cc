@@ -168,16 +168,20 @@ void ProxyRequest::on_job_gone() {
   if (body_ended_ || phase_ == Phase::Over) return;
   break_off();  // the request has broken off in the middle
   call_soon();
+  proxy_.upstreams().serve_queue();
 }
 
 void ProxyRequest::on_source_gone() {
   has_source_ = false;
-  if (phase_ == Phase::Answering) {
+  Upstreams& upstreams = proxy_.upstreams();
+  const bool has_freed = phase_ == Phase::Answering;
+  if (has_freed) {
     proxy_.service().counters.add(Count::ProxyAbandoned);
     let_go();
     phase_ = Phase::Over;
   }
   if (!has_job_) recycle();
+  if (has_freed) upstreams.serve_queue();
 }
 
 void ProxyRequest::recycle() {

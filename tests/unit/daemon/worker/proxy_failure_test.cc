@@ -396,6 +396,25 @@ TEST_F(ProxyQueue, ForgetsWhoHasGone) {
   EXPECT_EQ(proxy_.count(Count::ProxyAbandoned), 1u);
 }
 
+// Found in review: who waited was told some milliseconds later, by its own look.
+TEST_F(ProxyQueue, IsServedWhereAClientLeavesInTheMiddleOfItsAnswer) {
+  Client first = proxy_.connect();
+  first.send(ProxyHarness::get("/1"));
+  Client backend = proxy_.accepted();
+  backend.read();
+  backend.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin");
+  proxy_.run();
+  EXPECT_THAT(first.read(), EndsWith("begin"));
+  Client second = proxy_.connect();
+  second.send(ProxyHarness::get("/2"));
+  proxy_.run();
+  EXPECT_EQ(proxy_.file().waiting(), 1u);
+  first.close();
+  proxy_.run();
+  EXPECT_EQ(proxy_.file().waiting(), 0u);
+  EXPECT_THAT(proxy_.accepted().read(), StartsWith("GET /2 "));
+}
+
 TEST_F(ProxyQueue, LooksByItselfWhereAnotherProcessHasFreedAPlace) {
   const uint32_t other = proxy_.join_as_other();
   ASSERT_TRUE(proxy_.file().claim(0, proxy_.file().tenant(0).tenant, other, 1));
