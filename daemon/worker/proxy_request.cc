@@ -148,12 +148,16 @@ void ProxyRequest::resume_client() {
 
 void ProxyRequest::on_client_ended() {
   give_up_at_ = proxy_.service().loop.now() + kGrace;
-  proxy_.service().loop.timers().arm(*this, give_up_at_);
+  if (!is_armed()) proxy_.service().loop.timers().arm(*this, give_up_at_);
 }
 
 void ProxyRequest::on_due(Instant now) {
   const bool is_answered = phase_ == Phase::Answering || phase_ == Phase::Over;
   if (!is_answered && now >= give_up_at_) return exchange_->abort();
+  // The timer is one for both: what was to be done soon comes first.
+  if (!is_answered && give_up_at_ != Instant{Duration::max()}) {
+    proxy_.service().loop.timers().arm(*this, give_up_at_);
+  }
   if (is_broken_ && has_source_) return exchange_->content_ready();
   resume_client();
 }

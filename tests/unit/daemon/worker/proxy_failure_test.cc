@@ -396,6 +396,30 @@ TEST_F(ProxyQueue, ForgetsWhoHasGone) {
   EXPECT_EQ(proxy_.count(Count::ProxyAbandoned), 1u);
 }
 
+// Found in review: where the last piece of its body had filled our buffer, its end was forgotten
+// with the place that it had waited for.
+TEST_F(ProxyQueue, DoesNotForgetThatAClientHasEnded) {
+  for (size_t bytes = 32'000; bytes < 32'768; bytes += 16) {  // one of them fills it
+    ProxyHarness proxy(1, one_at_a_time());
+    Client first = proxy.connect();
+    first.send(ProxyHarness::get("/1"));
+    Client backend = proxy.accepted();
+    Client second = proxy.connect();
+    second.send("POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(bytes) +
+                "\r\n\r\n" + std::string(bytes, 'x'));
+    second.end_sending();
+    proxy.run();
+    backend.read();
+    backend.send(ProxyHarness::ok());
+    proxy.run();
+    EXPECT_THAT(backend.read(), StartsWith("POST /2 ")) << bytes;
+    proxy.engine().advance(milliseconds(500));
+    EXPECT_FALSE(second.is_ended()) << bytes;
+    proxy.engine().advance(milliseconds(3000));
+    EXPECT_TRUE(second.is_ended()) << bytes;
+  }
+}
+
 // Found in review: who waited was told some milliseconds later, by its own look.
 TEST_F(ProxyQueue, IsServedWhereAClientLeavesInTheMiddleOfItsAnswer) {
   Client first = proxy_.connect();
