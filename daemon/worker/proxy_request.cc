@@ -316,7 +316,9 @@ io::Outcome ProxyRequest::receive(std::span<char> room) {
   // See Connection::read_into().
   may_read_ = got.bytes == room.size() || (got.bytes > 0 && peer_closed_);
   if (got.bytes > 0) {
-    progress_at_ = proxy_.upstreams().loop().now();
+    // A head that comes byte by byte is none yet.
+    const bool is_awaited = phase_ == Phase::Asking && body_ended_ && request_.is_sent();
+    if (!is_awaited) progress_at_ = proxy_.upstreams().loop().now();
     proxy_.service().counters.add(Count::UpstreamBytesReceived, got.bytes);
   }
   return got;
@@ -364,6 +366,7 @@ bool ProxyRequest::parse_head() {
       fail(Failure::BadAnswer);
       return false;
     }
+    progress_at_ = proxy_.upstreams().loop().now();
     const uint32_t life = life_;
     if (head.status != 100) exchange_->pass_on_interim(head);  // 100 we say ourselves
     if (life_ != life) return false;

@@ -230,6 +230,23 @@ TEST(ProxyTimeouts, GivesUpAnAnswerThatDoesNotCome) {
   EXPECT_EQ(proxy.count(Count::ProxyTimeouts), 1u);
 }
 
+// Found in review: each byte of it began the time anew, and its place was held for days.
+TEST(ProxyTimeouts, AHeadThatTricklesIsNoAnswer) {
+  ProxyHarness proxy;
+  io::Loop& loop = proxy.engine().loop();
+  Client client = proxy.connect();
+  client.send(ProxyHarness::get());
+  Client backend = proxy.accepted();
+  const Instant asked = loop.read_clock();  // at the latest
+  while (loop.read_clock() < asked + milliseconds(5)) {
+  }
+  backend.send("HTTP/1.1 200 OK\r\nX-Slow: ");
+  proxy.run();
+  loop.timers().advance(asked + seconds(30) + milliseconds(2));
+  proxy.run();
+  EXPECT_THAT(client.read(), StartsWith("HTTP/1.1 504 "));
+}
+
 TEST(ProxyTimeouts, BreaksOffAnAnswerThatDoesNotGoOn) {
   ProxyHarness proxy;
   Client client = proxy.connect();
