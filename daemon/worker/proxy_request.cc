@@ -230,7 +230,8 @@ void ProxyRequest::on_queue_timeout() {
 }
 
 // A kept connection that has ended, or says something, is of no use. Requests that may not be sent
-// twice look first; the others find out, and are sent again.
+// twice look first; the others find out, and are sent again. What comes in the moment in which they
+// leave is taken for their answer, which no look could prevent.
 bool ProxyRequest::is_fit(UpstreamConnection& kept) const {
   if (is_idempotent_) return true;
   std::array<char, 1> byte;
