@@ -170,6 +170,7 @@ class Hands {
   Result<Running> adopt_worker(const fleet::Survivor& survivor, const SavedState::Place& place,
                                Inheritance::Worker& from, bool has_statistics);
   void dismiss_unknown(fleet::WorkerId id, Inheritance::Worker& from);
+  void remove_files(fleet::WorkerId id);
   void keep(fleet::WorkerId id, const WorkerProcess& process);
   void forget(fleet::WorkerId id);
   void add_running(fleet::WorkerId id, Running running);

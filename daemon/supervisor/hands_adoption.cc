@@ -1,6 +1,7 @@
 // Adoption: the part of Hands that takes over the workers of a predecessor, and the memory that
 // they share with us.
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -80,6 +81,7 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
           std::move(worker.output));
     }
     forget(survivor.id);
+    remove_files(survivor.id);
     groups_.remove(survivor.id);
     if (remains != from.workers.end()) from.workers.erase(remains);
     // One that lives and that we can not take over would serve in a slot that gets another one.
@@ -137,12 +139,19 @@ Result<Hands::Running> Hands::adopt_worker(const fleet::Survivor& survivor,
   return running;
 }
 
+// Nothing else comes across what a worker has left there: the numbers only grow.
+void Hands::remove_files(fleet::WorkerId id) {
+  addresses_.remove(id);
+  ::unlink(notify_path(id).c_str());
+}
+
 // Left by a predecessor that could not write down who it is. It finishes what it has.
 void Hands::dismiss_unknown(fleet::WorkerId id, Inheritance::Worker& from) {
   const bool is_alive = from.pidfd && sys::send_signal(from.pidfd.get(), SIGTERM).ok();
   log::warn("unknown-worker",
             {{"name", KeptName{Kept::Worker, id, ""}.text()}, {"drains", is_alive ? "yes" : "no"}});
   forget(id);
+  remove_files(id);
   // It must not end by what it says.
   if (is_alive && from.output) {
     [[maybe_unused]] const auto begun =

@@ -39,7 +39,7 @@ Result<OwnAddress> OwnAddresses::create(const config::Pool& pool, fleet::WorkerI
 }
 
 Result<OwnAddress> OwnAddresses::create_socket(fleet::WorkerId id) const {
-  const std::string directory = directory_ + "/worker." + std::to_string(id);
+  const std::string directory = directory_of(id);
   OwnAddress own{TRY(sys::SocketAddress::parse("unix:" + directory + kNode)), {}};
   // Of a predecessor that has lost its memory: ids begin anew then.
   remove_node(directory);
@@ -55,6 +55,14 @@ Result<OwnAddress> OwnAddresses::adopt(const std::string& text) {
     own.claim = std::move(claim).value();
   }
   return own;
+}
+
+std::string OwnAddresses::directory_of(fleet::WorkerId id) const {
+  return directory_ + "/worker." + std::to_string(id);
+}
+
+void OwnAddresses::remove(fleet::WorkerId id) const {
+  remove_node(directory_of(id));
 }
 
 void OwnAddresses::remove(const OwnAddress& own) {

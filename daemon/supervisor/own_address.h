@@ -36,9 +36,12 @@ class OwnAddresses {
 
   // Its worker has ended: what it has left in the runtime directory is removed.
   static void remove(const OwnAddress& own);
+  // The same of one of a predecessor, of which nothing else is known.
+  void remove(fleet::WorkerId id) const;
 
  private:
   Result<OwnAddress> create_socket(fleet::WorkerId id) const;
+  std::string directory_of(fleet::WorkerId id) const;
 
   std::string directory_;
   sys::FreePorts ports_;

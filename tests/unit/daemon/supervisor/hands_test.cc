@@ -580,10 +580,14 @@ TEST_F(SuccessorTest, CountsThoseWhoEndedMeanwhile) {
   ::kill(dead, SIGKILL);
   ASSERT_TRUE(sys::wait_readable(hands().process(2)->pidfd()));
   succeed(kStaying);
+  directory_.write("worker.2/socket", "");
+  directory_.write("notify.2", "");
   hands().adopt(from_, state);
   ASSERT_EQ(state.past.workers.size(), 1U);
   EXPECT_EQ(state.past.workers[0].id, 1U);
   EXPECT_EQ(hands().process(2), nullptr);
+  EXPECT_FALSE(std::filesystem::exists(directory_.path("worker.2")));
+  EXPECT_FALSE(std::filesystem::exists(directory_.path("notify.2")));
   const fleet::PastPool& pool = state.past.pools["web"];
   EXPECT_EQ(pool.exits.exit, 1U);
   EXPECT_EQ(pool.slots[1].restarts, 1U);
@@ -608,9 +612,13 @@ TEST_F(SuccessorTest, AWorkerThatNobodyWroteDownFinishes) {
   const UniqueFd watched(::fcntl(hands().process(1)->pidfd(), F_DUPFD_CLOEXEC, 3));
   succeed(kStaying);
   SavedState nothing;
+  directory_.write("worker.1/socket", "");
+  directory_.write("notify.1", "");
   hands().adopt(from_, nothing);
   EXPECT_TRUE(sys::wait_readable(watched.get())) << "it was told to";
   EXPECT_EQ(hands().process(1), nullptr);
+  EXPECT_FALSE(std::filesystem::exists(directory_.path("worker.1")));
+  EXPECT_FALSE(std::filesystem::exists(directory_.path("notify.1")));
 }
 
 TEST_F(SuccessorTest, ASeatThatIsNoneIsNotCountedIn) {
