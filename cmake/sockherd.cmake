@@ -38,10 +38,11 @@ function(sockherd_bpf_program target source)
   get_filename_component(name ${source} NAME_WE)
   set(folder ${PROJECT_BINARY_DIR}/bpf)
   file(MAKE_DIRECTORY ${folder})
-  # The architecture's folder holds asm/types.h on Debian.
+  # The architecture's folder holds asm/types.h on Debian. The path of the tree must not get into the program.
   add_custom_command(
     OUTPUT ${folder}/${name}.skel.h
-    COMMAND ${BPF_CLANG} -target bpf -O2 -g -Wall -Werror -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
+    COMMAND ${BPF_CLANG} -target bpf -O2 -g -Wall -Werror
+            -ffile-prefix-map=${PROJECT_SOURCE_DIR}=. -fdebug-compilation-dir=. -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
             -c ${PROJECT_SOURCE_DIR}/${source} -o ${folder}/${name}.o
     COMMAND ${BPFTOOL} gen skeleton ${folder}/${name}.o name ${name} > ${folder}/${name}.skel.h
     DEPENDS ${PROJECT_SOURCE_DIR}/${source}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What each action on a server costs its clients: sockherd beside nginx, HAProxy and Puma.
 
-    python3 -m tests.bench.bench_lifecycle --out DIRECTORY --build-dir A --next-build-dir B [--quick]
+    python3 -m tests.bench.bench_lifecycle --out DIRECTORY --debs build/deb --hammer PATH [--quick]
 
 Boots a Debian 12 with real systemd and all the systems in it, each run by its unit as shipped
 (Puma: the units of its documentation, socket activation included). For every row the system begins
@@ -35,8 +35,8 @@ import shutil
 import sys
 
 from tests.bench.lifecycle import picture, report
-from tests.system import container, tree
-from tests.system.run import NEXT
+from tests.system import container, debs, tree
+from tests.system.run import install
 
 PACKAGES = ["nginx-light", "libnginx-mod-http-echo", "haproxy", "puma", "ruby-sd-notify"]
 RESULT = "lifecycle.json"
@@ -46,8 +46,8 @@ def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--out", type=pathlib.Path, required=True, help="directory of the results")
-    parser.add_argument("--build-dir", type=pathlib.Path, help="the build that is measured")
-    parser.add_argument("--next-build-dir", type=pathlib.Path, help="what it is upgraded to")
+    parser.add_argument("--debs", type=pathlib.Path, help="what ./dev deb has built: what is measured, and the next")
+    parser.add_argument("--hammer", type=pathlib.Path, help="the load generator")
     parser.add_argument("--quick", action="store_true", help="5 actions a row, 100 reloads")
     parser.add_argument("--actions", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=40, help="a row of a peer takes no longer")
@@ -62,10 +62,10 @@ def measure(options):
     """Boots, runs, and returns what inside.py left."""
     actions, seconds, reloads = ((5, 15, 100) if options.quick else
                                  (options.actions, options.seconds, options.reloads))
-    with tree.throwaway(tree.ensure_cached(PACKAGES)) as root:
-        container.install_build(root, options.build_dir.resolve())
-        container.install_files(root / NEXT, options.next_build_dir.resolve())
-        container.install_tests(root, options.build_dir.resolve() / "bin/sockherd-hammer")
+    package = debs.find(options.debs)
+    with tree.throwaway(tree.ensure_cached(PACKAGES + debs.dependencies(package))) as root:
+        install(root, package, is_bare=False)
+        container.install_tests(root, options.hammer.resolve())
         container.install_service(
             root, f"python3 -m tests.bench.lifecycle.inside --out {RESULT} --actions {actions} "
             f"--seconds {seconds} --reloads {reloads} --systems \"{options.systems}\" "
@@ -119,5 +119,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except (tree.TreeError, container.ContainerError) as error:
+    except (tree.TreeError, container.ContainerError, debs.PackagesMissing) as error:
         sys.exit(f"bench_lifecycle: {error}")

@@ -38,28 +38,23 @@ def run_in(tree, command, check=True):
                           check=check, text=True, capture_output=True)
 
 
-def check_prefix(build_dir):
-    """The units name programs by their path, so a build for another prefix cannot be installed."""
-    cache = (pathlib.Path(build_dir) / "CMakeCache.txt").read_text()
-    if "\nCMAKE_INSTALL_PREFIX:PATH=/usr\n" not in cache:
-        raise ContainerError(f"{build_dir} is configured for another prefix than /usr: "
-                             f"cmake -DCMAKE_INSTALL_PREFIX=/usr {build_dir}, and build it")
+def install_package(tree, package):
+    """With apt, as everybody does, but where no systemd runs. What it depends on has to be there already:
+    apt has no network in here, and says what is missing."""
+    shutil.copy2(package, tree / "var/tmp")
+    done = run_in(tree, ["apt-get", "-y", "install", f"/var/tmp/{package.name}"], check=False)
+    (tree / "var/tmp" / package.name).unlink()
+    if done.returncode != 0:
+        raise ContainerError(f"apt-get install {package.name}: {done.stdout}{done.stderr}")
 
 
-def install_files(root, build_dir):
-    """`cmake --install` of a build below a folder."""
-    check_prefix(build_dir)
-    subprocess.run(["cmake", "--install", str(build_dir)],
-                   env={"DESTDIR": str(root), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-                   check=True, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-
-def install_build(tree, build_dir):
-    """A build in the tree, as a package would put it there, and its user."""
-    install_files(tree, build_dir)
-    result = run_in(tree, ["systemd-sysusers"], check=False)
-    if result.returncode != 0:
-        raise ContainerError(f"systemd-sysusers: {result.stderr}")
+def install_packages_to_test(tree, packages):
+    """Packages in the tree, not installed: for tests of that."""
+    folder = tree / HOME / "debs"
+    folder.mkdir()
+    for package in packages:
+        shutil.copy2(package, folder)
+    shutil.copytree(ROOT / "packaging/debian/tests", tree / HOME / "debian/tests")
 
 
 def install_tests(tree, hammer):

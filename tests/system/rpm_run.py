@@ -3,7 +3,7 @@
 
     python3 -m tests.system.rpm_run --hammer build/dev/bin/sockherd-hammer [TEST...]
 
-Wants the packages that ./dev rpm has built in build/rpm. The root is the Debian tree of the
+Wants the packages that ./dev rpm has built in build/rpm, and ./dev deb: what those depend on is in the tree. The root is the Debian tree of the
 other system tests, since there is no Fedora here: a package that stands in for Fedora's provides what the tree
 has, so rpm checks every dependency, and runs the scriptlets as Fedora does. The tests are
 tests/system/rpm_inside.py and run in the container. Needs root.
@@ -16,7 +16,8 @@ import tempfile
 import time
 
 from tests.packaging.rpm_file import package
-from tests.system import container, rpm_variants, tree
+from tests.support.paths import ROOT
+from tests.system import container, debs, rpm_variants, tree
 
 # Fedora's last word about units that nobody has named.
 PRESET = "usr/lib/systemd/system-preset/99-default-disable.preset"
@@ -65,7 +66,7 @@ def run(options):
     """Returns the exit status of the tests inside."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sockherd-rpm-") as folder, \
-            tree.throwaway(tree.ensure_cached()) as root:
+            tree.throwaway(tree.ensure_cached(debs.dependencies(debs.find(ROOT / "build/deb")))) as root:
         prepare(root)
         install(root, pathlib.Path(folder))
         container.install_tests(root, options.hammer.resolve())
@@ -82,5 +83,6 @@ def run(options):
 if __name__ == "__main__":
     try:
         sys.exit(run(arguments()))
-    except (tree.TreeError, container.ContainerError, rpm_variants.RpmError, AssertionError) as error:
+    except (tree.TreeError, container.ContainerError, rpm_variants.RpmError, debs.PackagesMissing,
+            AssertionError) as error:
         sys.exit(f"system test of the RPMs: {error}")

@@ -1,57 +1,56 @@
 #!/usr/bin/env python3
-"""The system test: this build, installed into a fresh Debian 12, booted with real systemd.
+"""The system test: the packages of this tree in a fresh Debian 12, booted with real systemd.
 
-    python3 -m tests.system.run --build-dir build/dev [--next-build-dir build/next] [TEST...]
+    python3 -m tests.system.run --debs build/deb --hammer build/dev/bin/sockherd-hammer [TEST...]
 
 Needs root, because it boots a container; without it the test fails, it is never skipped. The tests
-themselves are tests/system/inside.py and its like, and run in the container.
+themselves are tests/system/inside.py and its like, and run in the container, where the package is
+installed. Those of BARE install it themselves.
 """
 import argparse
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
-from tests.system import container, tree
+from tests.system import container, debs, tree
 
 SUITES = ("inside", "lossless", "commands", "profiles", "surroundings")
+BARE = ("debian_package",)
 NEXT = "opt/sockherd-next"
-PROGRAMS = ("sockherd", "sockherd-worker", "sockherd-admin", "sockherdctl")
 
 
 def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--build-dir", type=pathlib.Path, required=True)
-    parser.add_argument("--next-build-dir", type=pathlib.Path,
-                        help="what to upgrade to; default: copies of the same programs")
-    parser.add_argument("tests", nargs="*", help="inside.Class, lossless.Class.test, ...; default: all")
+    parser.add_argument("--debs", type=pathlib.Path, required=True, help="what ./dev deb has built")
+    parser.add_argument("--hammer", type=pathlib.Path, required=True)
+    parser.add_argument("tests", nargs="*", help="inside.Class, lossless.Class.test, ...; default: all but BARE")
     return parser.parse_args()
 
 
-def check_libraries(root):
-    """Every program of ours must find its libraries in the tree."""
-    for name in PROGRAMS:
-        found = [path for path in (root / "usr").rglob(name) if path.is_file()]
-        if not found:
-            raise container.ContainerError(f"cmake --install did not install {name}")
-        missing = tree.missing_libraries(root, f"/{found[0].relative_to(root)}")
-        if missing:
-            raise container.ContainerError(f"{name} misses {missing} in the tree: add their "
-                                           "packages to PACKAGES in tests/system/tree.py")
+def install(root, package, is_bare):
+    """Installed, or only there to be; the next version beside it."""
+    with tempfile.TemporaryDirectory(prefix="next-") as folder:
+        following = debs.following(package, folder)
+        if is_bare:
+            container.install_packages_to_test(root, (package, following))
+        else:
+            container.install_package(root, package)
+            debs.programs(following, root / NEXT)
 
 
 def run(options):
     """Returns the exit status of the tests inside."""
     began = time.monotonic()
-    build_dir = options.build_dir.resolve()
-    with tree.throwaway(tree.ensure_cached()) as root:
-        container.install_build(root, build_dir)
-        container.install_tests(root, build_dir / "bin/sockherd-hammer")
-        check_libraries(root)
-        if options.next_build_dir:
-            container.install_files(root / NEXT, options.next_build_dir.resolve())
-        names = " ".join(f"tests.system.{name}" for name in options.tests or SUITES)
+    package = debs.find(options.debs)
+    tests = options.tests or SUITES
+    is_bare = tests[0].split(".")[0] in BARE
+    with tree.throwaway(tree.ensure_cached(debs.dependencies(package))) as root:
+        container.install_tests(root, options.hammer.resolve())
+        install(root, package, is_bare)
+        names = " ".join(f"tests.system.{name}" for name in tests)
         container.install_service(root, f"python3 -m unittest -v {names}")
         print(f"installed in {time.monotonic() - began:.1f} s, booting", flush=True)
         status, output = container.boot(root)
@@ -64,7 +63,7 @@ def main():
     """Errors of the set-up are one line each."""
     try:
         sys.exit(run(arguments()))
-    except (tree.TreeError, container.ContainerError) as error:
+    except (tree.TreeError, container.ContainerError, debs.PackagesMissing) as error:
         sys.exit(f"system test: {error}")
     except subprocess.CalledProcessError as error:
         sys.exit(f"system test: {error}\n{error.stderr or ''}")

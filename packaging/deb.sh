@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Builds the Debian packages of this tree as it is: ./dev deb [SUFFIX], into build/deb.
+#
+# dpkg-buildpackage runs in a clean export, always at the same path, so that ccache knows what has not changed.
+# SUFFIX ("+local") makes another version, of which only what contains the version is compiled anew, quickly and
+# without debug symbols. What is there already is not built again. DEB_TREE, DEB_OUT: other places (./dev repro).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+suffix=${1:-}
+out=${DEB_OUT:-$PWD/build/deb}
+work=${DEB_TREE:-$PWD/build/deb/work}
+upstream=$(sed -n '1s/.*(\(.*\)-[^-]*).*/\1/p' packaging/debian/changelog)
+revision=$(sed -n '1s/.*-\([^-]*\)).*/\1/p' packaging/debian/changelog)
+version=$upstream$suffix-$revision
+tree=$work/sockherd
+SOURCE_DATE_EPOCH=$(date -d "$(sed -n '/^ -- /{s/.*>  //p;q}' packaging/debian/changelog)" +%s)
+
+# All files that git would take, sorted, with times and owners that do not depend on the checkout.
+export_tree() {
+  git ls-files -coz --exclude-standard | while IFS= read -r -d '' file; do
+    [ ! -e "$file" ] || printf '%s\0' "$file"
+  done | LC_ALL=C sort -z | tar --create --null --files-from=- --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 \
+    --numeric-owner --mode=u+rw,go+rX,go-w --format=gnu --transform="s,^,sockherd-$upstream$suffix/,"
+}
+
+mkdir -p "$out" "$work"
+key=$(export_tree | sha256sum | cut -d' ' -f1)
+stamp=$out/.built-$version
+if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ] && [ -e "$out/sockherd-dev_${version}_all.deb" ]; then
+  echo "build/deb has $version of this tree already" >&2
+  exit 0
+fi
+
+find "$work" -mindepth 1 -delete
+rm -f "$stamp" "$out"/*_"$version"[_.]*
+mkdir "$tree"
+orig=$work/sockherd_$upstream$suffix.orig.tar.xz
+export_tree | xz -T1 -1 >"$orig"
+tar --extract --file="$orig" --strip-components=1 -C "$tree"
+cp -r packaging/debian "$tree/debian"
+if [ -n "$suffix" ]; then
+  { printf 'sockherd (%s) unstable; urgency=medium\n\n  * The same under another version.\n\n' "$version"
+    sed -n '/^ -- /{p;q}' packaging/debian/changelog; echo; cat packaging/debian/changelog; } >"$tree/debian/changelog"
+fi
+
+# debhelper gives the build a home of its own, so ccache is told where its cache is.
+if command -v ccache >/dev/null; then
+  CCACHE_DIR=$(ccache --get-config cache_dir)
+  export CCACHE_DIR CCACHE_BASEDIR=$tree CMAKE_CXX_COMPILER_LAUNCHER=ccache
+fi
+unset CCACHE_NOHASHDIR MAKEFLAGS MAKELEVEL
+export DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-nocheck parallel=$(nproc)}"
+[ -z "$suffix" ] || DEB_BUILD_OPTIONS+=" noautodbgsym quick"
+log=$out/sockherd_${version}.build
+if ! (cd "$tree" && dpkg-buildpackage --no-sign --build=full) >"$log" 2>&1; then
+  tail -40 "$log" >&2
+  echo "dpkg-buildpackage failed; all of it: $log" >&2
+  exit 1
+fi
+cd "$work"
+mv -- *.deb *.dsc *.tar.xz *.changes *.buildinfo "$out"
+echo "$key" >"$stamp"
+ls -s --block-size=K "$out"/*_"$version"_*.deb >&2

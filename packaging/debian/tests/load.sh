@@ -1,0 +1,20 @@
+# shellcheck shell=sh
+# Load on the service while something happens to it, by the generator that it brings; no failure is allowed.
+
+load_begins() {
+    sockherdctl bench http http://127.0.0.1:8080/plaintext --connections 20 --close --duration "${1:-8s}" \
+        --fail-on 'errors>0' --save "$AUTOPKGTEST_TMP/load.json" >"$AUTOPKGTEST_TMP/load.txt" 2>&1 &
+    load=$!
+}
+
+# Waits for its end. It must have been there all the time.
+load_ends() {
+    kill -0 "$load" || { echo "the load ended before its time:"; cat "$AUTOPKGTEST_TMP/load.txt"; exit 1; }
+    wait "$load" || { echo "requests were lost:"; cat "$AUTOPKGTEST_TMP/load.txt"; exit 1; }
+    cat "$AUTOPKGTEST_TMP/load.txt"
+}
+
+main_pid() { systemctl show -P MainPID sockherd.service; }
+
+# Of the socket unit: differs once it has been stopped.
+socket_identity() { systemctl show -P ActiveEnterTimestampMonotonic sockherd.socket; }
