@@ -77,7 +77,10 @@ std::optional<uint32_t> UpstreamFile::settle(uint32_t slot, std::string_view add
     if (here.state.load() != static_cast<uint32_t>(UpstreamState::Free) || in_flight(number) > 0) {
       continue;
     }
-    here.tenant.fetch_add(1);  // odd: nobody believes what stands here
+    // Odd: nobody believes what stands here. It may be odd already: a supervisor that was killed in
+    // the middle of this has left it so.
+    const uint32_t in_work = here.tenant.load() | 1;
+    here.tenant.store(in_work);
     for (size_t i = 0; i < words.size(); ++i) here.address[i].store(words[i]);
     here.address_bytes.store(static_cast<uint32_t>(address.size()));
     here.slot.store(slot);
@@ -88,7 +91,7 @@ std::optional<uint32_t> UpstreamFile::settle(uint32_t slot, std::string_view add
     here.requests.store(0);
     here.failed.store(0);
     here.times_ejected.store(0);
-    here.tenant.fetch_add(1);
+    here.tenant.store(in_work + 1);
     set_state(number, state, now);
     raise_to(header().places, number + 1);
     return number;

@@ -56,7 +56,7 @@ Result<Hands::Running> Hands::start(const fleet::Spawn& action) {
   if (!started) {
     fold_seats(running);
     give_back_address(running);
-    groups_.remove(action.id);
+    groups_.remove(action.id, monotonic_now());
     return std::move(started).error();
   }
   for (const uint32_t seat : running.seats) {
@@ -321,7 +321,7 @@ void Hands::on_exit(fleet::WorkerExited exited) {
   if (!found->second.is_builtin && exited.kind != fleet::ExitKind::Unknown && exited.pid > 0) {
     ::kill(-exited.pid, found->second.stop_signal);
   }
-  groups_.remove(exited.id);
+  groups_.remove(exited.id, monotonic_now() + drain_timeout_of(found->second.pool));
   outputs_.end(exited.id);  // its last words, before it is said that it has ended
   fold_seats(found->second);
   give_back_address(found->second);
@@ -331,6 +331,12 @@ void Hands::on_exit(fleet::WorkerExited exited) {
   running_.erase(found);
   forget(exited.id);
   post_(std::move(exited));
+}
+
+Duration Hands::drain_timeout_of(const std::string& pool) const {
+  constexpr Duration kOfOnesThatAreGone = std::chrono::seconds(30);
+  const config::Pool* known = current().config.find_pool(pool);
+  return known != nullptr ? Duration(known->drain_timeout) : kOfOnesThatAreGone;
 }
 
 const WorkerProcess* Hands::process(fleet::WorkerId id) const {

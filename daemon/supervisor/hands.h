@@ -173,6 +173,7 @@ class Hands {
   void remove_files(fleet::WorkerId id);
   void keep(fleet::WorkerId id, const WorkerProcess& process);
   void forget(fleet::WorkerId id);
+  Duration drain_timeout_of(const std::string& pool) const;  // of its workers
   void add_running(fleet::WorkerId id, Running running);
   void await_ready(fleet::WorkerId id, const config::Pool& pool);
   bool is_alone(fleet::WorkerId id) const;

@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/supervisor/hands.h"
 #include "daemon/sys/pidfd.h"
@@ -82,7 +83,7 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
     }
     forget(survivor.id);
     remove_files(survivor.id);
-    groups_.remove(survivor.id);
+    groups_.remove(survivor.id, monotonic_now() + drain_timeout_of(survivor.pool));
     if (remains != from.workers.end()) from.workers.erase(remains);
     // One that lives and that we can not take over would serve in a slot that gets another one.
     if (process) [[maybe_unused]]

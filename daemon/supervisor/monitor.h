@@ -38,11 +38,16 @@ class Monitor {
   void start();
 
  private:
+  // Who waited when a command became doubtful.
+  struct Waiting {
+    uint64_t own = 0;                                // in its own queues
+    std::map<uint16_t, std::set<uint64_t>> by_port;  // at its ports, for siblings too
+  };
   // What is known of a command.
   struct Command {
     HangWatch beats;
     QueueWatch queue;
-    std::map<uint16_t, std::set<uint64_t>> waiting;  // by port, when it became doubtful
+    Waiting waiting;
   };
   struct State {
     Hands& hands;
@@ -63,7 +68,8 @@ class Monitor {
                          const config::Pool& pool, Instant now);
     void look_at_queue(const fleet::Worker& known, const Hands::Running& worker, Command& command,
                        Instant now, Duration limit);
-    void note_waiting(const Hands::Running& worker, Command& command) const;
+    void note_waiting(const Hands::Running& worker, Command& command);
+    static QueueWatch::Moved moved(const Waiting& noted);
     uint64_t queue_of(const Hands::Running& worker);
     std::vector<uint16_t> ports_of(const Hands::Running& worker) const;
     const char* find_wear(const Hands::Running& worker, fleet::WorkerId id,

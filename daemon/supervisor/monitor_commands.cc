@@ -36,20 +36,12 @@ void Monitor::State::look_at_queue(const fleet::Worker& known, const Hands::Runn
   const bool gets_more = std::any_of(served.begin(), served.end(), [&](const fleet::Served& one) {
     return one.worker == known.id;
   });
-  const auto has_moved = [&] {
-    return std::any_of(command.waiting.begin(), command.waiting.end(), [](const auto& before) {
-      const auto now_waiting = sys::waiting_connections(before.first);
-      return now_waiting.ok() &&
-             !std::includes(now_waiting.value().begin(), now_waiting.value().end(),
-                            before.second.begin(), before.second.end());
-    });
-  };
   const bool was_stalling = command.queue.last_verdict() == QueueWatch::Verdict::Stalls;
   const bool was_flowing = command.queue.last_verdict() == QueueWatch::Verdict::Flows;
   const auto verdict = command.queue.look({.length = queue_of(worker), .gets_more = gets_more}, now,
-                                          limit, has_moved);
+                                          limit, [&command] { return moved(command.waiting); });
   if (verdict == QueueWatch::Verdict::Doubtful && was_flowing) note_waiting(worker, command);
-  if (verdict == QueueWatch::Verdict::Flows) command.waiting.clear();
+  if (verdict == QueueWatch::Verdict::Flows) command.waiting = {};
   if (verdict == QueueWatch::Verdict::Hangs) {
     post(fleet::WorkerHung{known.id, "connections wait and none is accepted",
                            fleet::HangReason::Queue});
@@ -61,12 +53,36 @@ void Monitor::State::look_at_queue(const fleet::Worker& known, const Hands::Runn
 }
 
 // Costs a microsecond for each connection that is open on its ports; so only in doubt.
-void Monitor::State::note_waiting(const Hands::Running& worker, Command& command) const {
-  command.waiting.clear();
+void Monitor::State::note_waiting(const Hands::Running& worker, Command& command) {
+  Waiting noted{.own = queue_of(worker), .by_port = {}};
+  uint64_t seen = 0;
   for (const uint16_t port : ports_of(worker)) {
     auto waiting = sys::waiting_connections(port);
-    if (waiting.ok()) command.waiting[port] = std::move(waiting).value();
+    if (!waiting.ok()) continue;
+    seen += waiting->size();
+    noted.by_port[port] = std::move(waiting).value();
   }
+  noted.own = std::min(noted.own, seen);  // those that their client has reset are only in the queue
+  command.waiting = std::move(noted);
+}
+
+// Siblings wait for others at the same port. Who has accepted nothing still has all of his own, so
+// where fewer wait than he had, he moves. Without evidence (no NETLINK, say) nobody is accused.
+QueueWatch::Moved Monitor::State::moved(const Waiting& noted) {
+  using Moved = QueueWatch::Moved;
+  uint64_t left = 0;
+  bool is_one_gone = false;
+  for (const auto& [port, before] : noted.by_port) {
+    auto now_waiting = sys::waiting_connections(port);
+    if (!now_waiting.ok()) return Moved::Yes;
+    for (const uint64_t one : before) {
+      const bool waits = now_waiting->contains(one);
+      left += waits ? 1 : 0;
+      is_one_gone |= !waits;
+    }
+  }
+  if (noted.own == 0 || left < noted.own) return Moved::Yes;
+  return is_one_gone ? Moved::Perhaps : Moved::No;
 }
 
 // A Unix socket that several share says nothing about one of them, and its own of a worker tells

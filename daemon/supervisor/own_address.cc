@@ -43,7 +43,10 @@ Result<OwnAddress> OwnAddresses::create_socket(fleet::WorkerId id) const {
   OwnAddress own{TRY(sys::SocketAddress::parse("unix:" + directory + kNode)), {}};
   // Of a predecessor that has lost its memory: ids begin anew then.
   remove_node(directory);
-  if (::mkdir(directory.c_str(), 0755) != 0) return errno_error("create " + directory);
+  if (::mkdir(directory.c_str(), 0700) != 0) return errno_error("create " + directory);
+  // Not by mkdir: our own umask is that of a unit. The group is that of the program's user, which
+  // the one who proxies has to be in (docs/commands.md).
+  if (::chmod(directory.c_str(), 0770) != 0) return errno_error("open " + directory);
   return own;
 }
 

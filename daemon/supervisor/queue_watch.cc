@@ -11,7 +11,7 @@ constexpr Duration kLongestGap = std::chrono::seconds(2);
 }  // namespace
 
 QueueWatch::Verdict QueueWatch::look(const Sight& sight, Instant now, Duration limit,
-                                     const std::function<bool()>& has_moved) {
+                                     const std::function<Moved()>& has_moved) {
   const bool is_first = !last_ || now - looked_at_ > kLongestGap;
   const bool moves = is_first || sight.length == 0 || sight.length < *last_;
   looked_at_ = now;
@@ -24,7 +24,7 @@ QueueWatch::Verdict QueueWatch::look(const Sight& sight, Instant now, Duration l
 }
 
 QueueWatch::Verdict QueueWatch::judge(Instant now, Duration limit,
-                                      const std::function<bool()>& has_moved) {
+                                      const std::function<Moved()>& has_moved) {
   const Duration stood = now - moved_at_;
   if (stood < limit / 4) return Verdict::Flows;
   if (verdict_ == Verdict::Flows) return Verdict::Doubtful;  // whoever waits now is noted
@@ -32,7 +32,9 @@ QueueWatch::Verdict QueueWatch::judge(Instant now, Duration limit,
   if (verdict_ == Verdict::Stalls && stood < limit) return Verdict::Stalls;
   // What was under way to it when it was masked has come by then.
   const bool is_exact = is_masked_ && now - masked_at_ >= limit / 4;
-  if (is_exact || !has_moved()) return stood < limit ? Verdict::Stalls : Verdict::Hangs;
+  const Moved moved = is_exact ? Moved::No : has_moved();
+  if (stood < limit && moved != Moved::Yes) return Verdict::Stalls;
+  if (stood >= limit && moved == Moved::No) return Verdict::Hangs;
   moved_at_ = now;
   return Verdict::Flows;
 }

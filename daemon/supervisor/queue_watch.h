@@ -5,7 +5,8 @@
 // as they go. So after a quarter of the limit those that wait are noted; if all of them still wait
 // at half of it, the worker is said to stall, and gets no new ones while it has siblings. Its queue
 // grows no more then, and if it is not shorter at the limit, nobody accepts. Where there is no
-// sibling, connections go on coming: then those that were noted are asked for once more.
+// sibling, connections go on coming: then those that were noted are asked for once more. In doubt it
+// stalls, which costs little and makes the rest certain, and does not hang.
 #pragma once
 
 #include <cstdint>
@@ -23,17 +24,19 @@ class QueueWatch {
     bool gets_more = true;  // new connections are steered to it
   };
   enum class Verdict : uint8_t { Flows, Doubtful, Stalls, Hangs };
+  // Whether the worker has accepted one of those that waited when it became doubtful. Perhaps: some
+  // are gone, but they may have waited for others.
+  enum class Moved : uint8_t { No, Perhaps, Yes };
 
   // limit: how long it may accept nothing; 0 = for ever.
-  // has_moved: whether one of those that waited when it became doubtful waits no more; asked only
-  // where that decides.
+  // has_moved: asked only where that decides.
   Verdict look(const Sight& sight, Instant now, Duration limit,
-               const std::function<bool()>& has_moved);
+               const std::function<Moved()>& has_moved);
 
   Verdict last_verdict() const { return verdict_; }
 
  private:
-  Verdict judge(Instant now, Duration limit, const std::function<bool()>& has_moved);
+  Verdict judge(Instant now, Duration limit, const std::function<Moved()>& has_moved);
 
   std::optional<uint64_t> last_;
   Instant looked_at_;

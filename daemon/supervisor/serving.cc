@@ -2,6 +2,7 @@
 // and when nothing can come any more.
 #include <algorithm>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/supervisor/hands.h"
 #include "daemon/sys/door.h"
@@ -173,7 +174,7 @@ void Hands::retire(std::vector<UniqueFd> sockets) {
 
 void Hands::sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers) {
   listeners_.look_after_balance(current().config);
-  groups_.sweep();
+  groups_.sweep(monotonic_now());
   relays_.count_all();
   std::set<std::pair<std::string, uint32_t>> attended;
   std::set<std::string> used;

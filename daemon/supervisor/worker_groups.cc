@@ -71,19 +71,26 @@ void WorkerGroups::adopt(fleet::WorkerId id) {
   if (delegation_ && ::access(path(id).c_str(), F_OK) == 0) groups_.insert(id);
 }
 
-void WorkerGroups::remove(fleet::WorkerId id) {
-  if (groups_.erase(id) == 0) return;
-  // Not there before Linux 5.14: then what is left lives on, as without groups.
-  [[maybe_unused]] const auto killed = sys::write_cgroup(path(id), "cgroup.kill", "1");
-  leaving_.insert(id);
-  sweep();
+void WorkerGroups::remove(fleet::WorkerId id, Instant until) {
+  if (groups_.erase(id) > 0) leaving_[id] = until;
 }
 
-// Who was killed is a member until he has ended.
-void WorkerGroups::sweep() {
-  std::erase_if(leaving_, [this](fleet::WorkerId id) {
-    return ::rmdir(path(id).c_str()) == 0 || errno == ENOENT;
+// Who was killed is a member until he has ended, so that is for a later one.
+void WorkerGroups::sweep(Instant now) {
+  std::erase_if(leaving_, [&](const auto& one) {
+    const auto& [id, until] = one;
+    if (::rmdir(path(id).c_str()) == 0 || errno == ENOENT) return true;
+    // Not there before Linux 5.14: then what is left lives on, as without groups.
+    if (now >= until) {
+      [[maybe_unused]] const auto killed = sys::write_cgroup(path(id), "cgroup.kill", "1");
+    }
+    return false;
   });
+}
+
+WorkerGroups::~WorkerGroups() {
+  sweep(Instant{Duration::max()});
+  sweep(Instant{Duration::max()});
 }
 
 std::optional<WorkerGroups::Usage> WorkerGroups::usage(fleet::WorkerId id) const {

@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 
+#include "daemon/base/instant.h"
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/config/config.h"
@@ -40,10 +41,15 @@ class WorkerGroups {
   // One of a predecessor.
   void adopt(fleet::WorkerId id);
 
-  // The worker has ended: so does what it has left behind. The group goes when it is empty, at
-  // once or in a later sweep().
-  void remove(fleet::WorkerId id);
-  void sweep();
+  // The worker has ended. What it has left behind may finish until then, and is killed in the first
+  // sweep() after that. The group goes when it is empty.
+  void remove(fleet::WorkerId id, Instant until);
+  void sweep(Instant now);
+
+  // Nobody will look after them any more: what ended workers have left behind ends now.
+  ~WorkerGroups();
+  WorkerGroups(WorkerGroups&&) = default;
+  WorkerGroups& operator=(WorkerGroups&&) = delete;
 
   std::optional<Usage> usage(fleet::WorkerId id) const;
 
@@ -55,7 +61,7 @@ class WorkerGroups {
 
   std::optional<sys::Delegation> delegation_;
   std::set<fleet::WorkerId> groups_;
-  std::set<fleet::WorkerId> leaving_;
+  std::map<fleet::WorkerId, Instant> leaving_;  // until when
   std::set<std::string> said_;  // pools whose limits cannot be set
   bool has_controllers_ = false;
 };

@@ -114,7 +114,9 @@ void run_command(const NewWorker& worker, const Marks& marks, const Listeners& l
   const config::Pool& pool = worker.pool;
   request.account = {pool.user, pool.group};
   request.working_directory = pool.working_directory;
-  request.umask = static_cast<mode_t>(pool.umask);
+  // Who proxies connects as a member of the group, and needs to write to the socket for it.
+  constexpr mode_t kGroup = 070;
+  request.umask = static_cast<mode_t>(pool.umask) & ~(worker.socket.empty() ? 0 : kGroup);
   request.has_bind_watch = config::handover_of(pool) == config::Handover::ReusePort;
   request.nofile_soft =
       pool.nofile > 0 ? static_cast<unsigned long>(pool.nofile) : worker.setup.nofile_soft;

@@ -580,7 +580,7 @@ void ProxyRequest::on_upstream_due(UpstreamConnection& connection, Instant now) 
 // It is who stands behind us that takes long, and not the client.
 bool ProxyRequest::owes_us() const {
   if (phase_ == Phase::Asking) return body_ended_ || !request_.is_sent();
-  return is_read_waiting_;
+  return is_read_waiting_ && !may_read_;  // what is there and not read yet is the client's matter
 }
 
 bool ProxyRequest::is_unsent(Failure why) {

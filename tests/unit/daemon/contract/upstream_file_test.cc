@@ -46,6 +46,16 @@ TEST_F(UpstreamFileTest, RefusesOtherMemory) {
   EXPECT_FALSE(UpstreamFile::attach(memory()).ok());
 }
 
+// Of the two writes of settle() that say "in work" and "done" only the first was made.
+TEST_F(UpstreamFileTest, APlaceThatWasLeftInTheMiddleIsTakenAgain) {
+  auto* place = reinterpret_cast<UpstreamPlace*>(memory().data() + UpstreamFile::kPlacesAt);
+  place->tenant.fetch_add(1);
+  const auto taken = file_.settle(4, "somebody", UpstreamState::Serving, 0);
+  ASSERT_EQ(taken, 0U);
+  EXPECT_EQ(file_.tenant(0).state, UpstreamState::Serving);
+  EXPECT_EQ(file_.tenant(0).slot, 4U);
+}
+
 TEST_F(UpstreamFileTest, ClaimsUpToTheMost) {
   const auto one = settle(0);
   const uint32_t lane = *file_.join(100, 0);

@@ -11,7 +11,9 @@ namespace {
 using std::chrono::milliseconds;
 using Verdict = QueueWatch::Verdict;
 
-enum class Asked : uint8_t { Never, OneIsGone, AllWait };
+using Moved = QueueWatch::Moved;
+
+enum class Asked : uint8_t { Never, OneIsGone, OnesOfSiblingsPerhaps, AllWait };
 
 struct Look {
   int at_ms;
@@ -38,7 +40,8 @@ TEST_P(QueueWatchTable, Judges) {
     last = watch.look({look.length, look.gets_more}, Instant{milliseconds(1'000'000 + look.at_ms)},
                       milliseconds(c.limit_ms), [&] {
                         was_asked = true;
-                        return c.asked == Asked::OneIsGone;
+                        if (c.asked == Asked::OnesOfSiblingsPerhaps) return Moved::Perhaps;
+                        return c.asked == Asked::OneIsGone ? Moved::Yes : Moved::No;
                       });
     EXPECT_TRUE(!was_asked || c.asked != Asked::Never) << "at " << look.at_ms;
     EXPECT_EQ(watch.last_verdict(), last);
@@ -98,13 +101,28 @@ INSTANTIATE_TEST_SUITE_P(
              {{0, 5}, {250, 5}, {500, 8}, {999, 80}, {1000, 80}},
              kHangs,
              Asked::AllWait},
+        Case{"SiblingsMoveWhoShareThePort",
+             1000,
+             {{0, 5}, {250, 5}, {499, 5}, {500, 5}},
+             kStalls,
+             Asked::OnesOfSiblingsPerhaps},
+        Case{"SiblingsMoveAndItIsMasked",
+             1000,
+             {{0, 5}, {250, 5}, {500, 8}, {510, 9, false}, {1000, 9, false}},
+             kHangs,
+             Asked::OnesOfSiblingsPerhaps},
+        Case{"NobodyIsKilledOnAGuess",
+             1000,
+             {{0, 5}, {250, 5}, {500, 8}, {999, 80}, {1000, 80}},
+             kFlows,
+             Asked::OnesOfSiblingsPerhaps},
         Case{"NoLimit", 0, {{0, 5}, {1900, 5}, {3800, 5}}, kFlows},
         Case{"Suspended", 1000, {{0, 5}, {400, 5}, {3'600'000, 5}, {3'600'249, 5}}, kFlows}),
     [](const auto& one) { return std::string(one.param.name); });
 
 TEST(QueueWatch, OneThatMovesBeforeTheLimitHasStalledInVain) {
   QueueWatch watch;
-  bool has_moved = false;
+  Moved has_moved = Moved::No;
   const auto look = [&](int at_ms, uint64_t length) {
     return watch.look({.length = length}, Instant{milliseconds(1'000'000 + at_ms)},
                       milliseconds(1000), [&] { return has_moved; });
@@ -112,7 +130,7 @@ TEST(QueueWatch, OneThatMovesBeforeTheLimitHasStalledInVain) {
   look(0, 5);
   look(250, 6);
   EXPECT_EQ(look(500, 7), kStalls);
-  has_moved = true;  // as fast as they come
+  has_moved = Moved::Yes;  // as fast as they come
   EXPECT_EQ(look(1000, 8), kFlows);
   EXPECT_EQ(look(1249, 9), kFlows);
   EXPECT_EQ(look(1250, 9), kDoubtful);

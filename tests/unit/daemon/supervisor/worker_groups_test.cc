@@ -94,17 +94,21 @@ TEST_F(GroupsTest, UsageIsWhatTheKernelCounts) {
   EXPECT_EQ(all.usage(7)->cpu_usec, 1234U);
 }
 
-TEST_F(GroupsTest, WhatAWorkerLeavesBehindEndsWithItsGroup) {
+TEST_F(GroupsTest, WhatAWorkerLeavesBehindMayFinishAndThenEndsWithItsGroup) {
   WorkerGroups all = groups(false);
   fill("unit/worker.7");
   ASSERT_TRUE(all.create(7, {.name = "api"}));
-  all.remove(7);
+  const Instant end{std::chrono::seconds(100)};
+  all.remove(7, end);
+  all.sweep(Instant{std::chrono::seconds(99)});
+  EXPECT_EQ(text("unit/worker.7/cgroup.kill"), "") << "it finishes what it has";
+  all.sweep(end);
   EXPECT_EQ(text("unit/worker.7/cgroup.kill"), "1");
   EXPECT_TRUE(std::filesystem::exists(path("unit/worker.7"))) << "not empty yet";
   for (const auto& entry : std::filesystem::directory_iterator(path("unit/worker.7"))) {
     std::filesystem::remove(entry);
   }
-  all.sweep();
+  all.sweep(end);
   EXPECT_FALSE(std::filesystem::exists(path("unit/worker.7")));
 }
 
@@ -121,8 +125,8 @@ TEST(WorkerGroups, NothingHappensWhereNothingIsDelegated) {
   WorkerGroups none{std::nullopt};
   EXPECT_FALSE(none.create(1, {.name = "api", .memory_max = 1}));
   none.adopt(1);
-  none.remove(1);
-  none.sweep();
+  none.remove(1, {});
+  none.sweep({});
   EXPECT_FALSE(none.usage(1));
 }
 

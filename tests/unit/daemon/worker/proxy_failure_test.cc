@@ -297,6 +297,37 @@ TEST(ProxyTimeouts, EndsConnectionsThatAreIdleTooLong) {
   EXPECT_TRUE(kept.is_ended());
 }
 
+// What has come and finds no room is not owed by who has sent it.
+TEST(ProxyTimeouts, AClientThatPausesIsNotTheFaultOfTheAnswer) {
+  Limits limits;
+  limits.write_timeout = seconds(60);
+  ProxyHarness proxy(1, ProxyHarness::quiet(), limits);
+  Client client = proxy.connect();
+  client.send(ProxyHarness::get("/big"));
+  Client backend = proxy.accepted();
+  backend.read();
+  constexpr size_t kPiece = 16384;
+  constexpr size_t kPieces = 1024;
+  const std::string piece(kPiece, 'x');
+  backend.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(kPieces * kPiece) +
+               "\r\n\r\n");
+  size_t sent = 0;
+  while (sent < kPieces * kPiece) {
+    const size_t some = backend.send_some(piece);
+    if (some == 0) break;
+    sent += some;
+    proxy.run();
+  }
+  ASSERT_LT(sent, kPieces * kPiece) << "the client has taken all of it";
+  proxy.engine().advance(seconds(29));
+  proxy.engine().advance(seconds(31));
+  proxy.engine().advance(seconds(45));
+  EXPECT_EQ(proxy.count(Count::ProxyBroken), 0u);
+  EXPECT_EQ(proxy.count(Count::UpstreamFailures), 0u);
+  EXPECT_GT(client.read().size(), 0u);
+  EXPECT_FALSE(client.is_ended());
+}
+
 class ProxyQueue : public ::testing::Test {
  protected:
   static UpstreamSettings one_at_a_time() {
