@@ -42,6 +42,7 @@ class Monitor {
   struct Waiting {
     uint64_t own = 0;                                // in its own queues
     std::map<uint16_t, std::set<uint64_t>> by_port;  // at its ports, for siblings too
+    std::optional<uint64_t> run_time;                // of the command and what it has started
   };
   // What is known of a command.
   struct Command {
@@ -69,7 +70,7 @@ class Monitor {
     void look_at_queue(const fleet::Worker& known, const Hands::Running& worker, Command& command,
                        Instant now, Duration limit);
     void note_waiting(const Hands::Running& worker, Command& command);
-    static QueueWatch::Moved moved(const Waiting& noted);
+    static QueueWatch::Moved moved(const Hands::Running& worker, const Waiting& noted);
     uint64_t queue_of(const Hands::Running& worker);
     std::vector<uint16_t> ports_of(const Hands::Running& worker) const;
     const char* find_wear(const Hands::Running& worker, fleet::WorkerId id,

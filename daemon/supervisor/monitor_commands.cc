@@ -39,7 +39,7 @@ void Monitor::State::look_at_queue(const fleet::Worker& known, const Hands::Runn
   const bool was_stalling = command.queue.last_verdict() == QueueWatch::Verdict::Stalls;
   const bool was_flowing = command.queue.last_verdict() == QueueWatch::Verdict::Flows;
   const auto verdict = command.queue.look({.length = queue_of(worker), .gets_more = gets_more}, now,
-                                          limit, [&command] { return moved(command.waiting); });
+                                          limit, [&] { return moved(worker, command.waiting); });
   if (verdict == QueueWatch::Verdict::Doubtful && was_flowing) note_waiting(worker, command);
   if (verdict == QueueWatch::Verdict::Flows) command.waiting = {};
   if (verdict == QueueWatch::Verdict::Hangs) {
@@ -54,7 +54,9 @@ void Monitor::State::look_at_queue(const fleet::Worker& known, const Hands::Runn
 
 // Costs a microsecond for each connection that is open on its ports; so only in doubt.
 void Monitor::State::note_waiting(const Hands::Running& worker, Command& command) {
-  Waiting noted{.own = queue_of(worker), .by_port = {}};
+  Waiting noted{.own = queue_of(worker),
+                .by_port = {},
+                .run_time = sys::run_time_of(worker.process->pid())};
   uint64_t seen = 0;
   for (const uint16_t port : ports_of(worker)) {
     auto waiting = sys::waiting_connections(port);
@@ -67,8 +69,9 @@ void Monitor::State::note_waiting(const Hands::Running& worker, Command& command
 }
 
 // Siblings wait for others at the same port. Who has accepted nothing still has all of his own, so
-// where fewer wait than he had, he moves. Without evidence (no NETLINK, say) nobody is accused.
-QueueWatch::Moved Monitor::State::moved(const Waiting& noted) {
+// where fewer wait than he had, he moves; and who has not run has accepted nothing. Without evidence
+// (no NETLINK, say) nobody is accused.
+QueueWatch::Moved Monitor::State::moved(const Hands::Running& worker, const Waiting& noted) {
   using Moved = QueueWatch::Moved;
   uint64_t left = 0;
   bool is_one_gone = false;
@@ -82,7 +85,9 @@ QueueWatch::Moved Monitor::State::moved(const Waiting& noted) {
     }
   }
   if (noted.own == 0 || left < noted.own) return Moved::Yes;
-  return is_one_gone ? Moved::Perhaps : Moved::No;
+  if (!is_one_gone) return Moved::No;
+  const bool has_stood = noted.run_time && sys::run_time_of(worker.process->pid()) == noted.run_time;
+  return has_stood ? Moved::No : Moved::Perhaps;
 }
 
 // A Unix socket that several share says nothing about one of them, and its own of a worker tells

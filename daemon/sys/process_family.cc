@@ -71,4 +71,24 @@ std::optional<uid_t> user_of(pid_t process) {
   return std::nullopt;
 }
 
+std::optional<uint64_t> run_time_of(pid_t process) {
+  uint64_t total = 0;
+  const std::vector<pid_t> family = family_of(process);
+  if (family.size() >= kMostProcesses) return std::nullopt;
+  for (const pid_t one : family) {
+    const std::string tasks = "/proc/" + std::to_string(one) + "/task";
+    const Directory directory(::opendir(tasks.c_str()));
+    if (!directory) return std::nullopt;
+    for (const dirent* entry = ::readdir(directory.get()); entry != nullptr;
+         entry = ::readdir(directory.get())) {
+      if (entry->d_name[0] == '.') continue;
+      const File file(::fopen((tasks + "/" + entry->d_name + "/schedstat").c_str(), "re"));
+      unsigned long ran = 0;
+      if (!file || ::fscanf(file.get(), "%lu", &ran) != 1) return std::nullopt;
+      total += ran;
+    }
+  }
+  return total;
+}
+
 }  // namespace sockherd::sys

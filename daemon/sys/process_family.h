@@ -22,4 +22,9 @@ uint64_t memory_of(pid_t process);
 // where that cannot be seen.
 std::optional<uid_t> user_of(pid_t process);
 
+// Nanoseconds that the threads of the family have run on a CPU: who accepts a connection, runs.
+// Nothing where not all of it can be seen: /proc/PID/task/TID/schedstat is not there in every
+// kernel, and ProtectProc= hides other users' processes.
+std::optional<uint64_t> run_time_of(pid_t process);
+
 }  // namespace sockherd::sys

@@ -6,8 +6,10 @@ import signal
 import unittest
 
 from tests.support.case import ManagedCase
+from tests.support.crowd import Crowd
 from tests.support.daemon import mute_config, stub_config
 from tests.support.metrics import scrape
+from tests.support.processes import command_line
 from tests.support.wait import until
 
 READY = 'ready = { connect = true }\n'
@@ -29,6 +31,11 @@ class HealthCase(ManagedCase):
         now = scrape(daemon)
         return {reason: now.total("sockherd_worker_hangs_total", f'reason="{reason}"')
                 for reason in ("loop", "queue", "watchdog")}
+
+    def queues(self, daemon):
+        """How many wait for each slot."""
+        now = scrape(daemon)
+        return [now.total("sockherd_listener_accept_queue_length", f'slot="{slot}"') for slot in daemon.pids()]
 
     def freeze(self, pid):
         """It stands still."""
@@ -67,6 +74,21 @@ class Hang(HealthCase):
         self.assertIn('worker-hung pool=web slot=1', daemon.log())
         self.assertIn("connections wait and none is accepted", daemon.log())
         self.assertIn("worker-stalls pool=web slot=1", daemon.log())
+
+    def test_frozen_while_all_have_queues(self):
+        """More come than all together can take, so those at the same port move all the time, and nobody's queue
+        gets shorter."""
+        daemon = self.ready(mute_config(workers=3, pool=READY + 'hang_timeout = "1s"'))
+        before = daemon.pids()
+        with Crowd(daemon.address("web"), "/slow?20", rate=500):  # 150 a second is all that three can do
+            until(lambda: min(self.queues(daemon)) > 3, "queues", explain=daemon.log)
+            self.freeze(before[1])
+            self.wait_replaced(daemon, before[1], 3)
+        until(lambda: not any("--relay" in command_line(pid) for pid in daemon.living()),
+              "whoever has taken over the queue is done", explain=daemon.log)
+        self.assertEqual({slot: pid for slot, pid in daemon.pids().items() if slot != 1},
+                         {slot: pid for slot, pid in before.items() if slot != 1}, daemon.log())
+        self.assertEqual(self.hangs(daemon)["queue"], 1)
 
     def test_the_only_one(self):
         """Nobody else can take its connections; they wait for its successor."""

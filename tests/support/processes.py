@@ -37,6 +37,14 @@ def children(pid):
             and fields[0] not in "ZX"]
 
 
+def command_line(pid):
+    """The words, or none if it is gone."""
+    try:
+        return (PROC / str(pid) / "cmdline").read_text().split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def orphans_of(sessions):
     """Our own children, dead ones too, that were born in one of these sessions but do not lead it."""
     return [pid for pid in pids() if pid not in sessions and (fields := stat_fields(pid)) and

@@ -1,11 +1,14 @@
 #include "daemon/sys/process_family.h"
 
 #include <gmock/gmock.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
+#include <string>
 
 namespace sockherd::sys {
 namespace {
@@ -48,6 +51,16 @@ class Family {
   pid_t child_ = -1;
 };
 
+// 'S', 'T', ... of proc(5); the names here have no blanks.
+char state_of(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string number;
+  std::string name;
+  char state = 0;
+  stat >> number >> name >> state;
+  return state;
+}
+
 TEST(ProcessFamily, IsAProcessAndWhatItHasStarted) {
   const Family family(4096);
   EXPECT_THAT(family_of(family.parent()), testing::ElementsAre(family.parent(), family.child()));
@@ -63,6 +76,21 @@ TEST(ProcessFamily, ItsUserIsToldUntilItIsWaitedFor) {
   EXPECT_EQ(user_of(child), ::geteuid());
   ::waitpid(child, nullptr, 0);
   EXPECT_EQ(user_of(child), std::nullopt);
+}
+
+TEST(ProcessFamily, RunsAsLongAsAnyOfItsThreads) {
+  const auto before = run_time_of(::getpid());
+  ASSERT_TRUE(before);
+  // The kernel counts at its next tick.
+  for (int i = 0; i < 100'000 && run_time_of(::getpid()) == before; ++i) ::sched_yield();
+  EXPECT_GT(run_time_of(::getpid()), before);
+  const Family family(4096);
+  ::kill(family.child(), SIGSTOP);
+  while (state_of(family.child()) != 'T') ::sched_yield();
+  const auto stands = run_time_of(family.parent());
+  ASSERT_TRUE(stands);
+  EXPECT_EQ(run_time_of(family.parent()), stands);
+  EXPECT_FALSE(run_time_of(0));
 }
 
 TEST(ProcessFamily, UsesWhatItsChildrenUse) {
