@@ -302,6 +302,7 @@ void check(const Config& config, Report& report) {
     check_proxies(config, pool, report);
   }
   for (const Pool& pool : config.pools) check_is_asked(config, pool, report);
+  check_askers(config, report);
   if (config.pools.empty()) {
     report.add("",
                "there is no pool, so nothing would be served; `sockherdctl config init` prints "

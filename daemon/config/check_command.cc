@@ -1,6 +1,9 @@
 #include "daemon/config/check_command.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <string>
 
 #include "daemon/config/assign.h"
 #include "daemon/config/commands.h"
@@ -150,6 +153,22 @@ void check_proxies(const Config& config, const Pool& pool, Report& report) {
     else if (handover_of(*target) != Handover::PrivatePort)
       report.add(path, "the workers of pool " + quote(*name) +
                            " have no address of their own; set its handover = \"private-port\"");
+  }
+}
+
+void check_askers(const Config& config, Report& report) {
+  constexpr int64_t kMost = 1024;  // as many as one pool may have
+  std::map<std::string, int64_t> threads;
+  for (const Pool& pool : config.pools) {
+    std::set<std::string> keys;
+    for (const Route& route : pool.routes)
+      if (!route.proxy.empty()) keys.insert(upstream_key(route));
+    for (const std::string& key : keys) {
+      if ((threads[key] += pool.workers * pool.threads) <= kMost) continue;
+      report.add(path_of(pool) + ".workers",
+                 std::to_string(threads[key]) + " threads of all pools would ask " + quote(key) +
+                     ", and " + std::to_string(kMost) + " are the most; lower workers or threads");
+    }
   }
 }
 

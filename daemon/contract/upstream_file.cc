@@ -10,7 +10,7 @@ namespace sockherd::contract {
 namespace {
 
 constexpr uint64_t kMagic = 0x7570737472656d21;
-constexpr uint32_t kVersion = 1;  // of all that stands in the header file
+constexpr uint32_t kVersion = 2;  // of all that stands in the header file
 
 template <typename Atomic>
 void raise_to(Atomic& value, uint32_t least) {
@@ -65,6 +65,10 @@ uint32_t UpstreamFile::places() const {
   return std::min(header().places.load(std::memory_order_acquire), kUpstreamPlaces);
 }
 
+uint32_t UpstreamFile::lanes() const {
+  return std::min(header().lanes.load(), kUpstreamLanes);
+}
+
 // --- the supervisor's side
 
 std::optional<uint32_t> UpstreamFile::settle(uint32_t slot, std::string_view address,
@@ -116,13 +120,13 @@ void UpstreamFile::clear_lane(uint32_t number) const {
 }
 
 void UpstreamFile::forget_lanes_of(uint32_t process) const {
-  for (uint32_t i = 0; i < kUpstreamLanes; ++i) {
+  for (uint32_t i = 0; i < lanes(); ++i) {
     if (lane(i).owner.load() >> 16 == process) clear_lane(i);
   }
 }
 
 void UpstreamFile::forget_lanes_but(std::span<const uint32_t> processes) const {
-  for (uint32_t i = 0; i < kUpstreamLanes; ++i) {
+  for (uint32_t i = 0; i < lanes(); ++i) {
     const uint64_t owner = lane(i).owner.load();
     const auto is_owner = [owner](uint32_t process) { return owner >> 16 == process; };
     if (owner != 0 && std::none_of(processes.begin(), processes.end(), is_owner)) clear_lane(i);
@@ -134,9 +138,9 @@ void UpstreamFile::forget_lanes_but(std::span<const uint32_t> processes) const {
 std::optional<uint32_t> UpstreamFile::join(uint32_t process, uint32_t number) const {
   const uint64_t us = uint64_t{process} << 16 | (number + 1);
   for (uint32_t i = 0; i < kUpstreamLanes; ++i) {
+    raise_to(header().lanes, i + 1);  // first: a lane that has an owner is always looked at
     uint64_t nobody = 0;
     if (!lane(i).owner.compare_exchange_strong(nobody, us)) continue;
-    raise_to(header().lanes, i + 1);
     return i;
   }
   return std::nullopt;
@@ -185,21 +189,21 @@ UpstreamFile::Tenant UpstreamFile::tenant(uint32_t number) const {
 }
 
 uint32_t UpstreamFile::in_flight(uint32_t number) const {
-  const uint32_t lanes = std::min(header().lanes.load(), kUpstreamLanes);
+  const uint32_t lanes = this->lanes();
   uint32_t sum = 0;
   for (uint32_t i = 0; i < lanes; ++i) sum += held(number, i).load();
   return sum;
 }
 
 uint32_t UpstreamFile::waiting() const {
-  const uint32_t lanes = std::min(header().lanes.load(), kUpstreamLanes);
+  const uint32_t lanes = this->lanes();
   uint32_t sum = 0;
   for (uint32_t i = 0; i < lanes; ++i) sum += lane(i).waiting.load();
   return sum;
 }
 
 bool UpstreamFile::waits_since_before(int64_t time, int64_t no_longer_than, uint32_t but) const {
-  const uint32_t lanes = std::min(header().lanes.load(), kUpstreamLanes);
+  const uint32_t lanes = this->lanes();
   for (uint32_t i = 0; i < lanes; ++i) {
     const int64_t oldest = lane(i).oldest.load(std::memory_order_relaxed);
     if (i != but && oldest != 0 && oldest < time && oldest >= no_longer_than) return true;

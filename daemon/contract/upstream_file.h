@@ -28,7 +28,8 @@
 namespace sockherd::contract {
 
 inline constexpr uint32_t kUpstreamPlaces = 1024;
-inline constexpr uint32_t kUpstreamLanes = 256;
+// Twice as many as may be configured: in a reload old and new threads have one each.
+inline constexpr uint32_t kUpstreamLanes = 2048;
 
 enum class UpstreamState : uint32_t {
   Free,      // nobody
@@ -116,6 +117,8 @@ class UpstreamFile {
 
   // One past the last place that was ever taken.
   uint32_t places() const;
+  // The same of columns.
+  uint32_t lanes() const;
   Tenant tenant(uint32_t place) const;  // state Free where it is being written just now
   uint32_t in_flight(uint32_t place) const;
   uint32_t waiting() const;  // in all queues

@@ -111,7 +111,9 @@ PlainPath plain_path(std::string_view encoded, std::span<char> buffer) {
   const PathFault fault = builder.end_segment();
   if (fault != PathFault::None) return {.fault = fault};
   if (has_escaped_slash && builder.has_dots()) return {.fault = PathFault::EncodedSlash};
-  return {.path = builder.view(), .has_escaped_slash = has_escaped_slash};
+  return {.path = builder.view(),
+          .has_escaped_slash = has_escaped_slash,
+          .had_dots = builder.has_dots()};
 }
 
 const char* describe(PathFault fault) {

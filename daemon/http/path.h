@@ -10,7 +10,8 @@
 //  - it ends with "/" exactly when the encoded path did, or ended with a dot segment or "%2F".
 // An escaped slash is none to one server and a separator to the next. Here it separates, so that no
 // prefix that a route guards is got around by it, and it is told, since it is no file's name: who
-// does not pass the encoded path on refuses it. Beside dot segments it is a fault.
+// does not pass the encoded path on refuses it. Beside dot segments it is a fault. Who does pass it
+// on refuses dot segments: another reader may find another path in them.
 // Not promised: that symbolic links stay below a directory. That is openat2's RESOLVE_BENEATH.
 #pragma once
 
@@ -36,6 +37,7 @@ struct PlainPath {
   PathFault fault = PathFault::None;
   std::string_view path;  // in the buffer, or the encoded one itself; empty on a fault
   bool has_escaped_slash = false;
+  bool had_dots = false;  // dot segments, which are gone
 };
 
 // encoded: as RequestHead::path has it, without the query. buffer: at least as long; may not

@@ -54,9 +54,8 @@ void Monitor::State::look_at_queue(const fleet::Worker& known, const Hands::Runn
 
 // Costs a microsecond for each connection that is open on its ports; so only in doubt.
 void Monitor::State::note_waiting(const Hands::Running& worker, Command& command) {
-  Waiting noted{.own = queue_of(worker),
-                .by_port = {},
-                .run_time = sys::run_time_of(worker.process->pid())};
+  Waiting noted{
+      .own = queue_of(worker), .by_port = {}, .run_time = sys::run_time_of(worker.process->pid())};
   uint64_t seen = 0;
   for (const uint16_t port : ports_of(worker)) {
     auto waiting = sys::waiting_connections(port);
@@ -69,8 +68,8 @@ void Monitor::State::note_waiting(const Hands::Running& worker, Command& command
 }
 
 // Siblings wait for others at the same port. Who has accepted nothing still has all of his own, so
-// where fewer wait than he had, he moves; and who has not run has accepted nothing. Without evidence
-// (no NETLINK, say) nobody is accused.
+// where fewer wait than he had, he moves; and who has not run has accepted nothing. Without
+// evidence (no NETLINK, say) nobody is accused.
 QueueWatch::Moved Monitor::State::moved(const Hands::Running& worker, const Waiting& noted) {
   using Moved = QueueWatch::Moved;
   uint64_t left = 0;
@@ -86,7 +85,8 @@ QueueWatch::Moved Monitor::State::moved(const Hands::Running& worker, const Wait
   }
   if (noted.own == 0 || left < noted.own) return Moved::Yes;
   if (!is_one_gone) return Moved::No;
-  const bool has_stood = noted.run_time && sys::run_time_of(worker.process->pid()) == noted.run_time;
+  const bool has_stood =
+      noted.run_time && sys::run_time_of(worker.process->pid()) == noted.run_time;
   return has_stood ? Moved::No : Moved::Perhaps;
 }
 

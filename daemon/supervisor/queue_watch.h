@@ -5,8 +5,8 @@
 // as they go. So after a quarter of the limit those that wait are noted; if all of them still wait
 // at half of it, the worker is said to stall, and gets no new ones while it has siblings. Its queue
 // grows no more then, and if it is not shorter at the limit, nobody accepts. Where there is no
-// sibling, connections go on coming: then those that were noted are asked for once more. In doubt it
-// stalls, which costs little and makes the rest certain, and does not hang.
+// sibling, connections go on coming: then those that were noted are asked for once more. In doubt
+// it stalls, which costs little and makes the rest certain, and does not hang.
 #pragma once
 
 #include <cstdint>

@@ -62,7 +62,7 @@ class WorkerGroups {
   std::optional<sys::Delegation> delegation_;
   std::set<fleet::WorkerId> groups_;
   std::map<fleet::WorkerId, Instant> leaving_;  // until when
-  std::set<std::string> said_;  // pools whose limits cannot be set
+  std::set<std::string> said_;                  // pools whose limits cannot be set
   bool has_controllers_ = false;
 };
 

@@ -158,9 +158,12 @@ void Conversation::dispatch(const http::RequestHead& head) {
     answer_error(404, "", {});
     return;
   }
-  if (plain.has_escaped_slash && !route->handler->takes_escaped_slashes()) {
-    answer_error(400, "encoded slash in the path", {});
-    return;
+  if (plain.has_escaped_slash || plain.had_dots) {
+    const bool passes_on = route->handler->passes_path_on();
+    if (passes_on ? plain.had_dots : plain.has_escaped_slash) {
+      answer_error(400, passes_on ? "dot segments in the path" : "encoded slash in the path", {});
+      return;
+    }
   }
   extras_ = route->extras.get();
   head_ = &head;

@@ -176,8 +176,9 @@ class Handler {
   // Methods that the engine does not know are for it, too.
   virtual bool takes_unknown_methods() const { return false; }
 
-  // Paths with "%2F" are for it, too: it passes them on as they came. Others are spared them.
-  virtual bool takes_escaped_slashes() const { return false; }
+  // Somebody else will read the path as it came: with "%2F", and without dot segments. Others are
+  // given none with "%2F".
+  virtual bool passes_path_on() const { return false; }
 
   // Null when it has answered. Then, or if there is none, the body is read and dropped.
   virtual std::unique_ptr<Job> handle(const Request& request, Exchange& exchange) = 0;

@@ -26,7 +26,7 @@ class Proxy final : public Handler {
   // Errors: nobody has said who stands behind it.
   Result<void> start(Service& service) override;
   bool takes_unknown_methods() const override { return true; }
-  bool takes_escaped_slashes() const override { return true; }
+  bool passes_path_on() const override { return true; }
   std::unique_ptr<Job> handle(const Request& request, Exchange& exchange) override;
 
   // --- For its requests

@@ -99,7 +99,7 @@ class Forwarding(ProxyCase):
         daemon = self.proxy(upstream)
         port = daemon.address("web").rsplit(":", 1)[1]
         got = self.wire(daemon).ask(
-            "GET /a/../b%20c?d=%zz/%2F HTTP/1.1\r\nHost: example.org:81\r\nUser-Agent: test\r\n"
+            "GET /a//b%20c?d=%zz/%2F/../ HTTP/1.1\r\nHost: example.org:81\r\nUser-Agent: test\r\n"
             "Connection: keep-alive, X-Drop\r\nX-Drop: 1\r\nAccept: */*\r\nX-Forwarded-For: 6.6.6.6\r\n"
             "Forwarded: for=6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nX_Forwarded_For: 6.6.6.6\r\nProxy: evil\r\n"
             "Keep-Alive: 5\r\nTE: gzip\r\nCookie: a=b\r\nCookie: c=d\r\n\r\n")
@@ -108,7 +108,7 @@ class Forwarding(ProxyCase):
         request_id = ID.search(head)
         self.assertTrue(request_id, head)
         self.assertEqual(head.replace(request_id[1], b"ID"), (
-            "GET /a/../b%20c?d=%zz/%2F HTTP/1.1\r\nHost: example.org:81\r\nUser-Agent: test\r\n"
+            "GET /a//b%20c?d=%zz/%2F/../ HTTP/1.1\r\nHost: example.org:81\r\nUser-Agent: test\r\n"
             "Accept: */*\r\nCookie: a=b\r\nCookie: c=d\r\nX-Forwarded-For: 127.0.0.1\r\n"
             "X-Forwarded-Proto: http\r\nX-Forwarded-Host: example.org:81\r\n"
             f"X-Forwarded-Port: {port}\r\n"
@@ -116,11 +116,12 @@ class Forwarding(ProxyCase):
             "Via: 1.1 sockherd\r\nX-Request-Id: ID\r\n\r\n").encode())
 
     def test_escaped_slashes(self):
-        """They go on as they came; where dots are beside them, nobody knows where they lead."""
+        """They go on as they came; where there are dots, nobody knows where they lead."""
         upstream = self.upstream()
         daemon = self.proxy(upstream)
         self.assertEqual(self.get(daemon, "/@scope%2Fname%2f?a=%2F").body, b"/@scope%2Fname%2f?a=%2F")
-        self.assertEqual(self.get(daemon, "/a%2F..%2Fb").status, 400)
+        for target in ("/a%2F..%2Fb", "/private/../a", "/private/%2e%2e/a", "/./a"):
+            self.assertEqual(self.get(daemon, target).status, 400, target)
         self.assertEqual(len(upstream.calls), 1)
 
     def test_escaped_slashes_lead_round_no_route(self):

@@ -48,6 +48,17 @@ TEST(Commands, HandoverOfAPool) {
             Handover::ReusePort);
 }
 
+TEST(Commands, NotMoreAskersThanCanBeCounted) {
+  const auto asking = [](const std::string& name, int workers) {
+    return "[listener." + name + "]\n[pool." + name + "]\nlisteners = [\"" + name +
+           "\"]\nthreads = 4\nmax_workers = 1000\nworkers = " + std::to_string(workers) +
+           "\nroutes = [{ path = \"/\", proxy = \"pool:api\" }]\n";
+  };
+  const std::string text = "[pool.api]\n" + std::string(kApi) + asking("a", 100);
+  loaded(text + asking("b", 156));
+  expect_fault(text + asking("b", 157), "pool.b.workers", {"1028", "1024 are the most"});
+}
+
 TEST(Commands, ReadyRule) {
   const auto rule = [](const std::string& ready) {
     return ready_rule(loaded(kCommand + ready).pools[0]);

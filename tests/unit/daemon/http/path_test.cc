@@ -110,6 +110,8 @@ TEST(Path, TellsOfAnEscapedSlashWhichSeparates) {
   }
   char buffer[8];
   EXPECT_FALSE(plain_path("/a/b", buffer).has_escaped_slash);
+  EXPECT_FALSE(plain_path("/a/.b/c.", buffer).had_dots);
+  EXPECT_TRUE(plain_path("/a/%2e", buffer).had_dots);
   EXPECT_FALSE(plain_path("/%252F", buffer).has_escaped_slash);
 }
 
