@@ -3,9 +3,9 @@
 
     python3 -m tests.system.rpm_run --hammer build/dev/bin/sockherd-hammer [TEST...]
 
-Wants the packages that ./dev rpm has built in build/rpm, and ./dev deb: what those depend on is in the tree. The root is the Debian tree of the
-other system tests, since there is no Fedora here: a package that stands in for Fedora's provides what the tree
-has, so rpm checks every dependency, and runs the scriptlets as Fedora does. The tests are
+Wants the packages that ./dev rpm has built in build/rpm, and those of ./dev deb: what they depend on is in the tree,
+the Debian tree of the other system tests, since there is no Fedora here. A package that stands in for Fedora's
+provides what the tree has, so rpm checks every dependency, and runs the scriptlets as Fedora does. The tests are
 tests/system/rpm_inside.py and run in the container. Needs root.
 """
 import argparse
