@@ -120,6 +120,9 @@ int check(const sockherd::supervisor::ConfigSource& config) {
   const auto loaded = sockherd::supervisor::load_generation(config, 1);
   for (const std::string& fault : loaded.faults) std::fprintf(stderr, "%s\n", fault.c_str());
   if (!loaded.generation) return static_cast<int>(ExitStatus::Configuration);
+  for (const std::string& gap : sockherd::supervisor::missing_programs(*loaded.generation)) {
+    std::fprintf(stderr, "warning: %s\n", gap.c_str());
+  }
   std::printf("%s: ok\n", config.file.c_str());
   return 0;
 }

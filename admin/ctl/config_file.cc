@@ -4,7 +4,9 @@
 #include "admin/ctl/actions.h"
 #include "admin/ctl/exit_code.h"
 #include "admin/ctl/json.h"
+#include "daemon/config/commands.h"
 #include "daemon/config/load.h"
+#include "daemon/sys/program_check.h"
 
 namespace sockherd::ctl {
 namespace {
@@ -64,18 +66,58 @@ Error bad_config(const Source& source, const config::Loaded& loaded, Answer& ans
                  source.name + " has " + counted(loaded.faults.size(), "fault") + "; see above");
 }
 
+// What the programs lack that are not ours. The service may see other files than we do, so that is
+// no fault.
+std::vector<sys::ProgramGap> gaps_of(const config::Loaded& loaded) {
+  std::vector<sys::ProgramGap> gaps;
+  if (!loaded.config) return gaps;
+  for (const config::Pool& pool : loaded.config->pools) {
+    if (pool.command.empty()) continue;
+    const std::string option = "pool." + pool.name;
+    const auto of = [&](const char* name) {
+      return config::origin_of(loaded.settings, option + "." + name);
+    };
+    const std::string path = config::path_variable(pool);
+    const std::vector<sys::ProgramGap> found =
+        sys::look_for({.option = option,
+                       .program = pool.command.front(),
+                       .path = path.empty() ? sys::kServicePath : path,
+                       .directory = pool.working_directory,
+                       .account = {pool.user, pool.group},
+                       .origins = {.program = of("command"),
+                                   .directory = of("working_directory"),
+                                   .user = of("user"),
+                                   .group = of("group")}});
+    gaps.insert(gaps.end(), found.begin(), found.end());
+  }
+  return gaps;
+}
+
+Json gaps_json(const std::vector<sys::ProgramGap>& gaps) {
+  Json list = Json::array();
+  for (const sys::ProgramGap& gap : gaps)
+    list.push_back({{"origin", gap.origin}, {"option", gap.option}, {"what", gap.what}});
+  return list;
+}
+
 }  // namespace
 
 Result<void> check_config(const Request& request, Answer& answer) {
   const Source source = TRY(read_source(request));
   const config::Loaded loaded = config::load(source.text, source.name);
+  const std::vector<sys::ProgramGap> gaps = gaps_of(loaded);
   if (request.json)
-    answer.data = dump({{"ok", loaded.faults.empty()}, {"faults", faults_json(loaded.faults)}});
+    answer.data = dump({{"ok", loaded.faults.empty()},
+                        {"faults", faults_json(loaded.faults)},
+                        {"warnings", gaps_json(gaps)}});
   if (!loaded.config) return bad_config(source, loaded, answer);
+  for (const sys::ProgramGap& gap : gaps)
+    answer.remarks += printable("warning: " + gap.text()) + "\n";
   if (!request.json)
     answer.data = source.name + ": good, with " +
                   counted(loaded.config->listeners.size(), "listener") + " and " +
-                  counted(loaded.config->pools.size(), "pool") + "\n";
+                  counted(loaded.config->pools.size(), "pool") +
+                  (gaps.empty() ? "" : "; " + counted(gaps.size(), "warning") + " above") + "\n";
   return {};
 }
 

@@ -30,6 +30,15 @@ Handover handover_of(const Pool& pool) {
   return pool.handover == "private-port" ? Handover::PrivatePort : Handover::ListenFds;
 }
 
+std::string path_variable(const Pool& pool) {
+  constexpr std::string_view kPath = "PATH=";
+  std::string path;
+  for (const std::string& entry : pool.environment) {
+    if (entry.starts_with(kPath)) path = entry.substr(kPath.size());
+  }
+  return path;
+}
+
 ReadyRule ready_rule(const Pool& pool) {
   ReadyRule rule;
   for (const NamedText& entry : pool.ready) {

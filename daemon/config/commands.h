@@ -13,6 +13,9 @@ namespace sockherd::config {
 enum class Handover : uint8_t { ListenFds, ReusePort, PrivatePort };
 Handover handover_of(const Pool& pool);
 
+// PATH of the pool's environment; "" where it says none.
+std::string path_variable(const Pool& pool);
+
 // What makes a worker ready that has not said READY=1.
 struct ReadyRule {
   enum class Kind : uint8_t {

@@ -183,6 +183,13 @@ void derive(Config& config) {
 
 }  // namespace
 
+std::string origin_of(const std::vector<Setting>& settings, std::string_view path) {
+  for (const Setting& setting : settings) {
+    if (setting.path == path && setting.origin != "default") return setting.origin;
+  }
+  return "";
+}
+
 Loaded load(std::string_view text, std::string_view file, const std::vector<Override>& overrides) {
   Loaded loaded;
   Document document = parse_document(text, file);

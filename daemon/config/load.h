@@ -37,6 +37,9 @@ struct Loaded {
   std::vector<Setting> settings;  // of every section that is there, in its order
 };
 
+// Where the option at `path` ("pool.web.command") was set; "" where it was not.
+std::string origin_of(const std::vector<Setting>& settings, std::string_view path);
+
 Loaded load(std::string_view text, std::string_view file,
             const std::vector<Override>& overrides = {});
 

@@ -35,6 +35,11 @@ struct Scale {
 struct WorkerReady {
   WorkerId id = 0;
 };
+// What is still missing before it counts as ready; told where it is never ready.
+struct WorkerAwaits {
+  WorkerId id = 0;
+  std::string what;  // for people: "nothing has listened on 127.0.0.1:4711"
+};
 // EXTEND_TIMEOUT_USEC: the worker asks for `by` from now on before its current deadline counts.
 struct WorkerExtends {
   WorkerId id = 0;
@@ -81,7 +86,7 @@ struct Stop {};
 // No more patience: kill everything, then Finished.
 struct StopNow {};
 
-using Event = std::variant<Start, Reload, Restart, Scale, WorkerReady, WorkerExtends,
+using Event = std::variant<Start, Reload, Restart, Scale, WorkerReady, WorkerAwaits, WorkerExtends,
                            WorkerStopping, WorkerHung, WorkerStalls, WorkerWorn, WorkerExited,
                            WorkerQuiet, Tick, Stop, StopNow>;
 

@@ -111,6 +111,11 @@ void Fleet::handle(const WorkerReady& event) {
   if (!rollout_ && pool.slots[worker.slot].incoming == worker.id) take_over(pool, worker.slot);
 }
 
+void Fleet::handle(const WorkerAwaits& event) {
+  const auto found = workers_.find(event.id);
+  if (found != workers_.end()) found->second.awaits = event.what;
+}
+
 void Fleet::handle(const WorkerExtends& event) {
   const auto found = workers_.find(event.id);
   if (found == workers_.end() || !found->second.deadline || found->second.killed) return;
@@ -143,7 +148,8 @@ void Fleet::handle(const WorkerExited& event) {
   Slot& slot = pool.slots[worker.slot];
   count_exit(pool, worker, event);
   if (slot.incoming == worker.id) {
-    lose_incoming(pool, worker, worker.start_timed_out ? "start_timeout" : event.detail);
+    const std::string late = "start_timeout" + (worker.awaits.empty() ? "" : ": " + worker.awaits);
+    lose_incoming(pool, worker, worker.start_timed_out ? late : event.detail);
   } else if (slot.current == worker.id) {
     lose_current(pool, worker, event.detail);
   } else {
@@ -249,7 +255,7 @@ void Fleet::kill(Worker& worker) {
 // long as one that was trusted with a slot, which waits for the next one.
 void Fleet::give_up_start(Worker& worker) {
   worker.start_timed_out = true;
-  happened(What::WorkerStartTimeout, worker);
+  happened(What::WorkerStartTimeout, worker, worker.awaits);
   const Duration grace = std::min(kStartGrace, find_pool(worker.pool)->spec.drain_timeout);
   if (grace <= Duration{0}) return kill(worker);
   worker.deadline = now_ + grace;

@@ -66,6 +66,7 @@ class Fleet {
   void handle(const Restart& event);
   void handle(const Scale& event);
   void handle(const WorkerReady& event);
+  void handle(const WorkerAwaits& event);
   void handle(const WorkerExtends& event);
   void handle(const WorkerStopping& event);
   void handle(const WorkerHung& event);

@@ -44,6 +44,7 @@ struct Worker {
   std::optional<Instant> retire_at;       // Ready: of old age
   std::optional<Instant> serve_at;        // Ready: on probation until then
   std::optional<Instant> quiet_deadline;  // leaving: not waited for longer than this
+  std::string awaits;                     // Starting: what it lacks, where that is known
   bool leaving = false;
   bool quiet_asked = false;      // for AwaitQuiet
   bool quiet = false;            // leaving, and nothing can arrive any more

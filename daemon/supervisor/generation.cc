@@ -1,6 +1,7 @@
 #include "daemon/supervisor/generation.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "daemon/config/commands.h"
 #include "daemon/supervisor/plain_text.h"
@@ -28,6 +29,22 @@ uint64_t hash_of(std::string all, const std::vector<config::Override>& overrides
   return std::hash<std::string>{}(all);
 }
 
+std::map<std::string, sys::SpawnOrigins> origins_of(const config::Config& config,
+                                                    const std::vector<config::Setting>& settings) {
+  std::map<std::string, sys::SpawnOrigins> origins;
+  for (const config::Pool& pool : config.pools) {
+    if (pool.command.empty()) continue;
+    const auto of = [&](const char* option) {
+      return config::origin_of(settings, "pool." + pool.name + "." + option);
+    };
+    origins[pool.name] = {.program = of("command"),
+                          .directory = of("working_directory"),
+                          .user = of("user"),
+                          .group = of("group")};
+  }
+  return origins;
+}
+
 LoadedGeneration load_text(const std::string& text, const ConfigSource& source, uint32_t number) {
   LoadedGeneration loaded;
   config::Loaded parsed = config::load(text, source.file, source.overrides);
@@ -42,6 +59,7 @@ LoadedGeneration load_text(const std::string& text, const ConfigSource& source, 
   }
   loaded.generation = Generation{number, std::move(*parsed.config), std::move(sealed).value(),
                                  hash_of(text, source.overrides)};
+  loaded.generation->origins = origins_of(loaded.generation->config, parsed.settings);
   return loaded;
 }
 
@@ -70,6 +88,26 @@ LoadedGeneration reload_generation(int sealed_text, const ConfigSource& source, 
   LoadedGeneration loaded;
   loaded.faults.push_back(text.error().what);
   return loaded;
+}
+
+std::vector<std::string> missing_programs(const Generation& generation) {
+  std::vector<std::string> missing;
+  for (const config::Pool& pool : generation.config.pools) {
+    if (pool.command.empty()) continue;
+    const std::string set = config::path_variable(pool);
+    const char* ours = std::getenv("PATH");
+    const sys::ProgramWish wish{
+        .option = "pool." + pool.name,
+        .program = pool.command.front(),
+        .path = !set.empty() ? set : (ours != nullptr ? ours : sys::kServicePath),
+        .directory = pool.working_directory,
+        .account = {pool.user, pool.group},
+        .origins = generation.origins.at(pool.name)};
+    for (const sys::ProgramGap& gap : sys::look_for(wish)) {
+      missing.push_back(plain_text(gap.text(), kMaxFaultBytes));
+    }
+  }
+  return missing;
 }
 
 uint32_t threads_of(const config::Pool& pool) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "daemon/base/unique_fd.h"
 #include "daemon/config/load.h"
 #include "daemon/fleet/event.h"
+#include "daemon/sys/program_check.h"
 
 namespace sockherd::supervisor {
 
@@ -17,6 +19,7 @@ struct Generation {
   config::Config config;
   UniqueFd text;      // sealed memory file; workers parse the very text that was validated
   uint64_t hash = 0;  // of all that it came from: the same for the same configuration
+  std::map<std::string, sys::SpawnOrigins> origins = {};  // of what pools with a command start
 };
 
 // Where a configuration comes from.
@@ -36,6 +39,10 @@ LoadedGeneration load_generation(const ConfigSource& source, uint32_t number);
 
 // The same from a sealed text that was validated once already: the configuration that was in force.
 LoadedGeneration reload_generation(int sealed_text, const ConfigSource& source, uint32_t number);
+
+// What the programs of its pools lack on this machine, one line each. Asks directory services, and
+// may take its time.
+std::vector<std::string> missing_programs(const Generation& generation);
 
 // How many threads a worker of the pool has; threads = "auto" becomes a number here.
 uint32_t threads_of(const config::Pool& pool);

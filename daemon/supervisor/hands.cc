@@ -30,8 +30,10 @@ void Hands::carry_out(const fleet::Spawn& action) {
   auto started = start(action);
   if (started.ok()) {
     add_running(action.id, std::move(started).value());
-    await_ready(action.id, *generations_.at(action.generation).config.find_pool(action.pool));
+    const config::Config& config = generations_.at(action.generation).config;
+    std::string awaited = await_ready(action.id, *config.find_pool(action.pool));
     unreleased_.push_back(action.id);
+    if (!awaited.empty()) post_(fleet::WorkerAwaits{action.id, std::move(awaited)});
     return;
   }
   post_(fleet::WorkerExited{.id = action.id,
@@ -186,9 +188,9 @@ void Hands::add_running(fleet::WorkerId id, Running running) {
 }
 
 // A command may know nothing of READY=1: then it is looked at from outside.
-void Hands::await_ready(fleet::WorkerId id, const config::Pool& pool) {
+std::string Hands::await_ready(fleet::WorkerId id, const config::Pool& pool) {
   const Running& running = running_.at(id);
-  if (running.is_builtin) return;
+  if (running.is_builtin) return "";
   Readiness::Subject subject{
       .pool = pool,
       .pid = running.process->pid(),
@@ -200,7 +202,7 @@ void Hands::await_ready(fleet::WorkerId id, const config::Pool& pool) {
     subject.number = numbers.front();
     break;
   }
-  readiness_.begin(id, std::move(subject));
+  return readiness_.begin(id, std::move(subject));
 }
 
 // Whether nobody else can accept from its sockets.

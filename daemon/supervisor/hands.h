@@ -175,7 +175,7 @@ class Hands {
   void forget(fleet::WorkerId id);
   Duration drain_timeout_of(const std::string& pool) const;  // of its workers
   void add_running(fleet::WorkerId id, Running running);
-  void await_ready(fleet::WorkerId id, const config::Pool& pool);
+  std::string await_ready(fleet::WorkerId id, const config::Pool& pool);
   bool is_alone(fleet::WorkerId id) const;
   void on_notification(fleet::WorkerId id, const sys::Notification& said);
   void on_stranger(fleet::WorkerId id, const sys::Notification& said);

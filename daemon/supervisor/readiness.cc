@@ -40,10 +40,33 @@ Probe::Acceptor acceptor_of(int connection, pid_t worker, bool is_alone, bool is
   return Probe::Acceptor::Unsure;
 }
 
+// What one that is never ready has failed to do.
+std::string awaited_of(const config::ReadyRule& rule, const Readiness::Subject& subject) {
+  const std::string where =
+      subject.own_address ? " on " + subject.own_address->text() + ", which it was told" : "";
+  const bool binds = config::handover_of(subject.pool) == config::Handover::ReusePort;
+  switch (rule.kind) {
+    case config::ReadyRule::Kind::Notify:
+      return "it has not said READY=1";
+    case config::ReadyRule::Kind::Http:
+      return "GET " + rule.path + where + " was not answered with 2xx or 3xx";
+    case config::ReadyRule::Kind::Connect:
+    case config::ReadyRule::Kind::Seen:
+      if (subject.own_address) return "nothing listens" + where;
+      if (binds) return "it has not listened at the HOST and PORT that it was told";
+      if (rule.kind == config::ReadyRule::Kind::Connect) return "it has accepted no connection";
+      break;
+    case config::ReadyRule::Kind::Alive:
+      break;
+  }
+  return "";
+}
+
 }  // namespace
 
-void Readiness::begin(fleet::WorkerId id, Subject subject) {
+std::string Readiness::begin(fleet::WorkerId id, Subject subject) {
   const config::ReadyRule rule = config::ready_rule(subject.pool);
+  std::string awaited = awaited_of(rule, subject);
   const std::string program = program_of(subject.pool);
   const auto reach = subject.own_address        ? ReadyWatch::Reach::Own
                      : subject.listener.empty() ? ReadyWatch::Reach::None
@@ -60,9 +83,10 @@ void Readiness::begin(fleet::WorkerId id, Subject subject) {
                   .is_alone = std::move(subject.is_alone)});
   const bool binds = config::handover_of(subject.pool) == config::Handover::ReusePort;
   if (binds && reach == ReadyWatch::Reach::Shared) waiting_.at(id).watch.will_listen();
-  if (!timer) return;  // start_timeout will tell, unless it says READY=1
+  if (!timer) return awaited;  // start_timeout will tell, unless it says READY=1
   Watch& kept = waiting_.at(id).timer = std::move(timer).value();
   kept.arm(monotonic_now());  // never from in here: who starts it has more to do
+  return awaited;
 }
 
 void Readiness::on_notification(fleet::WorkerId id, const sys::Notification& said) {

@@ -43,7 +43,8 @@ class Readiness {
   Readiness(sd_event* loop, Listeners& listeners, std::function<void(fleet::WorkerId)> ready)
       : loop_(loop), listeners_(listeners), ready_(std::move(ready)) {}
 
-  void begin(fleet::WorkerId id, Subject subject);
+  // Returns what it will be waited for, for people; "" where there is nothing to say.
+  std::string begin(fleet::WorkerId id, Subject subject);
   void forget(fleet::WorkerId id) { waiting_.erase(id); }
 
   // What it said on its notify socket.

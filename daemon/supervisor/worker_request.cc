@@ -114,6 +114,10 @@ void run_command(const NewWorker& worker, const Marks& marks, const Listeners& l
   const config::Pool& pool = worker.pool;
   request.account = {pool.user, pool.group};
   request.working_directory = pool.working_directory;
+  if (const auto found = worker.generation.origins.find(pool.name);
+      found != worker.generation.origins.end()) {
+    request.origins = found->second;
+  }
   // Who proxies connects as a member of the group, and needs to write to the socket for it.
   constexpr mode_t kGroup = 070;
   request.umask = static_cast<mode_t>(pool.umask) & ~(worker.socket.empty() ? 0 : kGroup);

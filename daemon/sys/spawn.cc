@@ -132,6 +132,43 @@ void set_nofile(unsigned long soft, int pipe) {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) fail(pipe, SpawnStage::Limit);
 }
 
+// ENOENT may mean the program, or what it is to be run by (execve(2)).
+[[noreturn]] void fail_exec(const char* program, int pipe) {
+  const int code = errno;
+  const bool is_there = code == ENOENT && ::access(program, F_OK) == 0;
+  fail(pipe, is_there ? SpawnStage::Interpreter : SpawnStage::Exec, code);
+}
+
+// As execvp(3), which would give what is no program to a shell; it is better to hear of it.
+[[noreturn]] void exec_in_path(const Plan& plan, int pipe) {
+  char* const* const arguments = plan.arguments.data();
+  char* const* const variables = plan.environment.data();
+  const std::string_view program = arguments[0];
+  if (program.find('/') != std::string_view::npos) {
+    ::execve(arguments[0], arguments, variables);
+    fail_exec(arguments[0], pipe);
+  }
+  constexpr std::string_view kPath = "PATH=";
+  std::string_view path = "/bin:/usr/bin";
+  for (const char* entry : plan.environment) {
+    if (entry == nullptr || !std::string_view(entry).starts_with(kPath)) continue;
+    path = std::string_view(entry).substr(kPath.size());
+  }
+  int code = ENOENT;
+  while (!program.empty() && !path.empty()) {
+    const size_t end = std::min(path.find(':'), path.size());
+    std::string found(path.substr(0, end));
+    path.remove_prefix(std::min(end + 1, path.size()));
+    found = (found.empty() ? "." : found) + "/" + std::string(program);
+    ::execve(found.c_str(), arguments, variables);
+    if (errno == EACCES) code = EACCES;  // another one may be meant
+    if (errno == EACCES || errno == ENOTDIR) continue;
+    if (errno != ENOENT) fail(pipe, SpawnStage::Exec);
+    if (::access(found.c_str(), F_OK) == 0) fail(pipe, SpawnStage::Interpreter, ENOENT);
+  }
+  fail(pipe, SpawnStage::Exec, code);
+}
+
 void die_with_parent(const SpawnRequest& request, pid_t parent) {
   if (!request.signal_at_parents_end) return;
   ::prctl(PR_SET_PDEATHSIG, *request.signal_at_parents_end);
@@ -148,7 +185,7 @@ void die_with_parent(const SpawnRequest& request, pid_t parent) {
   ::execveat(program, "", plan.arguments.data(), plan.environment.data(), AT_EMPTY_PATH);
   // ENOENT: a script, whose interpreter must open it by its name (execveat(2)).
   if (errno == ENOENT) ::execve(plan.arguments[0], plan.arguments.data(), plan.environment.data());
-  fail(pipe, SpawnStage::Exec);
+  fail_exec(plan.arguments[0], pipe);
 }
 
 bool has_variable(const Plan& plan, std::string_view entry) {
@@ -222,9 +259,7 @@ void wait_at(int gate) {
   if (*directory != '\0' && ::chdir(directory) != 0) fail(pipe, SpawnStage::Directory);
   if (request.umask) ::umask(*request.umask);
   die_with_parent(request, plan.parent);  // a change of user clears it (prctl(2))
-  environ = plan.environment.data();      // whose PATH counts
-  ::execvp(plan.arguments[0], plan.arguments.data());
-  fail(pipe, SpawnStage::Exec);
+  exec_in_path(plan, pipe);
 }
 
 }  // namespace
@@ -267,7 +302,8 @@ std::optional<Error> read_spawn_failure(int failure_fd, const SpawnSubject& subj
 SpawnSubject subject_of(const SpawnRequest& request) {
   SpawnSubject subject{.program = request.arguments.front(),
                        .account = request.account,
-                       .directory = request.working_directory};
+                       .directory = request.working_directory,
+                       .origins = request.origins};
   constexpr std::string_view kPath = "PATH=";
   for (const std::string& entry : request.environment) {
     if (entry.starts_with(kPath)) subject.path = entry.substr(kPath.size());

@@ -47,6 +47,7 @@ struct SpawnRequest {
   int group = -1;                  // cgroup.procs of the control group to enter, borrowed
   int output = -1;  // stdout and stderr, borrowed, with an empty stdin; -1 = ours, all three
   std::string working_directory;             // "" = our own; relative paths are seen from there
+  SpawnOrigins origins = {};                 // for what is said of a failure
   std::optional<mode_t> umask;               // nothing = our own
   std::optional<unsigned long> nofile_soft;  // soft limit of descriptors to set
   std::optional<uint32_t> cpu;               // the only one to run on, where that is allowed

@@ -9,25 +9,53 @@ std::string account_text(const Account& account) {
   return text;
 }
 
-// "find the user nobdy of node: there is no such user".
+// "find the user nobdy of node: there is no such user; create it with ...".
 Error not_found(const std::string& what, const std::string& name, int code,
                 const std::string& program) {
   const std::string call = "find the " + what + " " + name + " of " + program;
   if (code != 0) return errno_error(call, code);
-  return {ENOENT, call + ": there is no such " + what};
+  const std::string remedy = what == "user" ? "useradd --system " : "groupadd --system ";
+  return {ENOENT, call + ": there is no such " + what + "; create it with " + remedy + name +
+                      ", or name another one"};
+}
+
+std::string exec_remedy(int code, const SpawnSubject& subject) {
+  switch (code) {
+    case ENOENT:
+      if (subject.program.find('/') != std::string::npos) {
+        return "install it, or say in command where it is";
+      }
+      return "it is nowhere in PATH" + (subject.path.empty() ? "" : " (" + subject.path + ")") +
+             ": name it by its absolute path";
+    case EACCES:
+      if (!subject.account.is_ours()) {
+        return account_text(subject.account) + " must be able to reach and to execute it";
+      }
+      return "it must be executable (chmod +x), be no directory, and be on no file system that is "
+             "mounted with noexec";
+    case ENOEXEC:
+      return "it is no program for this machine, and no script that begins with #!: name its "
+             "interpreter first in command";
+    default:
+      return "";
+  }
 }
 
 Error explain_exec(int code, const SpawnSubject& subject) {
   Error error = errno_error("exec " + subject.program, code);
-  const bool has_place = subject.program.find('/') != std::string::npos;
-  if (code == ENOENT && !has_place) {
-    error.what += "; it is nowhere in PATH";
-    if (!subject.path.empty()) error.what += " (" + subject.path + ")";
-    error.what += ": name it by its absolute path";
-  } else if (code == ENOENT) {
-    error.what += "; if it is there, the interpreter of its first line is not";
-  } else if (code == EACCES && !subject.account.is_ours()) {
-    error.what += "; " + account_text(subject.account) + " must be able to reach and to execute it";
+  const std::string remedy = exec_remedy(code, subject);
+  if (!remedy.empty()) error.what += "; " + remedy;
+  return error;
+}
+
+Error explain_directory(int code, const SpawnSubject& subject) {
+  Error error = errno_error("start " + subject.program + " in " + subject.directory, code);
+  if (code == ENOENT) error.what += "; create it, or change working_directory";
+  if (code == EACCES) {
+    error.what += "; " +
+                  (subject.account.is_ours() ? "the user that sockherd runs as"
+                                             : account_text(subject.account)) +
+                  " must be able to enter it";
   }
   return error;
 }
@@ -37,9 +65,7 @@ Error with_remedy(Error error, bool applies, const char* remedy) {
   return error;
 }
 
-}  // namespace
-
-Error explain(const SpawnFailure& failure, const SpawnSubject& subject) {
+Error explain_stage(const SpawnFailure& failure, const SpawnSubject& subject) {
   const int code = failure.code;
   const std::string& program = subject.program;
   switch (failure.stage) {
@@ -67,11 +93,44 @@ Error explain(const SpawnFailure& failure, const SpawnSubject& subject) {
           "(AmbientCapabilities= and CapabilityBoundingSet= of the unit: users.conf among its "
           "examples)");
     case SpawnStage::Directory:
-      return errno_error("start " + program + " in " + subject.directory, code);
+      return explain_directory(code, subject);
     case SpawnStage::Exec:
       return explain_exec(code, subject);
+    case SpawnStage::Interpreter:
+      return with_remedy(errno_error("exec " + program, code), true,
+                         "; it is there, but the interpreter of its first line, or the loader that "
+                         "it was linked for, is not: install that, or name another one");
   }
   return errno_error("start " + program, code);
+}
+
+// Which option is to be changed.
+const std::string& origin_of(SpawnStage stage, const SpawnSubject& subject) {
+  static const std::string kNone;
+  switch (stage) {
+    case SpawnStage::FindUser:
+      return subject.origins.user;
+    case SpawnStage::FindGroup:
+      return subject.origins.group;
+    case SpawnStage::Become:
+      return subject.account.user.empty() ? subject.origins.group : subject.origins.user;
+    case SpawnStage::Directory:
+      return subject.origins.directory;
+    case SpawnStage::Exec:
+    case SpawnStage::Interpreter:
+      return subject.origins.program;
+    default:
+      return kNone;
+  }
+}
+
+}  // namespace
+
+Error explain(const SpawnFailure& failure, const SpawnSubject& subject) {
+  Error error = explain_stage(failure, subject);
+  const std::string& origin = origin_of(failure.stage, subject);
+  if (!origin.empty()) error.what += " (" + origin + ")";
+  return error;
 }
 
 }  // namespace sockherd::sys

@@ -19,12 +19,21 @@ enum class SpawnStage : int32_t {
   FindGroup,
   Become,
   Directory,
-  Exec
+  Exec,
+  Interpreter  // the program is there, and what it needs to run is not
 };
 
 struct SpawnFailure {
   SpawnStage stage = SpawnStage::Exec;
   int32_t code = 0;  // errno; 0 of a lookup = there is none
+};
+
+// Where it was said what is to be started: "sockherd.toml:12:3", or "" where nobody knows.
+struct SpawnOrigins {
+  std::string program;
+  std::string directory;
+  std::string user;
+  std::string group;
 };
 
 // What was to be started, as far as a failure has to name it.
@@ -33,6 +42,7 @@ struct SpawnSubject {
   Account account = {};
   std::string directory = "";
   std::string path = "";  // PATH that it was looked for in
+  SpawnOrigins origins = {};
 };
 
 // One line: what failed, why, and where something can be done about it, what.

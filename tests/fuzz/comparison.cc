@@ -1,11 +1,13 @@
 #include "tests/fuzz/comparison.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "daemon/http/characters.h"
+#include "tests/fuzz/request_mutator.h"
 
 namespace {
 
@@ -16,6 +18,21 @@ namespace http = sockherd::http;
 bool has_tab_behind_value(std::string_view bytes) {
   return bytes.find("\t\r\n") != std::string_view::npos ||
          bytes.find("\t,") != std::string_view::npos;
+}
+
+std::vector<std::string> read_seeds(int folders, char** names) {
+  std::set<std::filesystem::path> files;  // in order
+  for (int i = 0; i < folders; ++i) {
+    for (const auto& entry : std::filesystem::directory_iterator(names[i])) {
+      if (entry.is_regular_file()) files.insert(entry);
+    }
+  }
+  std::vector<std::string> seeds;
+  for (const auto& path : files) {
+    std::ifstream file(path, std::ios::binary);
+    seeds.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  }
+  return seeds;
 }
 
 }  // namespace
@@ -102,17 +119,12 @@ void Comparison::report(const std::string& what, const std::string& bytes) {
   std::printf("\n");
 }
 
-std::vector<std::string> read_seeds(int folders, char** names) {
-  std::set<std::filesystem::path> files;  // in order
-  for (int i = 0; i < folders; ++i) {
-    for (const auto& entry : std::filesystem::directory_iterator(names[i])) {
-      if (entry.is_regular_file()) files.insert(entry);
-    }
-  }
-  std::vector<std::string> seeds;
-  for (const auto& path : files) {
-    std::ifstream file(path, std::ios::binary);
-    seeds.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  }
-  return seeds;
+int run_comparison(int argc, char** argv, const Sides& sides) {
+  if (argc < 3) return 2;
+  const std::vector<std::string> seeds = read_seeds(argc - 2, argv + 2);
+  Comparison comparison(sides);
+  for (const std::string& seed : seeds) comparison.compare(seed);
+  RequestMutator mutator(seeds, 0x5eed);
+  for (int count = std::atoi(argv[1]); count > 0; --count) comparison.compare(mutator.next());
+  return comparison.finish() ? 0 : 1;
 }

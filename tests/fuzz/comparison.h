@@ -51,5 +51,6 @@ class Comparison {
   std::set<std::string_view> used_;
 };
 
-// The files of these folders.
-std::vector<std::string> read_seeds(int folders, char** names);
+// Compares the files of folders, and so many messages made of them: main of a comparer. Arguments:
+// how many, and the folders. Returns its exit status.
+int run_comparison(int argc, char** argv, const Sides& sides);

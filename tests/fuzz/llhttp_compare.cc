@@ -2,18 +2,15 @@
 //
 // Arguments: how many requests, and a folder whose files are seeds.
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "daemon/http/body.h"
 #include "daemon/http/characters.h"
 #include "daemon/http/request.h"
 #include "tests/fuzz/comparison.h"
 #include "tests/fuzz/llhttp_oracle.h"
-#include "tests/fuzz/request_mutator.h"
 
 namespace {
 
@@ -111,15 +108,10 @@ bool may_differ_in_keep_alive(const Message& ours) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) return 2;
-  const std::vector<std::string> seeds = read_seeds(argc - 2, argv + 2);
-  Comparison comparison({.ours = parse_by_us,
+  return run_comparison(argc, argv,
+                        {.ours = parse_by_us,
                          .theirs = parse_by_llhttp,
                          .we_refuse = kWeRefuse,
                          .it_refuses = kItRefuses,
                          .may_differ_in_keep_alive = may_differ_in_keep_alive});
-  for (const std::string& seed : seeds) comparison.compare(seed);
-  RequestMutator mutator(seeds, 0x5eed);
-  for (int count = std::atoi(argv[1]); count > 0; --count) comparison.compare(mutator.next());
-  return comparison.finish() ? 0 : 1;
 }

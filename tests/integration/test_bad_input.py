@@ -115,14 +115,16 @@ class BadInput(DaemonCase):
         with open(plain, "w", encoding="ascii") as file:
             file.write("no program")
         self.addCleanup(os.unlink, plain)
-        cases = {"/nonexistent/server": "no such file", plain: "permission denied"}
+        cases = {"/nonexistent/server": "install it, or say in command where it is (", plain: "permission denied"}
         for path, words in cases.items():
             with self.subTest(path):
                 config = f'[listener.web]\n[pool.web]\nlisteners = ["web"]\nworkers = 2\n' \
                          f'command = ["{path}"]\n'
                 daemon = self.launch(config)
                 self.assertNotIn(daemon.start_status(), (0, None), daemon.log())
-                self.assert_in([path, words, "exec"], daemon.log())
+                self.assert_in([path, words, "exec", f"{daemon.config}:5:11)"], daemon.log())
+                checked = daemon.ctl("check", str(daemon.config), check=0)
+                self.assert_in([f"warning: {daemon.config}:5:11: pool.web.command: ", path], checked.stderr)
                 self.assertIsNone(daemon.notify.find("READY"))
 
     def test_runtime_directory_that_cannot_be_used(self):

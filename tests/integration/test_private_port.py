@@ -141,6 +141,15 @@ class PrivatePort(ManagedCase):
             report = load.stop()
         self.assert_nothing_lost(report, daemon, at_most=6)
 
+    def test_one_that_does_not_listen_is_told_of_with_its_port(self):
+        """In the log and in the answer to a reload."""
+        daemon = self.ready(config())
+        daemon.rewrite(config("--late", "/nonexistent", pool='start_timeout = "200ms"'))
+        answer = daemon.reload()
+        self.assertEqual(answer.status, 500, answer.body)
+        self.assertRegex(answer.body.decode(), r"start_timeout: nothing listens on 127.0.0.1:\d+, which it was told")
+        self.assertRegex(daemon.log(), r"worker-start-timeout pool=api .*nothing listens on 127.0.0.1:\d+")
+
     def test_a_stop_ends_those_who_ask_first(self):
         """So what they have begun is answered."""
         daemon = self.ready(config("--blocking"), stop_means=None)

@@ -161,18 +161,24 @@ class Generations(RolloutCase):
         """Clients keep every generation busy; beyond the cap the oldest goes, and is counted."""
         daemon = self.ready(basic_config(workers=1, pool='max_generations = 3\n'
                                                          'drain_timeout = "10m"'))
-        wires = []
+        busy, asked = [], 0
         for _ in range(5):
-            wires.append(HalfRequest(daemon.address("web")))
-            self.addCleanup(wires[-1].close)
-            until(lambda: scrape(daemon).total("sockherd_http_requests_total") >= 2 * len(wires),
+            pid = daemon.pids()[0]
+            while not busy or busy[-1].pid != pid:  # the worker before accepts once more
+                wire = HalfRequest(daemon.address("web"), at=pid)
+                self.addCleanup(wire.close)
+                asked += 1
+                if wire.pid == pid:
+                    busy.append(wire)
+            asked += 1
+            until(lambda: scrape(daemon).total("sockherd_http_requests_total") >= asked,  # pylint: disable=cell-var-from-loop
                   "the half request is read; idle, the connection would move")
             self.assertEqual(daemon.reload().status, 200)
         until(lambda: len(daemon.worker_processes()) == 3, "three generations",
               explain=lambda: f"{daemon.workers()}\n{daemon.log()}")
         self.assertEqual(scrape(daemon).total("sockherd_worker_exits_total",
                                               'reason="forced_out"'), 3)
-        self.assertEqual([wire.finish() for wire in wires[-2:]], [ECHO] * 2)
+        self.assertEqual([wire.finish() for wire in busy[-2:]], [ECHO] * 2)
         self.assert_not_more_processes(daemon, 1)
 
     def test_max_requests(self):

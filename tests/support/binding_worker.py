@@ -13,14 +13,13 @@ Beside that it binds a port of its own and a UDP socket of the same number, whic
 import argparse
 import json
 import os
-import select
 import signal
 import socket
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from stub_worker import answer  # pylint: disable=wrong-import-position
+from stub_worker import accept_until_told, answer  # pylint: disable=wrong-import-position
 
 
 def bind(host, port, backlog):
@@ -42,32 +41,6 @@ def serve_blocking(listener):
                 answer(connection)
             except OSError:
                 pass
-
-
-def serve(listeners):
-    """Until SIGTERM; whatever was accepted by then is answered."""
-    ended, wake = socket.socketpair()
-    wake.setblocking(False)
-    signal.set_wakeup_fd(wake.fileno())
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    for listener in listeners:
-        listener.setblocking(False)
-    while True:
-        readable, _, _ = select.select([*listeners, ended], [], [])
-        if ended in readable:
-            return
-        for listener in readable:
-            if listener is ended:
-                continue
-            try:
-                connection, _ = listener.accept()
-            except BlockingIOError:
-                continue
-            with connection:
-                try:
-                    answer(connection)
-                except OSError:
-                    pass  # the client went away
 
 
 def others(port):
@@ -105,7 +78,7 @@ def main():
                       "inodes": [os.fstat(one.fileno()).st_ino for one in listeners],
                       "blocking": [os.get_blocking(one.fileno()) for one in listeners]}),
           flush=True)
-    serve_blocking(listeners[0]) if options.blocking else serve(listeners)
+    serve_blocking(listeners[0]) if options.blocking else accept_until_told(listeners)
 
 
 if __name__ == "__main__":

@@ -110,11 +110,14 @@ class Wire:
 
 
 class HalfRequest(Wire):
-    """A connection that a worker has accepted, with half of a request on it."""
+    """A connection that a worker has accepted, with half of a request on it. at: a pid; another worker that
+    accepts it is only asked who it is."""
 
-    def __init__(self, address):
+    def __init__(self, address, at=None):
         super().__init__(address)
         self.pid = self.ask("GET /whoami HTTP/1.1\r\nHost: x\r\n\r\n").json()["pid"]
+        if at not in (None, self.pid):
+            return
         self.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234")
 
     def finish(self):

@@ -59,21 +59,22 @@ def answer(connection):
                        b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body))
 
 
-def serve(listeners, end_when, beat_while=None):
-    """Until SIGTERM; whatever was accepted by then is answered."""
+def accept_until_told(listeners, on_start=None, on_turn=None, longest_turn=None):
+    """Answers whoever comes, one after the other, until SIGTERM; whatever was accepted by then is answered.
+    on_start: called when SIGTERM is heard. on_turn: called at least every longest_turn seconds."""
     ended, wake = socket.socketpair()
     wake.setblocking(False)
     signal.set_wakeup_fd(wake.fileno())
     signal.signal(signal.SIGTERM, lambda *_: None)
-    notify("READY=1\nSTATUS=serving")
-    if os.path.exists(end_when or ""):
-        sys.exit(4)
+    for listener in listeners:
+        listener.setblocking(False)
+    if on_start:
+        on_start()
     while True:
-        if os.path.exists(beat_while or ""):
-            notify("WATCHDOG=1")
-        readable, _, _ = select.select([*listeners, ended], [], [], 0.05 if beat_while else None)
+        if on_turn:
+            on_turn()
+        readable, _, _ = select.select([*listeners, ended], [], [], longest_turn)
         if ended in readable:
-            notify("STOPPING=1")
             return
         for listener in readable:
             try:
@@ -85,6 +86,20 @@ def serve(listeners, end_when, beat_while=None):
                     answer(connection)
                 except OSError:
                     pass  # the client went away
+
+
+def serve(listeners, end_when, beat_while=None):
+    """Says when it can serve and when it ends."""
+    def begin():
+        notify("READY=1\nSTATUS=serving")
+        if os.path.exists(end_when or ""):
+            sys.exit(4)
+
+    def beat():
+        if os.path.exists(beat_while or ""):
+            notify("WATCHDOG=1")
+    accept_until_told(listeners, begin, beat, 0.05 if beat_while else None)
+    notify("STOPPING=1")
 
 
 def main():
@@ -111,8 +126,6 @@ def main():
     if int(os.environ["LISTEN_PID"]) != os.getpid():
         sys.exit("LISTEN_PID is not ours")
     listeners = [socket.socket(fileno=3 + i) for i in range(int(os.environ["LISTEN_FDS"]))]
-    for listener in listeners:
-        listener.setblocking(False)
     serve(listeners, options.end_when_ready, options.beat_while)
 
 

@@ -117,6 +117,23 @@ TEST_F(Actions, CheckAnswersJson) {
   EXPECT_EQ(answer["faults"][2]["column"], 11);
 }
 
+// The service may see other files than who checks.
+TEST_F(Actions, CheckWarnsOfProgramsThatAreNotThere) {
+  write_file(
+      "[listener.web]\naddress = \"127.0.0.1:8080\"\n[pool.web]\nlisteners = [\"web\"]\n"
+      "command = [\"/no/such\"]\nuser = \"nobdy\"\n");
+  ASSERT_TRUE(check_config(request({{"FILE", path("file")}}), answer_).ok());
+  EXPECT_THAT(answer_.remarks,
+              HasSubstr("warning: " + path("file") + ":5:11: pool.web.command: \"/no/such\" is "));
+  EXPECT_THAT(answer_.remarks, HasSubstr(path("file") + ":6:8: pool.web.user: there is no user"));
+  EXPECT_THAT(answer_.data, HasSubstr("1 listener and 1 pool; 2 warnings above\n"));
+  Request as_json = request({{"FILE", path("file")}});
+  as_json.json = true;
+  answer_ = {};
+  ASSERT_TRUE(check_config(as_json, answer_).ok());
+  EXPECT_EQ(json::parse(answer_.data)["warnings"][1]["option"], "pool.web.user");
+}
+
 TEST_F(Actions, CheckOfAFileThatIsNotThereFails) {
   expect_failure(check_config(request({{"FILE", path("file")}}), answer_), Exit::Failed,
                  "No such file");

@@ -75,6 +75,19 @@ TEST(Fleet, AWorkerThatIsNotReadyInTimeIsKilledAndCounted) {
   EXPECT_EQ(herd.count(What::WorkerDrainTimeout), 0U);
 }
 
+TEST(Fleet, AWorkerThatIsNotReadyInTimeIsToldOfWithWhatItLacks) {
+  Herd herd;
+  herd.start(1);
+  herd.all_ready();
+  herd.reload(pool_spec("web", 1));
+  const WorkerId late = herd.incoming(0);
+  herd.on(WorkerAwaits{late, "nothing listens on 127.0.0.1:4711"});
+  herd.live_through(seconds(32));
+  herd.exit(late, ExitKind::Signal, 9);
+  EXPECT_THAT(herd.concluded.at(0).reasons.at(0),
+              testing::HasSubstr("start_timeout: nothing listens on 127.0.0.1:4711"));
+}
+
 // A program may accept without ever saying that it is ready.
 TEST(Fleet, AWorkerThatIsNotReadyInTimeMayFinishWhatItHas) {
   Herd herd;

@@ -421,6 +421,10 @@ TEST_F(HandsTest, AWorkerThatIsToldToGoIsNotProbedAnyMore) {
   ASSERT_EQ(::mkfifo(directory_.path("out").c_str(), 0600), 0);
   const UniqueFd told(::open(directory_.path("out").c_str(), O_RDWR | O_CLOEXEC));
   spawn(kStubborn, 2);
+  for (const fleet::Event& event : events_) {
+    EXPECT_EQ(std::get<fleet::WorkerAwaits>(event).what, "it has accepted no connection");
+  }
+  events_.clear();
   char line[2];
   for (int i = 0; i < 2; ++i) {  // the loop does not run meanwhile, so nothing has been probed yet
     ASSERT_TRUE(sys::wait_readable(told.get()));

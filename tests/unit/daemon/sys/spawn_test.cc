@@ -11,6 +11,7 @@
 #include "daemon/sys/activation.h"
 #include "daemon/sys/affinity.h"
 #include "tests/unit/daemon/sys/peers.h"
+#include "tests/unit/daemon/worker/temporary_directory.h"
 
 namespace sockherd::sys {
 namespace {
@@ -130,11 +131,57 @@ TEST(Spawn, ReportsWhyTheProgramCouldNotBeStarted) {
   EXPECT_EQ(missing.error->code, ENOENT);
   EXPECT_EQ(
       missing.error->what,
-      "exec /no/such/program: No such file or directory; if it is there, the interpreter of its "
-      "first line is not");
+      "exec /no/such/program: No such file or directory; install it, or say in command where it "
+      "is");
   const Ended denied = run({.arguments = {"/etc/passwd"}});
   ASSERT_TRUE(denied.error);
-  EXPECT_EQ(denied.error->what, "exec /etc/passwd: Permission denied");
+  EXPECT_THAT(denied.error->what, HasSubstr("exec /etc/passwd: Permission denied; it must be "
+                                            "executable (chmod +x)"));
+}
+
+TEST(Spawn, ReportsWhereItWasSaid) {
+  const Ended missing =
+      run({.arguments = {"/no/such/program"}, .origins = {.program = "s.toml:4:11"}});
+  ASSERT_TRUE(missing.error);
+  EXPECT_THAT(missing.error->what, testing::EndsWith(" (s.toml:4:11)"));
+  const Ended lost = run({.arguments = {"/bin/true"},
+                          .working_directory = "/no/such",
+                          .origins = {.program = "s.toml:4:11", .directory = "s.toml:5:21"}});
+  ASSERT_TRUE(lost.error);
+  EXPECT_EQ(lost.error->what,
+            "start /bin/true in /no/such: No such file or directory; create it, or change "
+            "working_directory (s.toml:5:21)");
+}
+
+// Its path with and without a directory.
+TEST(Spawn, ReportsAScriptThatCannotBeRun) {
+  const worker::TemporaryDirectory directory;
+  directory.write("lost", "#!/no/such/interpreter\n");
+  directory.write("plain", "exit 0\n");
+  for (const char* name : {"lost", "plain"}) {
+    ASSERT_EQ(::chmod(directory.path(name).c_str(), 0755), 0);
+    const std::string words = name == std::string("lost")
+                                  ? "No such file or directory; it is there, but the interpreter"
+                                  : "Exec format error; it is no program for this machine, and no "
+                                    "script that begins with #!";
+    for (const std::string& program : {std::string(name), directory.path(name)}) {
+      const Ended ended =
+          run({.arguments = {program}, .environment = {"PATH=/no/such:" + directory.path("")}});
+      ASSERT_TRUE(ended.error) << program;
+      EXPECT_THAT(ended.error->what, HasSubstr("exec " + program + ": " + words));
+    }
+  }
+}
+
+TEST(Spawn, TakesTheFirstInThePathThatMayBeRun) {
+  const worker::TemporaryDirectory directory;
+  directory.write("true", "not executable");
+  EXPECT_EQ(
+      run({.arguments = {"true"}, .environment = {"PATH=" + directory.path("") + ":/bin"}}).status,
+      0);
+  const Ended denied = run({.arguments = {"true"}, .environment = {"PATH=" + directory.path("")}});
+  ASSERT_TRUE(denied.error);
+  EXPECT_EQ(denied.error->code, EACCES);
 }
 
 TEST(Spawn, ReportsADescriptorThatIsNone) {
@@ -307,9 +354,15 @@ TEST(SpawnAccount, FailuresNameTheirStageAndARemedy) {
     const char* what;
   };
   const Case cases[] = {
-      {{.account = {.user = "nobdy"}}, "find the user nobdy of /bin/sh: there is no such user"},
-      {{.account = {.group = "nobdy"}}, "find the group nobdy of /bin/sh: there is no such group"},
-      {{.working_directory = "/no/such"}, "start /bin/sh in /no/such: No such file or directory"},
+      {{.account = {.user = "nobdy"}},
+       "find the user nobdy of /bin/sh: there is no such user; create it with useradd --system "
+       "nobdy, or name another one"},
+      {{.account = {.group = "nobdy"}},
+       "find the group nobdy of /bin/sh: there is no such group; create it with groupadd --system "
+       "nobdy, or name another one"},
+      {{.working_directory = "/no/such"},
+       "start /bin/sh in /no/such: No such file or directory; create it, or change "
+       "working_directory"},
       {{.nofile_soft = 1UL << 40},
        "set the descriptor limit of /bin/sh: Invalid argument; it is more than the hard limit: "
        "raise LimitNOFILE= of the unit"},
