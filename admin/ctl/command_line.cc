@@ -30,7 +30,10 @@ std::string environment(const char* name) {
 std::string default_socket() {
   if (std::string path = environment("SOCKHERD_CONTROL"); !path.empty()) return path;
   const std::string directory = environment("RUNTIME_DIRECTORY");
-  return (directory.empty() ? "/run/sockherd" : directory) + "/control";
+  if (!directory.empty()) return directory + "/control";
+  // Of a daemon that this user has started, where there is one.
+  const std::string own = environment("XDG_RUNTIME_DIR") + "/sockherd/control";
+  return ::geteuid() != 0 && ::access(own.c_str(), F_OK) == 0 ? own : "/run/sockherd/control";
 }
 
 // As RuntimeDirectory= of sockherd@.service says.

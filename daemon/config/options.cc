@@ -28,7 +28,8 @@ constexpr Option kOtherRows[] = {
      .type = Type::Path,
      .fallback = "\"\"",
      .help = "Where the control socket and the state of this run live; empty stands for "
-             "$RUNTIME_DIRECTORY, or /run/sockherd without it.",
+             "$RUNTIME_DIRECTORY, else $XDG_RUNTIME_DIR/sockherd of a user that is not root, else "
+             "/run/sockherd.",
      .field = at<&Daemon::runtime_directory>},
     {.section = Section::Daemon,
      .name = "log_level",

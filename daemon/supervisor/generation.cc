@@ -5,6 +5,7 @@
 
 #include "daemon/config/commands.h"
 #include "daemon/supervisor/plain_text.h"
+#include "daemon/supervisor/runtime_directory.h"
 #include "daemon/supervisor/upstreams.h"
 #include "daemon/sys/file.h"
 #include "daemon/sys/resources.h"
@@ -59,6 +60,8 @@ LoadedGeneration load_text(const std::string& text, const ConfigSource& source, 
   }
   loaded.generation = Generation{number, std::move(*parsed.config), std::move(sealed).value(),
                                  hash_of(text, source.overrides)};
+  follow_runtime_directory(loaded.generation->config,
+                           !config::origin_of(parsed.settings, "admin.address").empty());
   loaded.generation->origins = origins_of(loaded.generation->config, parsed.settings);
   return loaded;
 }

@@ -3,6 +3,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/version.h"
+#include "daemon/supervisor/runtime_directory.h"
 #include "daemon/supervisor/supervisor.h"
 
 namespace sockherd::supervisor {
@@ -34,6 +35,8 @@ void Supervisor::take_over(Inheritance inheritance, SavedState state, const flee
     }
   }
   hands_.adopt(inheritance, state);
+  remove_stale_files(runtime_directory_,
+                     [this](fleet::WorkerId id) { return hands_.running().contains(id); });
   before_us_ = {.warnings = state.log_warnings,
                 .errors = state.log_errors,
                 .admin_restarts = state.admin_restarts,

@@ -12,22 +12,13 @@
 #include "daemon/supervisor/control_server.h"
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/programs.h"
+#include "daemon/supervisor/runtime_directory.h"
 #include "daemon/supervisor/system_bus.h"
 #include "daemon/sys/listen_socket.h"
 #include "daemon/sys/resources.h"
 
 namespace sockherd::supervisor {
 namespace {
-
-std::string runtime_directory(const config::Daemon& daemon) {
-  if (!daemon.runtime_directory.empty()) return daemon.runtime_directory;
-  // systemd lists several directories with colons; the first one is ours.
-  if (const char* set = std::getenv("RUNTIME_DIRECTORY"); set != nullptr && *set != '\0') {
-    const std::string all = set;
-    return all.substr(0, all.find(':'));
-  }
-  return "/run/sockherd";
-}
 
 Result<void> make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return {};

@@ -5,7 +5,8 @@ import subprocess
 import unittest
 
 from tests.support.case import DaemonCase
-from tests.support.daemon import Daemon, basic_config, duplicate, reserved_port, tcp_listener, unix_listener
+from tests.support.daemon import (Daemon, basic_config, duplicate, reserved_port, stub_config, tcp_listener,
+                                  unix_listener)
 from tests.support.http import Wire, request
 from tests.support.paths import program
 from tests.support.processes import descriptors
@@ -158,6 +159,33 @@ class OwnBind(DaemonCase):
         second = self.launch(config, sockets={})
         self.assertNotIn(second.start_status(), (0, None), second.log())
         self.assert_in("in use", second.log())
+
+
+class InATerminal(DaemonCase):
+    """Without a service manager, in a runtime directory of its own."""
+
+    def in_terminal(self):
+        """A pool of commands, and no admin socket from anybody."""
+        return self.ready(stub_config(workers=2) + "[admin]\nenabled = false\n", admin=False)
+
+    def test_the_default_admin_socket_is_in_the_runtime_directory(self):
+        """The other default address may be taken on this machine; that is told after."""
+        daemon = self.launch(basic_config(), admin=False)
+        if daemon.start_status() is None:
+            self.assertTrue((daemon.runtime / "admin.sock").is_socket())
+        else:
+            self.assert_in("127.0.0.1:9753", daemon.log())
+
+    def test_a_killed_one_leaves_nothing_for_ever(self):
+        """The next one removes the sockets of workers that are gone."""
+        daemon = self.in_terminal()
+        before = set(daemon.runtime.glob("notify.[0-9]*"))
+        self.assertEqual(len(before), 2)
+        daemon.process.kill()
+        daemon.process.wait()
+        daemon.start()
+        daemon.ready()
+        self.assertFalse(before & set(daemon.runtime.glob("notify.[0-9]*")), daemon.log())
 
 
 class Unprivileged(DaemonCase):

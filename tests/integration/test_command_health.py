@@ -187,6 +187,20 @@ class Watchdog(HealthCase):
         self.assertEqual(daemon.pids(), before)
 
 
+    def test_trigger(self):
+        """It says itself that it is lost: it is ended and replaced at once, though its patience is long."""
+        lost = self.file("lost")
+        lost.unlink()
+        daemon = self.ready(stub_config("--trigger", str(lost), workers=2, pool='hang_timeout = "10m"'))
+        before = set(daemon.pids().values())
+        lost.touch()
+        until(lambda: self.hangs(daemon)["watchdog"] == 1, "it is found", explain=daemon.log)
+        self.assertIn("it says so itself", daemon.log())
+        until(lambda: len(daemon.pids()) == 2 and len(set(daemon.pids().values()) & before) == 1,
+              "the one is replaced, and the other is not", explain=daemon.log)
+        self.assertEqual(sum(self.hangs(daemon).values()), 1)
+
+
 class CrashLoop(HealthCase):
     """A slot whose program cannot live."""
 

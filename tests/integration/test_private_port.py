@@ -106,6 +106,19 @@ class PrivatePort(ManagedCase):
             report = load.stop()
         self.assert_nothing_lost(report, daemon)
 
+    def test_max_requests(self):
+        """Counted by those who ask: each worker is replaced after its share, one at a time, and nobody notices."""
+        daemon = self.ready(config("--blocking", workers=3, pool="max_requests = 100"))
+        self.assert_serves(daemon, 3)
+        before = set(daemon.pids("api").values())
+        with self.load(daemon) as load:
+            until(lambda: not before & set(daemon.pids("api").values()) and len(daemon.pids("api")) == 3,
+                  "everybody is replaced", explain=daemon.log)
+            load.after(200)
+            report = load.stop()
+        self.assert_nothing_lost(report, daemon)
+        self.assertIn("detail=max_requests", daemon.log())
+
     def test_another_supervisor_goes_on_with_it(self):
         """After a crash the workers and who asks them are the same; after a restart all are new."""
         daemon = self.ready(config("--blocking", pool="max_in_flight = 1"))

@@ -92,15 +92,27 @@ class Probed(ReadinessCase):
         daemon.wait_all_answer(2)
 
     def test_http_of_a_new_one_while_the_old_one_is_well(self):
-        """Both accept from the same socket: the answers of the old one are not taken for it."""
+        """Both accept from the same socket: the answers of the old one are not taken for it. However the
+        connections of clients are steered, a probe is aimed at its socket."""
+        for balance in ("hash", "least-connections"):
+            with self.subTest(balance):
+                self.check_http_of_a_new_one(balance)
+
+    def balanced(self, balance, *arguments, **options):
+        """Three of them."""
+        text = mute_config(*arguments, workers=3, pool='ready = { http = "/healthz" }', **options)
+        return text.replace("[listener.web]\n", f'[listener.web]\nbalance = "{balance}"\n')
+
+    def check_http_of_a_new_one(self, balance):
+        """Ill, it does not replace the old one; well, it does."""
         well = self.file("well", "200")
         ill = self.file("ill", "503")
-        rule = 'ready = { http = "/healthz" }'
-        daemon = self.ready(mute_config("--health", str(well), workers=3, pool=rule),
-                            sockets={"web": equal_listeners(3)})
+        daemon = self.ready(self.balanced(balance, "--health", str(well)), sockets={"web": equal_listeners(3)})
         daemon.wait_workers(3)
+        until(lambda: {one["balance_in_force"] for one in daemon.admin("GET", "/v1/listeners").json()["listeners"]
+                       if one["name"] == "web"} == {balance}, f"{balance} in force", explain=daemon.log)
         before = daemon.pids()
-        daemon.rewrite(mute_config("--health", str(ill), workers=3, pool=rule, start_timeout="1500ms"))
+        daemon.rewrite(self.balanced(balance, "--health", str(ill), start_timeout="1500ms"))
         answer = daemon.reload()
         self.assertEqual(answer.status, 500, daemon.log())
         self.assertEqual(daemon.pids(), before)

@@ -1,12 +1,13 @@
 """A worker in another language: accepts on descriptor 3, speaks sd_notify, drains at SIGTERM.
 
     stub_worker.py [--crash-slot N --while FILE] [--crash-once FILE] [--end-when-ready FILE]
-                   [--never-ready] [--beat-while FILE]
+                   [--never-ready] [--beat-while FILE] [--trigger FILE]
 
 --crash-slot: exits with status 3 at start in that slot ("all": in any), as long as FILE exists.
 --crash-once: exits with status 3 at start, if FILE exists, and removes it: one worker does.
 --end-when-ready: exits with status 4 right after READY=1, as long as FILE exists.
 --beat-while: says WATCHDOG=1 again and again, as long as FILE exists.
+--trigger: says WATCHDOG=trigger, if FILE exists, and removes it: one worker does.
 Answers every request with JSON of who it is, like /whoami of the built-in engine; /portrait with what it was
 started with.
 """
@@ -88,17 +89,28 @@ def accept_until_told(listeners, on_start=None, on_turn=None, longest_turn=None)
                     pass  # the client went away
 
 
-def serve(listeners, end_when, beat_while=None):
+def takes(path):
+    """Whether it is there; it is not there any more then."""
+    try:
+        os.unlink(path)
+        return True
+    except FileNotFoundError:
+        return False  # or another worker was quicker
+
+
+def serve(listeners, options):
     """Says when it can serve and when it ends."""
     def begin():
         notify("READY=1\nSTATUS=serving")
-        if os.path.exists(end_when or ""):
+        if os.path.exists(options.end_when_ready or ""):
             sys.exit(4)
 
     def beat():
-        if os.path.exists(beat_while or ""):
+        if os.path.exists(options.beat_while or ""):
             notify("WATCHDOG=1")
-    accept_until_told(listeners, begin, beat, 0.05 if beat_while else None)
+        if options.trigger and takes(options.trigger):
+            notify("WATCHDOG=trigger")
+    accept_until_told(listeners, begin, beat, 0.05 if options.beat_while or options.trigger else None)
     notify("STOPPING=1")
 
 
@@ -111,22 +123,19 @@ def main():
     parser.add_argument("--end-when-ready")
     parser.add_argument("--never-ready", action="store_true")
     parser.add_argument("--beat-while")
+    parser.add_argument("--trigger")
     options, _ = parser.parse_known_args()  # others are for the portrait
     is_victim = options.crash_slot in ("all", os.environ.get("SOCKHERD_SLOT"))
     if is_victim and os.path.exists(options.flag or ""):
         sys.exit(3)
-    if options.crash_once:
-        try:
-            os.unlink(options.crash_once)
-            sys.exit(3)
-        except FileNotFoundError:
-            pass  # another one has crashed
+    if options.crash_once and takes(options.crash_once):
+        sys.exit(3)
     if options.never_ready:
         signal.pause()
     if int(os.environ["LISTEN_PID"]) != os.getpid():
         sys.exit("LISTEN_PID is not ours")
     listeners = [socket.socket(fileno=3 + i) for i in range(int(os.environ["LISTEN_FDS"]))]
-    serve(listeners, options.end_when_ready, options.beat_while)
+    serve(listeners, options)
 
 
 if __name__ == "__main__":
