@@ -51,7 +51,7 @@ if command -v ccache >/dev/null; then
 fi
 unset CCACHE_NOHASHDIR MAKEFLAGS MAKELEVEL
 export DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-nocheck parallel=$(nproc)}"
-[ -z "$suffix" ] || DEB_BUILD_OPTIONS+=" noautodbgsym quick"
+[ -z "$suffix" ] || DEB_BUILD_OPTIONS+=" noautodbgsym"
 log=$out/sockherd_${version}.build
 if ! (cd "$tree" && dpkg-buildpackage --no-sign --build=full) >"$log" 2>&1; then
   tail -40 "$log" >&2
