@@ -19,12 +19,18 @@ bool Fleet::is_asked_early(const Slot& slot) const {
   return is_askable(slot.incoming) && !is_askable(slot.current);
 }
 
+// Whether somebody is there who stays.
 bool Fleet::can_be_asked(const Pool& pool) const {
   const Duration ready_for = rollout_spec(pool).ready_for;
-  return std::any_of(pool.slots.begin(), pool.slots.end(), [&](const Slot& slot) {
-    if (is_askable(slot.current)) return true;
-    return is_askable(slot.incoming) && now_ >= workers_.at(*slot.incoming).ready_at + ready_for;
-  });
+  const uint32_t wanted = wanted_slots(pool);
+  for (uint32_t i = 0; i < pool.slots.size(); ++i) {
+    const Slot& slot = pool.slots[i];
+    if (i < wanted && is_askable(slot.current)) return true;
+    const bool counts =
+        is_askable(slot.incoming) && now_ >= workers_.at(*slot.incoming).ready_at + ready_for;
+    if (counts) return true;
+  }
+  return false;
 }
 
 // --- who starts after whom

@@ -275,6 +275,7 @@ void Fleet::commit_reload(const Spec& all) {
   for (auto& [name, pool] : pools_) {
     const auto spec = std::find_if(all.pools.begin(), all.pools.end(),
                                    [&n = name](const PoolSpec& s) { return s.name == n; });
+    pool.waits_until.reset();  // for those who are there now, or not wanted any more
     if (spec == all.pools.end()) {
       pool.removed = true;
       continue;
@@ -283,7 +284,6 @@ void Fleet::commit_reload(const Spec& all) {
     pool.spec = *spec;
     pool.generation = all.generation;
     pool.provisional = false;
-    pool.waits_until.reset();  // they are there
   }
 }
 

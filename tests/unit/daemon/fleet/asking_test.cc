@@ -154,6 +154,18 @@ TEST_F(Asking, WhoWasAskedFinishesWhenAChangeOfTheHandoverFails) {
   EXPECT_TRUE(herd_.processes.at(fresh).must_go());
 }
 
+// It is about to leave.
+TEST_F(Asking, AWorkerInASlotThatNobodyWantsDoesNotCount) {
+  herd_.start({.generation = 1, .pools = {pool_spec("web", 1), asked("api", 2)}});
+  herd_.on(WorkerReady{herd_.current(0)});
+  herd_.on(Scale{"api", 1});
+  herd_.on(Reload{101, both(2)});
+  herd_.on(WorkerReady{herd_.current(1, "api")});
+  EXPECT_EQ(herd_.incoming(0), 0U);
+  herd_.on(WorkerReady{herd_.incoming(0, "api")});
+  EXPECT_NE(herd_.incoming(0), 0U);
+}
+
 // --- the first start
 
 TEST_F(Asking, TheFirstSetAcceptsOnlyWhenThereIsSomebodyToAsk) {
@@ -227,6 +239,16 @@ TEST_F(Asking, ARestartOfWhoWaitsWaits) {
   EXPECT_EQ(herd_.incoming(0) + herd_.current(0), 0U);
   herd_.settle();
   EXPECT_TRUE(has_ended(true));
+}
+
+TEST_F(Asking, AReloadEndsTheWaiting) {
+  herd_.start({.generation = 1, .pools = {front(), asked(), pool_spec("other", 1)}});
+  herd_.on(Reload{101, {.generation = 2, .pools = {pool_spec("other", 1)}}});
+  herd_.all_ready();
+  EXPECT_TRUE(has_ended(true));
+  EXPECT_EQ(herd_.started_up, 1);
+  herd_.settle();
+  EXPECT_EQ(herd_.fleet.pools().size(), 1U);
 }
 
 TEST_F(Asking, AStopEndsTheWaiting) {
