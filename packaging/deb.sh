@@ -34,6 +34,8 @@ fi
 
 find "$work" -mindepth 1 -delete
 rm -f "$stamp" "$out"/*_"$version"[_.]*
+# Of the tree as it is there is one version: tests and `apt install build/deb/...` find no older one.
+[ -n "$suffix" ] || find "$out" -maxdepth 1 -name 'sockherd*_*' ! -name '*+*' -delete
 mkdir "$tree"
 orig=$work/sockherd_$upstream$suffix.orig.tar.xz
 export_tree | xz -T1 -1 >"$orig"

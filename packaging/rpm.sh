@@ -36,7 +36,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ] && compgen -G "$out/sockherd-debug
   exit 0
 fi
 
-rm -f "$stamp" "$out"/sockherd-*"$version-$release".*.rpm
+rm -f "$stamp" "$out"/sockherd-*.rpm
 find "$top" -mindepth 1 -delete
 mkdir "$top/SOURCES"
 export_tree | gzip -1n >"$top/SOURCES/sockherd-$version.tar.gz"

@@ -22,7 +22,7 @@ SERVICES = ("sockherd.service", "sockherd@shop.service")
 PROFILES = {
     "default": ([], 17),
     "capability-free": (["capability-free"], 11),
-    "sealed": (["capability-free", "sealed"], 6),
+    "sealed": (["capability-free", "sealed"], 2),
     "capability-free with eBPF": (["capability-free", "bpf"], 15),
     "default with JIT programs": (["jit"], 18),
     "default with users": (["users"], 23),

@@ -195,7 +195,7 @@ class CapabilityFree(ProfileCase):
         self.serve_reload_scale()
         for pid in (main_pid(), *worker_pids()):
             self.assertNotEqual(namespace(pid, "net"), namespace(1, "net"))
-        self.assert_score(6)
+        self.assert_score(2)
 
 
 class Instances(ProfileCase):
