@@ -51,6 +51,15 @@ bool Fleet::is_held_back(const Pool& pool) const {
   });
 }
 
+// Whether it serves as what it was before, by a configuration that does not count any more: its next
+// worker comes with a rollout, which keeps the order, and not with this start.
+bool Fleet::is_of_another_kind(const Pool& pool) const {
+  return std::any_of(pool.slots.begin(), pool.slots.end(), [&](const Slot& slot) {
+    return slot.current && is_ready(slot) &&
+           workers_.at(*slot.current).has_own_address != pool.spec.has_own_address;
+  });
+}
+
 // Those of the pools it asks where nobody can be asked now.
 std::vector<const Pool*> Fleet::missing(const Pool& pool) const {
   std::vector<const Pool*> all;
@@ -58,7 +67,8 @@ std::vector<const Pool*> Fleet::missing(const Pool& pool) const {
   for (const std::string& name : pool.spec.asks) {
     const auto asked = pools_.find(name);
     if (asked == pools_.end() || !asked->second.is_ours()) continue;
-    if (asked->second.spec.has_own_address && !can_be_asked(asked->second)) {
+    const bool is_awaited = asked->second.spec.has_own_address && !is_of_another_kind(asked->second);
+    if (is_awaited && !can_be_asked(asked->second)) {
       all.push_back(&asked->second);
     }
   }
@@ -117,8 +127,7 @@ const Slot* Fleet::failed_slot(const Pool& pool) const {
   return failed;
 }
 
-// Whether others serve without this pool, whose workers they would ask, or will if it does not
-// come.
+// They do already, or will if it does not come.
 bool Fleet::is_dispensable(const Pool& pool) const {
   return pool.spec.has_own_address && !askers(pool).empty() && !can_be_asked(pool);
 }

@@ -53,6 +53,9 @@ class Fleet {
   const std::map<std::string, Pool, std::less<>>& pools() const { return pools_; }
   const std::map<WorkerId, Worker>& workers() const { return workers_; }
   const Worker* find_worker(WorkerId id) const;
+  // Whether other pools serve without this one, whose workers they would ask: nobody in it can be
+  // asked now.
+  bool is_dispensable(const Pool& pool) const;
   bool is_rolling() const { return rollout_.has_value(); }
   std::optional<RolloutKind> rollout() const {
     return rollout_ ? std::optional(rollout_->kind) : std::nullopt;
@@ -125,11 +128,11 @@ class Fleet {
   bool is_asked_early(const Slot& slot) const;
   bool can_be_asked(const Pool& pool) const;
   bool is_held_back(const Pool& pool) const;
+  bool is_of_another_kind(const Pool& pool) const;
   std::vector<const Pool*> missing(const Pool& pool) const;
   void begin_waits(const Past& past);
   void end_waits();
   const Slot* failed_slot(const Pool& pool) const;
-  bool is_dispensable(const Pool& pool) const;
   std::vector<const Pool*> askers(const Pool& pool) const;
   bool is_needed(const Pool& pool) const;
 

@@ -92,6 +92,8 @@ Result<void> ControlServer::serve(UniqueFd connection) {
               ::sd_bus_add_object_vtable(raw, nullptr, bus::kObject, bus::kInterface,
                                          control_methods(), &door_)));
   TRY(checked("sd_bus_start", ::sd_bus_start(raw)));
+  // Else the end of the loop waits for a client that does not read, or has not said who it is.
+  TRY(checked("sd_bus_set_close_on_exit", ::sd_bus_set_close_on_exit(raw, 0)));
   TRY(checked("sd_bus_attach_event", ::sd_bus_attach_event(raw, loop_, SD_EVENT_PRIORITY_NORMAL)));
   const auto on_disconnect = [](sd_bus_message* message, void* userdata, sd_bus_error*) {
     static_cast<ControlServer*>(userdata)->forget(::sd_bus_message_get_bus(message));

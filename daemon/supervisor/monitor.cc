@@ -108,7 +108,8 @@ bool Monitor::State::has_queue(const Hands::Running& worker, size_t thread) cons
 Monitor::Progress Monitor::State::progress() const {
   Progress progress;
   for (const auto& [name, pool] : fleet.pools()) {
-    if (pool.removed || pool.provisional) continue;
+    // Others answer for one that is asked and does not come, and another supervisor would not help.
+    if (pool.removed || pool.provisional || fleet.is_dispensable(pool)) continue;
     progress.wanted += pool.desired;
     // With nobody left that list stays as it was, for the kernel's sake.
     for (const fleet::Served& one : pool.served) {

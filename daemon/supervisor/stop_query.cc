@@ -43,6 +43,7 @@ bool StopQuery::begin(sd_event* loop) {
   sd_bus* raw = nullptr;
   if (::sd_bus_open_system(&raw) < 0) return false;
   bus_.reset(raw);
+  if (::sd_bus_set_close_on_exit(raw, 0) < 0) return false;  // the loop may end before the answer
   auto deadline = Watch::timer(loop, [this] { conclude(false); });
   if (!deadline || ::sd_bus_attach_event(raw, loop, SD_EVENT_PRIORITY_NORMAL) < 0) return false;
   deadline_ = std::move(deadline).value();

@@ -128,6 +128,8 @@ Result<void> SystemBus::join() {
       "sd_bus_match_signal",
       ::sd_bus_match_signal(raw, nullptr, nullptr, "/org/freedesktop/DBus/Local",
                             "org.freedesktop.DBus.Local", "Disconnected", on_disconnect, this)));
+  // Else the end of the loop waits for a bus that stands still.
+  TRY(checked("sd_bus_set_close_on_exit", ::sd_bus_set_close_on_exit(raw, 0)));
   TRY(checked("sd_bus_attach_event", ::sd_bus_attach_event(raw, loop_, SD_EVENT_PRIORITY_IDLE)));
   return checked("sd_bus_request_name",
                  ::sd_bus_request_name_async(raw, nullptr, bus::kName, 0, on_name, this));

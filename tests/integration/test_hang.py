@@ -182,6 +182,16 @@ class Watchdog(WatchdogCase):
         until(lambda: len(daemon.pids()) == 1, "one is ready", explain=daemon.log)
         self.wait_pings(daemon, 8)
 
+    def test_a_pool_that_others_serve_without(self):
+        """Eight of nine are missing; who would ask them answers, and another supervisor would not help."""
+        daemon = self.ready('[listener.web]\n[pool.front]\nlisteners = ["web"]\nworkers = 1\n'
+                            'routes = [{ path = "/", proxy = "pool:api" }]\n'
+                            '[pool.api]\nworkers = 8\nhandover = "private-port"\n'
+                            'command = ["/bin/false"]\nrestart_delay = "20ms"\nrestart_delay_max = "100ms"\n',
+                            watchdog_usec=300_000)
+        self.assertIn("pool-serves-without", daemon.log())
+        self.wait_pings(daemon, 8)
+
     def test_withheld_while_too_few_serve(self):
         """Nobody serves: systemd may restart us. They come back: it need not."""
         daemon, flag = self.stub("")

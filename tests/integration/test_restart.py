@@ -1,5 +1,6 @@
 """SIGTERM that means a restart, and SIGTERM that means a stop: in both cases nothing is lost."""
 import os
+import socket
 import unittest
 
 from tests.support import processes
@@ -74,6 +75,16 @@ class Restart(RestartCase):
         load.after(200)
         self.assertEqual([wire.finish() for wire in wires], [ECHO] * 20)
         self.assert_nothing_lost(load.stop(), daemon)
+
+    def test_clients_of_the_control_socket_hold_nobody_up(self):
+        """One that has not said who it is, and one that does not read: leaving does not wait for them."""
+        daemon = self.ready()
+        with socket.socket(socket.AF_UNIX) as silent, socket.socket(socket.AF_UNIX) as greeted:
+            silent.connect(str(daemon.runtime / "control"))
+            greeted.connect(str(daemon.runtime / "control"))
+            greeted.sendall(b"\0AUTH ANONYMOUS\r\nBEGIN\r\n")
+            daemon.restart()
+        self.assert_all_serve(daemon, 2)
 
     def test_long_request_outlives_several_restarts(self):
         """Its worker drains until then, however many supervisors come and go."""

@@ -306,5 +306,18 @@ TEST_F(Asking, AnUpgradeWaitsAsAReloadDoes) {
   EXPECT_NE(herd_.incoming(0), 0U);
 }
 
+// Its survivors hold the slots, so nobody starts before the rollout that this start is followed by.
+TEST_F(Asking, AnUpgradeThatChangesTheHandoverIsNotWaitedForAtTheStart) {
+  herd_.start({.generation = 1, .pools = {pool_spec("web", 1), pool_spec("api", 1)}});
+  herd_.all_ready();
+  herd_.succeed(both(2), true);
+  EXPECT_EQ(herd_.count(What::PoolWaits), 0U);
+  EXPECT_EQ(herd_.started_up, 1);
+  EXPECT_EQ(herd_.incoming(0), 0U);
+  ASSERT_NE(herd_.incoming(0, "api"), 0U);
+  herd_.on(WorkerReady{herd_.incoming(0, "api")});
+  EXPECT_NE(herd_.incoming(0), 0U);
+}
+
 }  // namespace
 }  // namespace sockherd::fleet
