@@ -42,11 +42,12 @@ class Package(unittest.TestCase):
         cls.addClassCleanup(cls.scratch.cleanup)
         cls.root = pathlib.Path(cls.scratch.name, "root")
         for package in (PACKAGE, DEV, SYMBOLS):
+            cls.root.mkdir(exist_ok=True)
             debs.programs(package, cls.root / package.name.split("_")[0])
 
     def test_lintian_has_no_error_and_no_warning(self):
-        """Of binary and source packages; what is overridden is shown, with its reason in the package."""
-        done = run("lintian", "--pedantic", "--display-info", "--show-overrides", "--allow-root", "--fail-on",
+        """Of binary and source packages; what is overridden has its reason in the package. (To show it counts as a fault.)"""
+        done = run("lintian", "--pedantic", "--display-info", "--allow-root", "--fail-on",
                    "error,warning", "--tag-display-limit", "0", FOLDER / f"sockherd_{VERSION}_amd64.changes")
         print(done.stdout, flush=True)
         self.assertEqual(done.returncode, 0, done.stdout)
@@ -60,7 +61,7 @@ class Package(unittest.TestCase):
     def test_every_program_is_hardened(self):
         """In all ways that the machine knows."""
         programs = [path for path in (self.root / "sockherd").rglob("*") if path.is_file() and not path.is_symlink()
-                    and path.open("rb").read(4) == b"\x7fELF"]
+                    and path.read_bytes().startswith(b"\x7fELF")]
         self.assertEqual({path.name for path in programs}, {"sockherd", "sockherd-worker", "sockherd-admin", "sockherdctl"})
         for path in programs:
             done = run("hardening-check", path)
