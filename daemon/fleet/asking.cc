@@ -51,8 +51,8 @@ bool Fleet::is_held_back(const Pool& pool) const {
   });
 }
 
-// Whether it serves as what it was before, by a configuration that does not count any more: its next
-// worker comes with a rollout, which keeps the order, and not with this start.
+// Whether it serves as what it was before, by a configuration that does not count any more: its
+// next worker comes with a rollout, which keeps the order, and not with this start.
 bool Fleet::is_of_another_kind(const Pool& pool) const {
   return std::any_of(pool.slots.begin(), pool.slots.end(), [&](const Slot& slot) {
     return slot.current && is_ready(slot) &&
@@ -67,7 +67,8 @@ std::vector<const Pool*> Fleet::missing(const Pool& pool) const {
   for (const std::string& name : pool.spec.asks) {
     const auto asked = pools_.find(name);
     if (asked == pools_.end() || !asked->second.is_ours()) continue;
-    const bool is_awaited = asked->second.spec.has_own_address && !is_of_another_kind(asked->second);
+    const bool is_awaited =
+        asked->second.spec.has_own_address && !is_of_another_kind(asked->second);
     if (is_awaited && !can_be_asked(asked->second)) {
       all.push_back(&asked->second);
     }
