@@ -184,8 +184,8 @@ class BadUpstreams(ProxyCase):
         idle = []
 
         def handler(peer, call):
+            idle.append(peer)  # first: the answer is what the test waits for
             peer.send(answer(call.target.encode()))
-            idle.append(peer)
         upstream = self.upstream(handler)
         daemon = self.proxy(upstream)
         self.assertEqual(self.get(daemon, "/one").body, b"/one")
