@@ -1,14 +1,8 @@
 #include "daemon/worker/proxy_request.h"
 
-#include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
-#include "daemon/base/assert.h"
-#include "daemon/http/forward.h"
-#include "daemon/http/trailers.h"
 #include "daemon/worker/proxy.h"
 #include "daemon/worker/service.h"
 #include "daemon/worker/tunnel.h"
@@ -17,9 +11,6 @@ namespace sockherd::worker {
 namespace {
 
 using stats::Count;
-
-// Places that are asked one behind the other where they cannot be reached.
-constexpr uint32_t kMostTries = 4;
 
 // A client that has ended its direction is taken for gone if it has no answer after this. Those
 // that only say that they send no more get theirs, where it does not take long.
@@ -40,17 +31,13 @@ bool is_idempotent(http::Method method) {
   }
 }
 
-// Of connect(2) and what comes before it: who should answer has not been asked, or (EAGAIN, on a
-// Unix socket) is only busy.
-bool is_our_lack(int error) {
-  constexpr std::array kLacks = {EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EADDRNOTAVAIL, EAGAIN};
-  return std::find(kLacks.begin(), kLacks.end(), error) != kLacks.end();
-}
-
 }  // namespace
 
 ProxyRequest::ProxyRequest(Proxy& proxy)
-    : proxy_(proxy), request_(proxy.service().buffers), in_(proxy.service().buffers) {}
+    : proxy_(proxy),
+      request_(proxy.service().buffers),
+      answer_(proxy.service().buffers),
+      place_(proxy.upstreams(), *this) {}
 
 ProxyRequest::~ProxyRequest() = default;
 
@@ -77,12 +64,9 @@ std::unique_ptr<Job> ProxyRequest::begin(const Request& request, Exchange& excha
   is_idempotent_ = is_idempotent(head.method);
   wants_trailers_ = written.takes_trailers;
   give_up_at_ = Instant{Duration::max()};
-  pending_ = 0;
-  has_ended_ = cannot_send_ = was_kept_ = false;
-  body_ended_ = is_paused_ = must_be_fresh_ = is_broken_ = is_read_waiting_ = false;
-  failed_ = nullptr;
-  tries_ = 0;
-  refused_at_ = Instant{};
+  body_ended_ = is_paused_ = is_broken_ = is_read_waiting_ = false;
+  place_.begin(is_idempotent_);
+  forget_connection();
   phase_ = Phase::Gathering;
   has_job_ = true;
   return std::unique_ptr<Job>(&job_end_);
@@ -135,7 +119,7 @@ void ProxyRequest::on_body_end() {
 }
 
 void ProxyRequest::push() {
-  if (phase_ == Phase::Gathering) return seek_place();
+  if (phase_ == Phase::Gathering) return seek();
   if (phase_ == Phase::Asking || phase_ == Phase::Answering) send_request();
   if (phase_ == Phase::Asking && cannot_send_) read_head();
 }
@@ -181,7 +165,7 @@ void ProxyRequest::on_source_gone() {
   const bool has_freed = phase_ == Phase::Answering;
   if (has_freed) {
     proxy_.service().counters.add(Count::ProxyAbandoned);
-    let_go();
+    place_.let_go();
     phase_ = Phase::Over;
   }
   if (!has_job_) recycle();
@@ -190,99 +174,43 @@ void ProxyRequest::on_source_gone() {
 
 void ProxyRequest::recycle() {
   ++life_;
-  const bool was_under_way = phase_ == Phase::Waiting || phase_ == Phase::Connecting ||
-                             phase_ == Phase::Asking || phase_ == Phase::Answering;
+  const bool was_under_way =
+      phase_ == Phase::Seeking || phase_ == Phase::Asking || phase_ == Phase::Answering;
   if (was_under_way) proxy_.service().counters.add(Count::ProxyAbandoned);
   phase_ = Phase::Free;
   cancel();
-  proxy_.upstreams().queue().leave(*this);
-  const bool has_freed = target_ != nullptr;
-  let_go();
+  const bool has_freed = place_.leave();
   request_.clear();
-  in_.clear();
+  answer_.clear();
   exchange_ = nullptr;
   Upstreams& upstreams = proxy_.upstreams();
   proxy_.take_back(*this);
   if (has_freed) upstreams.serve_queue();
 }
 
-// --- Getting a place, and a connection
-
-void ProxyRequest::seek_place() {
-  UpstreamTarget* target = proxy_.upstreams().claim(failed_);
-  if (target == nullptr) return wait_for_place();
-  start_at(*target);
-}
-
-void ProxyRequest::wait_for_place() {
-  phase_ = Phase::Waiting;
-  if (proxy_.upstreams().queue().join(*this)) return;
-  proxy_.service().counters.add(Count::ProxyQueueFull);
-  refuse(503, "too many requests wait already");
-}
-
-void ProxyRequest::on_place(UpstreamTarget& target) {
-  start_at(target);
-}
-
-void ProxyRequest::on_queue_timeout() {
-  refuse(503, "nobody was free in time");
-}
-
-// A kept connection that has ended, or says something, is of no use. Requests that may not be sent
-// twice look first; the others find out, and are sent again. What comes in the moment in which they
-// leave is taken for their answer, which no look could prevent.
-bool ProxyRequest::is_fit(UpstreamConnection& kept) const {
-  if (is_idempotent_) return true;
-  std::array<char, 1> byte;
-  kept.socket().look();
-  return kept.socket().receive(byte).state == io::State::Blocked;
-}
-
-void ProxyRequest::start_at(UpstreamTarget& target) {
-  Upstreams& upstreams = proxy_.upstreams();
-  target_ = &target;
-  ++tries_;
-  phase_ = Phase::Connecting;
-  has_sent_ = cannot_send_ = may_read_ = peer_closed_ = false;
-  interims_ = 0;
-  scanned_ = 0;
-  for (;;) {
-    const auto kind = must_be_fresh_ ? Upstreams::Kind::Fresh : Upstreams::Kind::Any;
-    Upstreams::Connected connected = upstreams.connect(target, kind, *this);
-    if (connected.connection == nullptr) return fail_to_connect(connected.error);
-    if (connected.was_kept && !is_fit(*connected.connection)) continue;
-    connection_ = std::move(connected.connection);
-    was_kept_ = connected.was_kept;
-    break;
-  }
-  if (connection_->is_up()) return ask();
-  connection_->set_deadline(upstreams.loop().now() + upstreams.settings().connect_timeout);
-}
-
-void ProxyRequest::on_upstream_connected(UpstreamConnection& /*connection*/) {
-  const uint32_t life = life_;
-  ask();
-  if (life_ == life) resume_client();
-}
-
-void ProxyRequest::on_upstream_refused(UpstreamConnection& /*connection*/, int error) {
-  fail_to_connect(error);
-}
-
 // --- Asking
 
-void ProxyRequest::ask() {
+void ProxyRequest::seek() {
+  phase_ = Phase::Seeking;
+  place_.seek();
+}
+
+void ProxyRequest::forget_connection() {
+  has_sent_ = cannot_send_ = may_read_ = peer_closed_ = false;
+  answer_.begin();
+}
+
+void ProxyRequest::on_connected() {
   phase_ = Phase::Asking;
   progress_at_ = proxy_.upstreams().loop().now();
-  connection_->set_deadline(progress_at_ + proxy_.upstreams().settings().request_timeout);
+  place_.connection().set_deadline(progress_at_ + proxy_.upstreams().settings().request_timeout);
   send_request();
   if (cannot_send_) read_head();
 }
 
 void ProxyRequest::send_request() {
   while (!request_.is_sent() && !cannot_send_) {
-    const io::Outcome sent = connection_->socket().send(request_.unsent());
+    const io::Outcome sent = place_.connection().socket().send(request_.unsent());
     if (sent.bytes > 0) {
       request_.note_sent(sent.bytes);
       has_sent_ = true;
@@ -298,7 +226,7 @@ void ProxyRequest::send_request() {
   if (is_paused_) call_soon();
 }
 
-void ProxyRequest::on_upstream(UpstreamConnection& /*connection*/, io::Events events) {
+void ProxyRequest::on_upstream(io::Events events) {
   constexpr io::Events kEnd = io::event::kPeerClosed | io::event::kBroken;
   if ((events & kEnd) != 0) peer_closed_ = true;
   if ((events & (kEnd | io::event::kReadable)) != 0) may_read_ = true;
@@ -313,7 +241,7 @@ void ProxyRequest::on_upstream(UpstreamConnection& /*connection*/, io::Events ev
 }
 
 io::Outcome ProxyRequest::receive(std::span<char> room) {
-  const io::Outcome got = connection_->socket().receive(room);
+  const io::Outcome got = place_.connection().socket().receive(room);
   // See Connection::read_into().
   may_read_ = got.bytes == room.size() || (got.bytes > 0 && peer_closed_);
   if (got.bytes > 0) {
@@ -327,92 +255,44 @@ io::Outcome ProxyRequest::receive(std::span<char> room) {
 
 void ProxyRequest::read_head() {
   while (may_read_) {
-    if (in_.room_bytes() == 0) in_.compact();
-    const std::span<char> room = in_.room();
-    if (room.empty()) return fail(Failure::BadAnswer);
+    const std::span<char> room = answer_.room();
+    if (room.empty()) return fail(ProxyFailure::BadAnswer);
     const io::Outcome got = receive(room);
     if (got.state == io::State::Blocked) return;
     if (got.state != io::State::Done) {
-      return fail(in_.is_empty() && interims_ == 0 ? Failure::Closed : Failure::Broken);
+      return fail(answer_.has_begun() ? ProxyFailure::Broken : ProxyFailure::Closed);
     }
-    in_.commit(got.bytes);
-    if (!has_sent_) return fail(Failure::BadAnswer);  // to nothing that we have asked
-    if (!parse_head()) return;
+    answer_.commit(got.bytes);
+    if (!has_sent_) return fail(ProxyFailure::BadAnswer);  // to nothing that we have asked
+    if (!take_heads()) return;
   }
 }
 
 // Returns whether more is needed, and this still asks.
-bool ProxyRequest::parse_head() {
+bool ProxyRequest::take_heads() {
   http::ReceivedHead& head = proxy_.head();
-  for (;;) {
-    const http::ParseResult parsed =
-        http::parse_response_head(in_.bytes(), proxy_.response_limits(),
-                                  {.method = method_, .upgrade = is_upgrade_}, head, scanned_);
-    if (parsed.state == http::ParseState::Incomplete) return true;
-    if (parsed.state == http::ParseState::Refused) {
-      fail(Failure::BadAnswer);
-      return false;
+  const http::AskedFor asked{.method = method_, .upgrade = is_upgrade_};
+  const uint32_t life = life_;
+  while (life_ == life) {
+    switch (answer_.take_head(proxy_.response_limits(), asked, head)) {
+      case ProxyAnswer::Head::Incomplete:
+        return true;
+      case ProxyAnswer::Head::Bad:
+        fail(ProxyFailure::BadAnswer);
+        return false;
+      case ProxyAnswer::Head::Switch:
+        become_tunnel();
+        return false;
+      case ProxyAnswer::Head::Final:
+        begin_answer();
+        return false;
+      case ProxyAnswer::Head::Interim:
+        progress_at_ = proxy_.upstreams().loop().now();
+        if (head.status != 100) exchange_->pass_on_interim(head);  // 100 we say ourselves
+        break;
     }
-    in_.consume(parsed.consumed);
-    scanned_ = 0;
-    if (head.status == 101) {
-      become_tunnel();
-      return false;
-    }
-    if (!head.is_interim()) {
-      begin_answer();
-      return false;
-    }
-    if (++interims_ > http::kMostInterimResponses) {
-      fail(Failure::BadAnswer);
-      return false;
-    }
-    progress_at_ = proxy_.upstreams().loop().now();
-    const uint32_t life = life_;
-    if (head.status != 100) exchange_->pass_on_interim(head);  // 100 we say ourselves
-    if (life_ != life) return false;
   }
-}
-
-// --- Answering
-
-// Takes the content out of `bytes`, to their front. False: they are none.
-bool ProxyRequest::decode(std::span<char> bytes, size_t& content) {
-  std::string_view rest(bytes.data(), bytes.size());
-  content = 0;
-  while (!content_.is_complete()) {
-    const http::BodyReader::Step step = content_.read(rest);
-    if (step.state == http::ParseState::Refused) return false;
-    if (!step.data.empty() && step.data.data() != bytes.data() + content) {
-      std::memmove(bytes.data() + content, step.data.data(), step.data.size());
-    }
-    content += step.data.size();
-    if (wants_trailers_) trailer_lines_ += step.trailers;
-    rest.remove_prefix(step.consumed);
-    if (step.consumed == 0) break;
-  }
-  if (!rest.empty()) keeps_alive_ = false;  // nobody has asked for that
-  return true;
-}
-
-// Where the connection has ended already: nothing has been said to the client yet, so an answer
-// that has broken off can still be 502. False: it has.
-bool ProxyRequest::take_end(size_t& content) {
-  while (peer_closed_ && may_read_ && !content_.is_complete() && in_.room_bytes() > 0) {
-    const std::span<char> room = in_.room();
-    const io::Outcome got = receive(room);
-    if (got.state == io::State::Blocked) return true;
-    if (got.state != io::State::Done) {
-      has_ended_ = got.state == io::State::Ended && framing_ == http::Framing::UntilClose;
-      return has_ended_;
-    }
-    in_.commit(got.bytes);
-    size_t more = 0;
-    if (!decode(room.first(got.bytes), more)) return false;
-    std::memmove(in_.content().data() + content, room.data(), more);
-    content += more;
-  }
-  return true;
+  return false;
 }
 
 // Short answers, which are most, are in hand as a whole: then the connection is free before the
@@ -420,60 +300,65 @@ bool ProxyRequest::take_end(size_t& content) {
 void ProxyRequest::begin_answer() {
   const http::ReceivedHead& head = proxy_.head();
   Upstreams& upstreams = proxy_.upstreams();
-  upstreams.note_success(*target_);
-  content_ = http::body_of(head);
-  framing_ = head.framing;
-  keeps_alive_ = head.keep_alive;
-  trailer_lines_.clear();
-  trailers_.clear();
-  has_ended_ = false;
-  size_t content = 0;
-  if (!decode(in_.content(), content)) return fail(Failure::BadAnswer);
-  if (!take_end(content)) return fail(Failure::Broken);
-  const std::string_view bytes = in_.bytes().substr(0, content);
-  if ((content_.is_complete() || has_ended_) && trailer_lines_.empty()) {
+  place_.note_success();
+  if (!answer_.begin_content(head, wants_trailers_)) return fail(ProxyFailure::BadAnswer);
+  if (!take_end()) return fail(ProxyFailure::Broken);
+  if (answer_.is_complete() && !answer_.has_trailers()) {
     end_exchange();
     const uint32_t life = life_;
-    exchange_->pass_on({.head = head, .method = method_, .content = bytes});
-    if (life_ == life) in_.clear();  // its body still comes
+    exchange_->pass_on({.head = head, .method = method_, .content = answer_.pending()});
+    if (life_ == life) answer_.clear();  // its body still comes
     return upstreams.serve_queue();
   }
   phase_ = Phase::Answering;
-  pending_ = content;
   has_source_ = true;
   exchange_->pass_on(
       {.head = head, .method = method_, .rest = std::unique_ptr<Source>(&source_end_)});
 }
 
-// What was read together with the head.
-size_t ProxyRequest::take_pending(std::span<char> room) {
-  const size_t count = std::min(pending_, room.size());
-  if (count > 0) std::memcpy(room.data(), in_.bytes().data(), count);
-  in_.consume(count);
-  pending_ -= count;
-  if (pending_ == 0) in_.clear();
-  return count;
+// Where the connection has ended already: nothing has been said to the client yet, so an answer
+// that has broken off can still be 502. False: it has.
+bool ProxyRequest::take_end() {
+  while (peer_closed_ && may_read_ && !answer_.is_complete() && answer_.has_room()) {
+    const io::Outcome got = receive(answer_.room());
+    if (got.state == io::State::Blocked) return true;
+    if (got.state == io::State::Failed) return false;
+    if (got.state == io::State::Ended) return answer_.end();
+    if (!answer_.add(got.bytes)) return false;
+  }
+  return true;
 }
+
+void ProxyRequest::become_tunnel() {
+  place_.note_success();
+  phase_ = Phase::Over;
+  ProxyPlace::Taken taken = place_.take();
+  exchange_->tunnel(proxy_.head(),
+                    std::make_unique<ProxyTunnel>(proxy_.upstreams(), taken.target,
+                                                  std::move(taken.connection), answer_.unread()));
+}
+
+// --- Answering
 
 Source::Piece ProxyRequest::read(std::span<char> room) {
   if (is_broken_) return {0, Source::State::Failed};
-  size_t made = take_pending(room);
-  if (pending_ > 0) return {made, Source::State::More};
-  while (!content_.is_complete() && !has_ended_ && may_read_ && made == 0) {
+  size_t made = answer_.take_pending(room);
+  if (answer_.has_pending()) return {made, Source::State::More};
+  while (!answer_.is_complete() && may_read_ && made == 0) {
     if (has_had_its_turn()) {
-      connection_->socket().call_again(io::event::kReadable);
+      place_.connection().socket().call_again(io::event::kReadable);
       return {made, Source::State::Waiting};
     }
     if (!receive_content(room.subspan(made), made)) {
       proxy_.service().counters.add(Count::ProxyBroken);
-      proxy_.upstreams().note_failure(*target_);
+      place_.note_failure();
       break_off();
       return {made, Source::State::Failed};
     }
   }
-  if (content_.is_complete() || has_ended_) {
+  if (answer_.is_complete()) {
     Upstreams& upstreams = proxy_.upstreams();
-    finish_trailers();
+    answer_.finish_trailers();
     end_exchange();
     upstreams.serve_queue();
     return {made, Source::State::Ended};
@@ -494,12 +379,11 @@ bool ProxyRequest::receive_content(std::span<char> room, size_t& made) {
     case io::State::Done:
       is_read_waiting_ = false;
       turn_bytes_ += got.bytes;
-      if (!decode(room.first(got.bytes), content)) return false;
+      if (!answer_.decode(room.first(got.bytes), content)) return false;
       made += content;
       return true;
     case io::State::Ended:
-      has_ended_ = framing_ == http::Framing::UntilClose;
-      return has_ended_;
+      return answer_.end();
     case io::State::Failed:
       return false;
   }
@@ -517,41 +401,19 @@ bool ProxyRequest::has_had_its_turn() {
   return turn_bytes_ >= kMostInTurn;
 }
 
-void ProxyRequest::finish_trailers() {
-  if (trailer_lines_.empty()) return;
-  trailers_.resize(http::RequestHead::kMaxFields);
-  const auto parsed = http::parse_trailers(trailer_lines_, trailers_);
-  trailers_.resize(parsed ? parsed->size() : 0);
-}
-
-void ProxyRequest::become_tunnel() {
-  Upstreams& upstreams = proxy_.upstreams();
-  upstreams.note_success(*target_);
-  phase_ = Phase::Over;
-  auto end = std::make_unique<ProxyTunnel>(upstreams, *std::exchange(target_, nullptr),
-                                           std::move(connection_), in_.bytes());
-  exchange_->tunnel(proxy_.head(), std::move(end));
-}
-
 // --- The end of it
-
-void ProxyRequest::let_go() {
-  connection_.reset();
-  if (target_ == nullptr) return;
-  proxy_.upstreams().release(*std::exchange(target_, nullptr));
-}
 
 // Both sides agree that the answer is over, and nothing stands behind it.
 bool ProxyRequest::is_reusable() {
-  if (!keeps_alive_ || !body_ended_ || !request_.is_sent() || cannot_send_) return false;
+  if (!answer_.keeps_alive() || !body_ended_ || !request_.is_sent() || cannot_send_) return false;
   if (!may_read_) return true;
   std::array<char, 1> byte;
-  return connection_->socket().receive(byte).state == io::State::Blocked;
+  return place_.connection().socket().receive(byte).state == io::State::Blocked;
 }
 
 void ProxyRequest::end_exchange() {
-  if (is_reusable()) proxy_.upstreams().keep(*target_, std::move(connection_));
-  let_go();
+  if (is_reusable()) place_.keep();
+  place_.let_go();
   phase_ = Phase::Over;
   if (is_paused_) call_soon();
 }
@@ -559,19 +421,20 @@ void ProxyRequest::end_exchange() {
 // The answer has begun: the client sees its connection break.
 void ProxyRequest::break_off() {
   is_broken_ = true;
-  let_go();
+  place_.let_go();
   phase_ = Phase::Over;
 }
 
-void ProxyRequest::on_upstream_due(UpstreamConnection& connection, Instant now) {
-  if (phase_ == Phase::Connecting) return fail_to_connect(ETIMEDOUT);
-  const Duration patience = proxy_.upstreams().settings().request_timeout;
-  if (!owes_us()) progress_at_ = now;
-  if (now < progress_at_ + patience) return connection.set_deadline(progress_at_ + patience);
-  if (phase_ == Phase::Asking) return fail(Failure::TimedOut);
+void ProxyRequest::on_upstream_due(Instant now) {
   Upstreams& upstreams = proxy_.upstreams();
+  const Duration patience = upstreams.settings().request_timeout;
+  if (!owes_us()) progress_at_ = now;
+  if (now < progress_at_ + patience) {
+    return place_.connection().set_deadline(progress_at_ + patience);
+  }
+  if (phase_ == Phase::Asking) return fail(ProxyFailure::TimedOut);
   proxy_.service().counters.add(Count::ProxyBroken);
-  upstreams.note_failure(*target_);
+  place_.note_failure();
   break_off();
   exchange_->content_ready();
   upstreams.serve_queue();
@@ -583,93 +446,36 @@ bool ProxyRequest::owes_us() const {
   return is_read_waiting_ && !may_read_;  // what is there and not read yet is the client's matter
 }
 
-bool ProxyRequest::is_unsent(Failure why) {
-  return why == Failure::NoConnection || why == Failure::NoMeans;
-}
-
-bool ProxyRequest::may_retry(Failure why) const {
-  if (!request_.is_whole()) return false;
-  if (is_unsent(why)) return true;
-  return why == Failure::Closed && was_kept_ && !must_be_fresh_ && (is_idempotent_ || !has_sent_);
-}
-
-void ProxyRequest::fail_to_connect(int error) {
-  error_ = error;
-  fail(is_our_lack(error) ? Failure::NoMeans : Failure::NoConnection);
+bool ProxyRequest::may_retry(ProxyFailure why) const {
+  return why == ProxyFailure::Closed && request_.is_whole() && place_.was_kept() &&
+         (is_idempotent_ || !has_sent_);
 }
 
 // A kept connection that was closed just when it was used is nobody's fault.
-void ProxyRequest::fail(Failure why) {
+void ProxyRequest::fail(ProxyFailure why) {
   Upstreams& upstreams = proxy_.upstreams();
-  UpstreamTarget& target = *target_;
   const bool may_retry = this->may_retry(why);
-  const bool is_fault = why != Failure::NoMeans && (why != Failure::Closed || !was_kept_);
-  if (is_fault && &target != failed_) upstreams.note_failure(target);
-  if (is_unsent(why)) upstreams.counters().add(Count::UpstreamConnectFailures);
-  let_go();
-  in_.clear();
-  if (may_retry && is_unsent(why)) return try_another(why, target);
+  if (why != ProxyFailure::Closed || !place_.was_kept()) place_.note_failure();
+  place_.let_go();
+  answer_.clear();
   if (may_retry) {
-    upstreams.counters().add(Count::UpstreamRetries);
-    must_be_fresh_ = true;
     request_.rewind();
-    was_kept_ = false;
-    return seek_place();
+    forget_connection();
+    phase_ = Phase::Seeking;
+    return place_.seek_afresh();
   }
-  answer_failure(why, target);
+  refuse(why);
   upstreams.serve_queue();
 }
 
-// Nothing was sent. Where there is nobody else, a program that is just starting anew may be back in
-// a moment.
-void ProxyRequest::try_another(Failure why, UpstreamTarget& refused) {
-  Upstreams& upstreams = proxy_.upstreams();
-  failed_ = &refused;
-  UpstreamTarget* other = tries_ < kMostTries ? upstreams.claim(failed_) : nullptr;
-  if (other != nullptr && other != failed_) {
-    upstreams.counters().add(Count::UpstreamRetries);
-    return start_at(*other);
-  }
-  if (other != nullptr) upstreams.release(*other);
-  const Instant now = upstreams.loop().now();
-  if (refused_at_ == Instant{}) refused_at_ = now;
-  const bool is_early = now < refused_at_ + upstreams.settings().connect_timeout;
-  const bool are_others_busy = other == nullptr && tries_ < kMostTries;
-  if (are_others_busy || (is_early && upstreams.is_worth_waiting_for(refused))) {
-    upstreams.counters().add(Count::UpstreamRetries);
-    return wait_for_place();
-  }
-  answer_failure(why, refused);
-  upstreams.serve_queue();
-}
-
-void ProxyRequest::answer_failure(Failure why, const UpstreamTarget& target) {
-  if (is_unsent(why)) proxy_.upstreams().note_unreachable(target, error_);
-  switch (why) {
-    case Failure::NoMeans:
-      return refuse(503, "no connection to who should answer can be made now");
-    case Failure::NoConnection:
-      return refuse(502, "who should answer cannot be reached");
-    case Failure::Closed:
-    case Failure::Broken:
-      return refuse(502, "who should answer has broken off");
-    case Failure::BadAnswer:
-      return refuse(502, "what was answered makes no sense");
-    case Failure::TimedOut:
-      return refuse(504, "who should answer takes too long");
-  }
-}
-
-void ProxyRequest::refuse(int status, std::string_view reason) {
+void ProxyRequest::refuse(ProxyFailure why) {
   constexpr std::array kRetry = {http::Field{"Retry-After", "1"}};
-  stats::Counters& counters = proxy_.service().counters;
-  counters.add(status == 503   ? Count::ProxyUnavailable
-               : status == 504 ? Count::ProxyTimeouts
-                               : Count::ProxyBadGateways);
+  const ProxyRefusal refusal = refusal_of(why);
+  proxy_.service().counters.add(refusal.count);
   phase_ = Phase::Over;
   std::span<const http::Field> fields;
-  if (status == 503) fields = kRetry;
-  exchange_->answer_error(status, reason, fields);
+  if (refusal.status == 503) fields = kRetry;
+  exchange_->answer_error(refusal.status, refusal.reason, fields);
 }
 
 }  // namespace sockherd::worker
