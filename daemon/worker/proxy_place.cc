@@ -29,10 +29,12 @@ void ProxyPlace::seek() {
 }
 
 void ProxyPlace::seek_afresh() {
-  upstreams_.counters().add(Count::UpstreamRetries);
+  Upstreams& upstreams = upstreams_;
+  upstreams.counters().add(Count::UpstreamRetries);
   must_be_fresh_ = true;
   was_kept_ = false;
   seek();
+  upstreams.serve_queue();  // what was let go of is for whoever has waited longer
 }
 
 void ProxyPlace::wait() {

@@ -396,6 +396,28 @@ TEST_F(ProxyQueue, ALongUploadThatWaitedGoesOnWhereAConnectionWasKept) {
   EXPECT_THAT(second.read(), EndsWith("taken"));
 }
 
+// Who is asked once more waits behind those who have waited longer, and they need not look for the
+// place that has become free.
+TEST_F(ProxyQueue, WhoIsAskedOnceMoreLetsThoseFirstWhoHaveWaited) {
+  Client first = proxy_.connect();
+  Client backend = kept_connection(proxy_, first);
+  first.send(ProxyHarness::get("/1"));
+  proxy_.run();
+  Client second = proxy_.connect();
+  second.send(ProxyHarness::get("/2"));
+  proxy_.run();
+  ASSERT_EQ(proxy_.file().waiting(), 1u);
+  EXPECT_THAT(backend.read(), StartsWith("GET /1 "));
+  backend.close();
+  Client fresh = proxy_.accepted();
+  EXPECT_THAT(fresh.read(), StartsWith("GET /2 "));
+  fresh.send(ProxyHarness::ok("two"));
+  proxy_.run();
+  EXPECT_THAT(second.read(), EndsWith("two"));
+  Client last = proxy_.accepted();
+  EXPECT_THAT(last.read(), StartsWith("GET /1 "));
+}
+
 TEST_F(ProxyQueue, RefusesMoreThanMayWait) {
   Client clients[] = {proxy_.connect(), proxy_.connect(), proxy_.connect(), proxy_.connect()};
   for (Client& client : clients) client.send(ProxyHarness::get());
