@@ -19,6 +19,16 @@ Error not_found(const std::string& what, const std::string& name, int code,
                       ", or name another one"};
 }
 
+// What ProtectHome= of the unit makes of them looks like a matter of access bits.
+std::string home_remedy(int code, const std::string& path) {
+  for (const char* top : {"/home/", "/root/", "/run/user/"}) {
+    if (code == EACCES && path.starts_with(top)) {
+      return "; the unit hides home directories: home.conf among its examples shows them";
+    }
+  }
+  return "";
+}
+
 std::string exec_remedy(int code, const SpawnSubject& subject) {
   switch (code) {
     case ENOENT:
@@ -45,6 +55,7 @@ Error explain_exec(int code, const SpawnSubject& subject) {
   Error error = errno_error("exec " + subject.program, code);
   const std::string remedy = exec_remedy(code, subject);
   if (!remedy.empty()) error.what += "; " + remedy;
+  error.what += home_remedy(code, subject.program);
   return error;
 }
 
@@ -57,6 +68,7 @@ Error explain_directory(int code, const SpawnSubject& subject) {
                                              : account_text(subject.account)) +
                   " must be able to enter it";
   }
+  error.what += home_remedy(code, subject.directory + "/");
   return error;
 }
 

@@ -381,6 +381,16 @@ TEST(SpawnAccount, FailuresNameTheirStageAndARemedy) {
                             HasSubstr("CAP_SETUID, CAP_SETGID and CAP_KILL")));
 }
 
+TEST(SpawnAccount, HomeDirectoriesNameTheDropInThatShowsThem) {
+  const SpawnSubject there{.program = "/home/shop/run", .directory = "/home/shop"};
+  const SpawnSubject elsewhere{.program = "/srv/home/run", .directory = "/srv/home"};
+  for (const SpawnStage stage : {SpawnStage::Exec, SpawnStage::Directory}) {
+    EXPECT_THAT(explain({stage, EACCES}, there).what, HasSubstr("home.conf"));
+    EXPECT_THAT(explain({stage, ENOENT}, there).what, Not(HasSubstr("home.conf")));
+    EXPECT_THAT(explain({stage, EACCES}, elsewhere).what, Not(HasSubstr("home.conf")));
+  }
+}
+
 TEST(SpawnAccount, ADirectoryOfTheUserIsEnteredAsTheUser) {
   REQUIRE_ROOT();
   char home[] = "/tmp/sh-home-XXXXXX";
