@@ -40,7 +40,11 @@ void WorkerGroups::set_limits(const std::string& path, const config::Pool& pool)
   const auto set = [&](const char* file, int64_t value) {
     if (value == 0) return;
     const auto written = sys::write_cgroup(path, file, std::to_string(value));
-    if (!written) say_once(pool, written.error().what);
+    if (written) return;
+    const bool is_missing = written.error().code == ENOENT;
+    say_once(pool,
+             written.error().what +
+                 (is_missing ? "; the control groups of version 2 lack that controller" : ""));
   };
   set("memory.max", pool.memory_max);
   set("cpu.weight", pool.cpu_weight);
