@@ -9,7 +9,7 @@
 --beat-while: says WATCHDOG=1 again and again, as long as FILE exists.
 --trigger: says WATCHDOG=trigger, if FILE exists, and removes it: one worker does.
 Answers every request with JSON of who it is, like /whoami of the built-in engine; /portrait with what it was
-started with.
+started with; /eat after it has taken 256 MiB of memory, for good.
 """
 import argparse
 import json
@@ -41,6 +41,9 @@ def portrait():
             "cpus": sorted(os.sched_getaffinity(0)), "cgroup": cgroup}
 
 
+EATEN = []
+
+
 def answer(connection):
     """One request, one answer, then the connection ends."""
     connection.settimeout(5)
@@ -50,6 +53,8 @@ def answer(connection):
         if not got:
             return
         seen += got
+    if seen.startswith(b"GET /eat "):
+        EATEN.append(b"x" * (256 << 20))
     body = json.dumps(portrait() if seen.startswith(b"GET /portrait ") else {"pool": os.environ.get("SOCKHERD_POOL"), "pid": os.getpid(),
                        "slot": int(os.environ.get("SOCKHERD_SLOT", -1)),
                        "generation": int(os.environ.get("SOCKHERD_GENERATION", -1)),

@@ -23,6 +23,12 @@ command = ["/bin/sh", "-c", "echo '<4>hello from {{slot}}'; exec /usr/bin/python
 """
 
 
+def group(pid):
+    """The control group of a process, in the hierarchy of version 2."""
+    text = (processes.PROC / str(pid) / "cgroup").read_text()
+    return next(line[3:] for line in text.splitlines() if line.startswith("0::"))
+
+
 class CommandCase(SystemCase):
     """A pool of stub workers."""
 
@@ -62,27 +68,21 @@ class Groups(CommandCase):
         service.drop_in(SERVICE, service.EXAMPLES.joinpath("delegate.conf").read_text())
         self.addCleanup(service.remove_drop_in, SERVICE)
 
-    @staticmethod
-    def group(pid):
-        """Of a process, in the hierarchy of version 2."""
-        text = (processes.PROC / str(pid) / "cgroup").read_text()
-        return next(line[3:] for line in text.splitlines() if line.startswith("0::"))
-
     def test_each_worker_has_one_that_outlives_the_supervisor(self):
         """A crash and a restart of it find room in the unit's own, beside groups that live."""
         self.start_commands()
         before, main = worker_pids(), main_pid()
-        groups = {self.group(pid) for pid in before}
-        self.assertEqual({group.rpartition("/")[0] for group in groups}, {self.group(main)})
+        groups = {group(pid) for pid in before}
+        self.assertEqual({name.rpartition("/")[0] for name in groups}, {service.show("ControlGroup")})
         self.assertEqual(len(groups), 2, journal())
         os.kill(main, signal.SIGKILL)
         until(lambda: main_pid() not in (0, main), "another supervisor", explain=journal)
         settle(2)
         self.assertEqual(worker_pids(), before, journal())
-        self.assertEqual({self.group(pid) for pid in before}, groups)
+        self.assertEqual({group(pid) for pid in before}, groups)
         systemctl("restart", SERVICE)
         now = settle(2, without=before)
-        self.assertFalse({self.group(pid) for pid in now} & groups, "new ones have others")
+        self.assertFalse({group(pid) for pid in now} & groups, "new ones have others")
 
 
 if __name__ == "__main__":

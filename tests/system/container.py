@@ -8,6 +8,7 @@ from tests.support.paths import ROOT
 
 HOME = "opt/sockherd-test"  # in the tree: our tests, the hammer, and what they leave behind
 BOOT_SECONDS = 600
+TEST_UNIT = "sockherd-test.service"
 
 UNIT = """\
 [Unit]
@@ -69,7 +70,7 @@ def install_tests(tree, hammer):
 
 def install_service(tree, command, environment=""):
     """The service that runs `command` after boot and ends the container when that is through."""
-    unit = tree / "etc/systemd/system/sockherd-test.service"
+    unit = tree / "etc/systemd/system" / TEST_UNIT
     unit.write_text(UNIT.format(home=HOME, command=command, environment=environment))
     wants = tree / "etc/systemd/system/multi-user.target.wants"
     wants.mkdir(parents=True, exist_ok=True)
@@ -87,19 +88,21 @@ def end(process):
                 continue
 
 
-def boot(tree, seconds=BOOT_SECONDS):
+def nspawn(tree):
+    """The command that boots a tree as a container."""
+    return ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network",
+            # What the service's unit asks for beyond what a container has: eBPF.
+            "--capability=CAP_BPF", "--system-call-filter=bpf",
+            "--console=pipe", "--boot", "-D", str(tree), "systemd.unit=multi-user.target", "systemd.show_status=no"]
+
+
+def boot(tree, command=nspawn, seconds=BOOT_SECONDS):
     """Boots, waits until the service has run, and returns (its exit status, its output)."""
     home = pathlib.Path(tree) / HOME
     home.mkdir(parents=True, exist_ok=True)
     console = home / "console"
     with console.open("wb") as out:
-        process = subprocess.Popen(
-            ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network",
-             # What the service's unit asks for beyond what a container has: eBPF.
-             "--capability=CAP_BPF", "--system-call-filter=bpf",
-             "--console=pipe", "--boot", "-D", str(tree), "systemd.unit=multi-user.target",
-             "systemd.show_status=no"],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command(tree), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
         try:
             process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:

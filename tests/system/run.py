@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from tests.system import container, debs, tree
+from tests.system import container, debs, tree, user_mode
 
 SUITES = ("inside", "lossless", "commands", "profiles", "surroundings")
 BARE = ("debian_package",)
@@ -26,6 +26,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--debs", type=pathlib.Path, required=True, help="what ./dev deb has built")
     parser.add_argument("--hammer", type=pathlib.Path, required=True)
+    parser.add_argument("--backports", action="store_true", help="with systemd 254, of bookworm-backports")
+    parser.add_argument("--own-kernel", action="store_true", help="on a kernel of its own instead of in a container")
     parser.add_argument("tests", nargs="*", help="inside.Class, lossless.Class.test, ...; default: all but BARE")
     return parser.parse_args()
 
@@ -47,13 +49,14 @@ def run(options):
     package = debs.find(options.debs)
     tests = options.tests or SUITES
     is_bare = tests[0].split(".")[0] in BARE
-    with tree.throwaway(tree.ensure_cached(debs.dependencies(package))) as root:
+    ensure = tree.ensure_backports if options.backports else tree.ensure_cached
+    with tree.throwaway(ensure(debs.dependencies(package))) as root:
         container.install_tests(root, options.hammer.resolve())
         install(root, package, is_bare)
         names = " ".join(f"tests.system.{name}" for name in tests)
         container.install_service(root, f"python3 -m unittest -v {names}")
         print(f"installed in {time.monotonic() - began:.1f} s, booting", flush=True)
-        status, output = container.boot(root)
+        status, output = container.boot(root, user_mode.command if options.own_kernel else container.nspawn)
     print(output)
     print(f"system test: status {status} after {time.monotonic() - began:.1f} s")
     return status

@@ -26,6 +26,9 @@ PACKAGES = [
     "polkitd", "libpam-systemd", "logrotate",
     "nodejs",  # a program with a JIT compiler
 ]
+# Of bookworm-backports, for the second tree: systemd 254, with Type=notify-reload and DelegateSubgroup=.
+BACKPORTS = ["systemd", "systemd-sysv", "libpam-systemd"]
+BACKPORTS_REVISION = "1"
 
 
 class TreeError(Exception):
@@ -95,6 +98,38 @@ def ensure_cached(more=()):
             partial = path.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
             debootstrap(partial, packages)
+            prepare(partial)
+            partial.rename(path)
+    return path
+
+
+def take_backports(tree):
+    """Upgrades these packages in a tree that is not booted; apt has the host's network."""
+    source = tree / "etc/apt/sources.list.d/backports.list"
+    source.write_text(f"deb {MIRROR} {SUITE}-backports main\n")
+    apt = ("apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends "
+           f"-o Dpkg::Use-Pty=0 -t {SUITE}-backports install {' '.join(BACKPORTS)}")
+    done = subprocess.run(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--pipe", "-D", str(tree),
+                           "sh", "-c", apt], text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        tail = "\n".join(done.stdout.splitlines()[-15:])
+        raise TreeError(f"no systemd from {MIRROR} {SUITE}-backports:\n{tail}")
+
+
+def ensure_backports(more=()):
+    """A copy of that tree with the systemd of backports, cached beside it."""
+    base = ensure_cached(more)
+    key = hashlib.sha256("\n".join([BACKPORTS_REVISION, *BACKPORTS]).encode()).hexdigest()[:6]
+    path = base.with_name(f"{base.name}-backports-{key}")
+    with open(path.parent / "tree.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            print(f"building {path} from bookworm-backports, once (about a minute)", file=sys.stderr, flush=True)
+            partial = path.with_name(path.name + ".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            subprocess.run(["cp", "-a", "--reflink=auto", str(base), str(partial)], check=True)
+            take_backports(partial)
             prepare(partial)
             partial.rename(path)
     return path
