@@ -32,6 +32,8 @@ PROFILES = {
     "local only": (["local-only"], 16),
 }
 NEWER = {"notify-reload": 253}  # drop-ins that an older systemd does not understand
+# How a system test takes an example: ProfileCase.use("jit", ...), or its path.
+BOOTED = re.compile(r'self\.use\(([^)]*)\)|EXAMPLES(?:\.joinpath\(| / )("[^"]*")')
 SETTING_OF_254 = "Unknown key 'DelegateSubgroup'"
 
 
@@ -100,6 +102,26 @@ def printed(build, target):
             shutil.rmtree(path.parent)
 
 
+def booted():
+    """The examples that a system test boots."""
+    texts = [path.read_text() for path in (ROOT / "tests/system").glob("*.py")]
+    arguments = " ".join("".join(found) for text in texts for found in BOOTED.findall(text))
+    return {name.removesuffix(".conf") for name in re.findall(r'"([\w.-]+)"', arguments)}
+
+
+def neglected():
+    """Each example is measured here, booted by a system test, and in the document."""
+    measured = {name for drop_ins, _ in PROFILES.values() for name in drop_ins} | set(NEWER)
+    document = (ROOT / "docs/units.md").read_text()
+    for name in sorted(path.stem for path in EXAMPLES.glob("*.conf")):
+        if name not in measured:
+            yield f"{name}.conf is in no profile"
+        if name not in booted():
+            yield f"{name}.conf is booted by no test in tests/system"
+        if f"](../units/examples/{name}.conf)" not in document:
+            yield f"{name}.conf is not in docs/units.md"
+
+
 def faults(build, target):
     lay_out(build, target)
     for profile, (drop_ins, most) in PROFILES.items():
@@ -112,10 +134,7 @@ def faults(build, target):
             yield from (f"{service}: {profile}: {line}" for line in misunderstood(target, service))
     apply([], target)
     yield from printed(build, target)
-    used = {name for drop_ins, _ in PROFILES.values() for name in drop_ins}
-    for path in sorted(EXAMPLES.glob("*.conf")):
-        if path.stem not in used | set(NEWER):
-            yield f"{path.name} is in no profile"
+    yield from neglected()
     for name, since in NEWER.items():
         apply([name], target)
         found = [line for service in SERVICES for line in misunderstood(target, service)]

@@ -2,12 +2,16 @@
 
 Each serves, reloads, scales and restarts under load, and must lose nothing; and each is really in force.
 """
+import http.server
 import json
 import os
 import pathlib
 import pwd
+import select
 import shutil
+import socket
 import subprocess
+import threading
 import unittest
 
 from tests.support import processes
@@ -163,6 +167,134 @@ class Default(ProfileCase):
         self.use("jit")
         self.run_commands(["/usr/bin/node", str(HOME / "examples/node/server.js")])
 
+    def test_programs_and_sites_in_a_home(self):
+        """home.conf shows them, to be read; without it there is nothing to start."""
+        home = pathlib.Path("/home/shop")
+        home.mkdir(mode=0o755, exist_ok=True)
+        self.addCleanup(shutil.rmtree, home)
+        program = home / "program"
+        program.write_text("#!/usr/bin/python3\n" + HOME.joinpath("tests/support/stub_worker.py").read_text())
+        program.chmod(0o755)
+        home.joinpath("index.html").write_text("from a home\n")
+        os.chmod(home, 0o777)  # what refuses a new file is the unit
+        CONFIG.write_text(COMMAND.format(command=f'["{program}"]', more="", listener=""))
+        self.assertNotEqual(systemctl("start", SERVICE, check=False).returncode, 0)
+        self.assertIn(f"exec {program}: Permission denied", journal())
+        systemctl("stop", SERVICE)
+        self.use("home")
+        for pid in self.run_commands(["/bin/sh", "-c", f"touch made; exec {program}"], f'working_directory = "{home}"'):
+            self.assertEqual(os.readlink(processes.PROC / str(pid) / "cwd"), str(home))
+        self.assertEqual({path.name for path in home.iterdir()}, {"program", "index.html"})
+        service.configure(routes=f', {{ path = "/site/", files = "{home}" }}')
+        systemctl("reload", SERVICE)
+        self.assertEqual(request(service.web_address(), "GET", "/site/index.html").body, b"from a home\n")
+
+
+class LocalOnly(ProfileCase):
+    """Nobody but this machine: one address more on its loopback device stands for all others."""
+
+    FAR, PORT = "192.0.2.1", 8090
+
+    def setUp(self):
+        super().setUp()
+        subprocess.run(["ip", "address", "add", f"{self.FAR}/32", "dev", "lo"], check=True)
+        self.addCleanup(subprocess.run, ["ip", "address", "delete", f"{self.FAR}/32", "dev", "lo"], check=True)
+        upstream = http.server.HTTPServer(("0.0.0.0", self.PORT), Upstream)
+        self.addCleanup(upstream.server_close)
+        self.addCleanup(upstream.shutdown)
+        threading.Thread(target=upstream.serve_forever).start()
+
+    def start_with_upstreams(self, workers):
+        """One that is here, and one that is not."""
+        self.start(workers, routes="".join(
+            f', {{ path = "/{name}/", proxy = ["{host}:{self.PORT}"] }}'
+            for name, host in (("near", "127.0.0.1"), ("far", self.FAR))), pool='connect_timeout = "200ms"')
+
+    def who_answers(self):
+        """(the upstream that is here, the other one), as clients of this machine see them."""
+        return [request(service.web_address(), "GET", f"/{name}/").status for name in ("near", "far")]
+
+    def far_clients(self):
+        """Some who come from elsewhere, to all slots; ready to write to once they are connected, or have failed."""
+        found = select.poll()
+        for _ in range(16):
+            client = socket.socket(type=socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            self.addCleanup(client.close)
+            client.connect_ex((self.FAR, actions.web_port()))
+            found.register(client, select.POLLOUT)
+        return found
+
+    def assert_all_are_heard(self):
+        """Each is connected."""
+        clients = self.far_clients()
+        until(lambda: [event for _, event in clients.poll(0)] == 16 * [select.POLLOUT], "connections", explain=journal)
+
+    def test_others_are_neither_heard_nor_asked(self):
+        """local-only.conf for what the service makes; the same lines for what the socket unit has made."""
+        self.start_with_upstreams(2)
+        self.assert_all_are_heard()
+        self.assertEqual(self.who_answers(), [200, 200], journal())
+        self.use("local-only")
+        systemctl("stop", SERVICE)
+        self.start_with_upstreams(1)
+        self.assert_all_are_heard()  # by the one socket that is the socket unit's, which was not told
+        near, far = self.who_answers()
+        self.assertEqual((near, far // 100), (200, 5), journal())
+        text = service.EXAMPLES.joinpath("local-only.conf").read_text()
+        systemctl("stop", SERVICE, SOCKET)
+        service.drop_in(SOCKET, text.replace("[Service]", "[Socket]"))
+        self.addCleanup(service.remove_drop_in, SOCKET)
+        self.addCleanup(systemctl, "stop", SERVICE, SOCKET, check=False)
+        systemctl("start", SOCKET)
+        self.start_with_upstreams(4)
+        load = self.load()
+        self.assertEqual(self.far_clients().poll(1000), [])
+        load.after(100)
+        self.assert_nothing_lost(load.stop())
+
+
+class Upstream(http.server.BaseHTTPRequestHandler):
+    """Answers."""
+
+    def do_GET(self):  # the name is http.server's
+        """With nothing."""
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):  # the first one is called format there
+        """Not into our output."""
+
+
+class Printed(ProfileCase):
+    """What sockherdctl unit prints, as it is printed. Drop-ins of the socket that is installed: CapabilityFree."""
+
+    def test_further_listeners(self):
+        """One of three slots on a port and one on a path: systemd has nothing to say, and each slot is served."""
+        units = []
+        for name, arguments in (("api", ("--address", "127.0.0.1:8081", "--slots", "3")),
+                                ("behind", ("--address", "unix:/run/sockherd/behind.sock"))):
+            self.write_unit("--listener", name, *arguments)
+            units.append(f"sockherd-{name}.socket")
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", *units, SERVICE], text=True, capture_output=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.addCleanup(systemctl, "stop", SERVICE, *units, check=False)
+        systemctl("start", *units)
+        self.start(3, more="[listener.api]\n[listener.behind]\n", listeners=("web", "api", "behind"))
+        seen = set()
+        until(lambda: seen.add(request("127.0.0.1:8081", "GET", "/whoami").json()["slot"]) or seen == {0, 1, 2},
+              "every slot answers", explain=journal)
+        self.assertEqual(request("unix:/run/sockherd/behind.sock", "GET", "/plaintext").status, 200)
+        listed = json.loads(service.ctl("listeners", "--json"))["listeners"]
+        self.assertEqual({one["name"] for one in listed}, {"web", "api", "behind"})
+        load = Hammer("127.0.0.1:8081", path="/plaintext", short=6)
+        self.addCleanup(load.__exit__)
+        load.after(100)
+        systemctl("reload", SERVICE)
+        systemctl("restart", SERVICE)
+        load.after(100)
+        self.assert_nothing_lost(load.stop())
+
 
 class CapabilityFree(ProfileCase):
     """Sockets of equal ListenStream= lines, and no capability."""
@@ -231,6 +363,9 @@ class Instances(ProfileCase):
         systemctl("reload", bound)
         systemctl("restart", bound)
         systemctl("reload", given)
+        for name, count in (("bound", 4), ("given", 1)):
+            service.ctl("--instance", name, "scale", "web", str(count))
+            until(lambda: len(self.pids(name)) == count, f"{count} of {name}", explain=journal)
         for load in loads:
             load.after(100)
             self.assert_nothing_lost(load.stop())
