@@ -6,7 +6,7 @@ Usage: docs_hold.py DIRECTORY-OF-PROGRAMS
 In every Markdown file of the tree: each relative link ends at a file, and at a heading of it where it names one;
 each ```toml block is a configuration that sockherdctl check accepts. A block that is only a part of one is
 written ```toml part, and must be TOML. A block ```yaml prometheus has rules that promtool accepts, where that is
-installed. Metrics that are named exist, and each document is in the index.
+installed. Metrics that are named exist, and so do files of ours; each document and each decision is in its index.
 """
 import pathlib
 import re
@@ -51,12 +51,41 @@ def broken_links(path):
             yield f"{path.relative_to(ROOT)}: {target}: there is no such heading"
 
 
+def kept_files():
+    """Files and folders of ours, by all ends of their paths: a page may say `listeners.h` or `supervisor/listeners.h`."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True,
+                            capture_output=True, check=False)
+    names = listed.stdout.splitlines() if listed.returncode == 0 else \
+        [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*")]
+    ends = set()
+    for name in names:
+        parts = name.removesuffix(".in").split("/")
+        ends |= {"/".join(parts[first:last]) for last in range(1, len(parts) + 1) for first in range(last)}
+    return ends
+
+
+def missing_files(path, files):
+    """Sources of ours that a page names in `quotes`, and paths below a folder of ours, that do not exist. A decision
+    may go by its number."""
+    text = FENCE.sub("", path.read_text(encoding="utf-8"))
+    for name in sorted(set(re.findall(r"`([\w.+-]+(?:/[\w.+-]+)*)`", text))):
+        first, slash, _ = name.partition("/")
+        is_ours = name.endswith((".h", ".cc")) or (slash and first not in (".", "build") and (ROOT / first).is_dir())
+        is_decision = re.fullmatch(r"docs/adr/\d{4}", name) and any((ROOT / "docs/adr").glob(f"{name[-4:]}-*"))
+        if is_ours and name not in files and not is_decision:
+            yield f"{path.relative_to(ROOT)}: there is no file {name}"
+
+
 def unlisted():
-    """Documents that the index does not lead to."""
-    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
-    for path in sorted((ROOT / "docs").glob("*.md")):
-        if path.name != "README.md" and path.name not in index:
-            yield f"docs/README.md: {path.name} is not in the index"
+    """Documents and decisions that their index does not lead to, and decisions that are headed otherwise."""
+    for folder in (ROOT / "docs", ROOT / "docs/adr"):
+        index = (folder / "README.md").read_text(encoding="utf-8")
+        for path in sorted(folder.glob("*.md")):
+            if path.name != "README.md" and path.name not in index:
+                yield f"{folder.relative_to(ROOT)}/README.md: {path.name} is not in the index"
+    for path in sorted((ROOT / "docs/adr").glob("0*.md")):
+        if not path.read_text(encoding="utf-8").startswith(f"# {int(path.name[:4])}. "):
+            yield f"docs/adr/{path.name}: begins with \"# {int(path.name[:4])}. \""
 
 
 def blocks(path, language):
@@ -116,8 +145,10 @@ def faults(directory):
     listed = subprocess.run([directory / "sockherd-admin", "--list-metrics"], text=True, capture_output=True,
                             timeout=30, check=True).stdout
     metrics = {row.split("\t")[0] for row in listed.splitlines()}
+    files = kept_files()
     yield from unlisted()
     for path in pages():
+        yield from missing_files(path, files)
         yield from unknown_metrics(path, metrics)
         yield from broken_links(path)
         yield from bad_rules(path)
