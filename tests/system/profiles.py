@@ -339,6 +339,7 @@ class Instances(ProfileCase):
         path.write_text(service.CONFIGURATION.format(listener=f'address = "{address}"' if address else "", more="",
                                                      listeners='"web"', workers=workers, routes="", pool=""))
         self.addCleanup(path.unlink)
+        service.STATE.parent.with_name(f"sockherd@{name}").joinpath("state").unlink(missing_ok=True)  # it was scaled
         units = [f"sockherd@{name}.service", f"sockherd@{name}.socket", f"sockherd-admin@{name}.socket"]
         self.addCleanup(systemctl, "stop", *units, check=False)
         return units[0]

@@ -122,6 +122,8 @@ def ensure_backports(more=()):
     base = ensure_cached(more)
     key = hashlib.sha256("\n".join([BACKPORTS_REVISION, *BACKPORTS]).encode()).hexdigest()[:6]
     path = base.with_name(f"{base.name}-backports-{key}")
+    if path.exists():
+        return path
     with open(path.parent / "tree.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
