@@ -2,13 +2,12 @@
 """A Debian 12 tree for the system test: built once with debootstrap, then cached.
 
 A run never writes to the cached tree: it gets an overlay of it (or a copy, where the kernel has no
-overlayfs) in a temporary directory. The cache is keyed by what is in the tree, so a changed package
-list builds a new one.
+overlayfs) in a temporary directory. The cache (tree_cache.py) is keyed by what is in the tree, so a
+changed package list builds a new one.
 
-    tree.py            builds the tree if it is missing and prints its path
+    python3 -m tests.system.tree      builds the tree if it is missing and prints its path
 """
 import contextlib
-import fcntl
 import hashlib
 import os
 import pathlib
@@ -16,6 +15,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+from tests.system import tree_cache
 
 SUITE = "bookworm"
 MIRROR = os.environ.get("SOCKHERD_DEBIAN_MIRROR", "http://deb.debian.org/debian")
@@ -83,24 +84,15 @@ def prepare(tree):
 
 
 def ensure_cached(more=()):
-    """The cached tree with these packages besides, built if need be. Two runs at once build it once."""
+    """The cached tree with these packages besides, built if need be."""
     require_root()
     packages = [*PACKAGES, *more]
-    path = cached_path(packages)
-    if path.exists():  # renamed when it was whole; somebody else's list may be in the making
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.parent / "tree.lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            print(f"building {path} with debootstrap, once (about 3 minutes)", file=sys.stderr,
-                  flush=True)
-            partial = path.with_suffix(".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            debootstrap(partial, packages)
-            prepare(partial)
-            partial.rename(path)
-    return path
+
+    def build(folder):
+        print("building a tree with debootstrap, once (about 3 minutes)", file=sys.stderr, flush=True)
+        debootstrap(folder, packages)
+        prepare(folder)
+    return tree_cache.ensure(cached_path(packages), build)
 
 
 def take_backports(tree):
@@ -121,25 +113,24 @@ def ensure_backports(more=()):
     """A copy of that tree with the systemd of backports, cached beside it."""
     base = ensure_cached(more)
     key = hashlib.sha256("\n".join([BACKPORTS_REVISION, *BACKPORTS]).encode()).hexdigest()[:6]
-    path = base.with_name(f"{base.name}-backports-{key}")
-    if path.exists():
-        return path
-    with open(path.parent / "tree.lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            print(f"building {path} from bookworm-backports, once (about a minute)", file=sys.stderr, flush=True)
-            partial = path.with_name(path.name + ".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            subprocess.run(["cp", "-a", "--reflink=auto", str(base), str(partial)], check=True)
-            take_backports(partial)
-            prepare(partial)
-            partial.rename(path)
-    return path
+
+    def build(folder):
+        print("building a tree from bookworm-backports, once (about a minute)", file=sys.stderr, flush=True)
+        subprocess.run(["cp", "-a", "--reflink=auto", str(base), str(folder)], check=True)
+        take_backports(folder)
+        prepare(folder)
+    return tree_cache.ensure(base.with_name(f"{base.name}-backports-{key}"), build)
 
 
 @contextlib.contextmanager
 def throwaway(cached):
     """A writable tree that looks like `cached`, removed at the end."""
+    with tree_cache.using(cached):
+        yield from overlaid(cached)
+
+
+def overlaid(cached):
+    """The same, where nobody else removes `cached`."""
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="sockherd-sys-", dir="/var/tmp"))
     tree = scratch / "tree"
     for name in ("tree", "upper", "work"):
