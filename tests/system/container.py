@@ -50,11 +50,11 @@ def install_package(tree, package):
 
 
 def install_packages_to_test(tree, packages):
-    """Packages in the tree, not installed: for tests of that."""
+    """Packages in the tree, by name, not installed: for tests of that."""
     folder = tree / HOME / "debs"
     folder.mkdir()
-    for package in packages:
-        shutil.copy2(package, folder)
+    for name, package in packages.items():
+        shutil.copy2(package, folder / f"{name}.deb")
     shutil.copytree(ROOT / "packaging/debian/tests", tree / HOME / "debian/tests")
 
 

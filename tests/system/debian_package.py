@@ -1,27 +1,25 @@
-"""The .deb: installed, upgraded under load, spoiled, removed, purged. Runs in the container, as root.
-
-Each test begins without it, and ends so.
-"""
+"""The .deb: installed, upgraded under load, spoiled, removed, purged. Runs in the container, as root."""
 import os
 import pathlib
+import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
 
 from tests.support import processes
-from tests.support.hammer import Hammer
 from tests.support.http import request
 from tests.support.wait import until
-from tests.system import debs, service
+from tests.system import service, upgrade
 from tests.system.container import HOME
-from tests.system.service import (ADMIN_SOCKET, SERVICE, SOCKET, configure, journal, main_pid, serving, settle, show,
-                                  systemctl, wait_workers)
+from tests.system.deb_packages import Packages, apt, installed, run
+from tests.system.service import (ADMIN_SOCKET, SERVICE, SOCKET, configure, journal, main_pid, show, systemctl,
+                                  wait_workers)
 
 UNITS = (SERVICE, SOCKET, ADMIN_SOCKET)
-PACKAGE, FOLLOWING = sorted(pathlib.Path(f"/{HOME}/debs").iterdir())  # ..._0.1.0-1..., ..._9.1.0-1...
+PACKAGES = Packages()
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 WEB = "127.0.0.1:8080"
-ENOUGH = 100_000  # requests, while it is upgraded and downgraded
 
 # What changes all the time, and what keeps a diary.
 NOT_OURS = ("/proc", "/sys", "/dev", "/tmp", "/run/systemd", "/run/log", "/run/udev", "/run/dbus", "/var/log/apt",
@@ -29,29 +27,6 @@ NOT_OURS = ("/proc", "/sys", "/dev", "/tmp", "/run/systemd", "/run/log", "/run/u
             "/var/lib/apt", "/var/lib/systemd", "/var/tmp", f"/{HOME}", "/root")
 # The account stays (README.Debian), and whoever writes those files leaves a copy of what was before.
 ACCOUNT = {f"/etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow")}
-
-
-def run(*command):
-    """What apt and dpkg say is in the result."""
-    return subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                          env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"})
-
-
-def apt(verb, *names, before=()):
-    """apt-get, which fails if the package's scripts do."""
-    return run(*before, "apt-get", "-y", "--no-install-recommends", "--allow-downgrades", "-o", "Dpkg::Use-Pty=0",
-               verb, *(str(name) for name in names))
-
-
-def version_of(package):
-    """As dpkg knows it."""
-    return debs.field(package, "Version")
-
-
-def installed():
-    """(its state, its version), as dpkg sees them; ("", "") if it was never there."""
-    done = run("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}", "sockherd")
-    return tuple(done.stdout.split()) if done.returncode == 0 and len(done.stdout.split()) == 2 else ("", "")
 
 
 def files():
@@ -68,16 +43,8 @@ def without_systemd(*command):
     return ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh", *command)
 
 
-def spoil(name):
-    """Another version, in which that program says no."""
-    def change(root):
-        program = root / name
-        program.write_text("#!/bin/sh\necho spoiled >&2\nexit 1\n")
-    return change
-
-
 class PackageCase(unittest.TestCase):
-    """What all of these need."""
+    """Begins without it, and ends so."""
 
     def setUp(self):
         self.clear()
@@ -95,20 +62,15 @@ class PackageCase(unittest.TestCase):
         self.assertEqual(done.returncode, 0, f"{done.stdout}\n{journal(60, *UNITS)}")
         return done
 
-    def install(self, package=PACKAGE):
-        """With apt."""
-        self.check(apt("install", package))
-        self.assertEqual(installed(), ("installed", version_of(package)))
+    def install(self, name="this", before=()):
+        """With apt; returns what it said."""
+        done = self.check(apt("install", PACKAGES.paths[name], before=before))
+        self.assertEqual(installed(), ("installed", PACKAGES.versions[name]))
+        return done.stdout
 
     def states(self):
         """Of the service and its sockets."""
         return [show("ActiveState", unit) for unit in UNITS]
-
-    def spoiled(self, name):
-        """A version that is newer than all others."""
-        folder = tempfile.TemporaryDirectory(prefix="spoiled-", dir="/var/tmp")
-        self.addCleanup(folder.cleanup)
-        return debs.changed(FOLLOWING, folder.name, version_of(FOLLOWING) + "+spoiled", spoil(name))
 
 
 class Installation(PackageCase):
@@ -132,16 +94,15 @@ class Installation(PackageCase):
         self.assertEqual([show("UnitFileState", unit) for unit in UNITS], 3 * ["enabled"])
         systemctl("start", SERVICE)
         before = main_pid()
-        self.install(FOLLOWING)
+        self.install("next")
         self.assertEqual(main_pid(), before)
         POLICY.unlink()
 
     def test_where_no_systemd_runs(self):
         """Everything works, and nothing is started."""
         before = files()
-        for package in (PACKAGE, FOLLOWING, PACKAGE):
-            self.check(apt("install", package, before=without_systemd()))
-            self.assertEqual(installed(), ("installed", version_of(package)))
+        for name in ("this", "next", "this"):
+            self.install(name, before=without_systemd())
         self.assertEqual(self.states(), 3 * ["inactive"])
         self.assertTrue(pathlib.Path("/etc/systemd/system/sockets.target.wants", SOCKET).is_symlink(), "not enabled")
         self.check(apt("purge", "sockherd", before=without_systemd()))
@@ -180,89 +141,102 @@ class Installation(PackageCase):
         wait_workers(3)
 
 
-class Upgrade(PackageCase):
-    """Nothing may be lost."""
+class TakenPort(PackageCase):
+    """The first installation where another program has a port of ours. It is what the administrator is told that helps."""
 
     def setUp(self):
         super().setUp()
-        self.install()
-        configure(workers=4)
-        systemctl("restart", SERVICE)
-        wait_workers(4)
-        self.sockets = self.identity()
-        self.load = Hammer(WEB, path="/whoami", short=8, keepalive=8, slow=8, slow_after_ms=3000)
-        self.addCleanup(self.load.__exit__)
-        self.load.after(200)
+        self.addCleanup(systemctl, "daemon-reload")
+        for unit in UNITS:
+            self.addCleanup(shutil.rmtree, f"/etc/systemd/system/{unit}.d", ignore_errors=True)
 
-    @staticmethod
-    def identity():
-        """Of the socket units: differs once one has been stopped, or started again."""
-        return [show("InvocationID", unit) + show("ActiveEnterTimestampMonotonic", unit) for unit in UNITS[1:]]
+    def install_beside(self, family, host, port, unit):
+        """Everything is installed, nothing runs, nor tries to. Returns the other program, and the commands of the remedy."""
+        other = socket.create_server((host, port), family=family)
+        self.addCleanup(other.close)
+        before = show("ExecMainStartTimestampMonotonic")
+        said = self.install()
+        self.assertIn(f"sockherd: {unit} could not be started ('journalctl -u {unit}' says why)", said)
+        self.assertIn("Address already in use", journal(20, unit))
+        self.assertEqual([state for state in self.states() if state not in ("inactive", "failed")], [], said)
+        self.assertEqual(show("ExecMainStartTimestampMonotonic"), before, journal(60))
+        commands = [line.strip() for line in said.splitlines() if line.startswith("    ")]
+        self.assertEqual(len(commands), 4, said)
+        return other, commands
 
-    def end(self, count=0):
-        """After so many requests, none of them lost; the sockets were never touched."""
-        until(lambda: self.load.so_far()["ok"] >= count, f"{count} requests", deadline=120)
-        report = self.load.stop()
-        self.assertEqual((report.lost, report["slow"]), (0, 0), f"{report.summary()}\n{journal(60)}")
-        self.assertEqual(self.identity(), self.sockets, "a socket unit was restarted")
-        print(report.summary(), flush=True)
+    def follow(self, commands):
+        """Word for word."""
+        self.check(run("sh", "-ec", "\n".join(commands)))
+        self.assertEqual(self.states(), 3 * ["active"], journal(60, *UNITS))
+        self.assertEqual(show("NRestarts"), "0", journal(60))
 
-    def replace(self, package, before=None):
-        """The supervisor and all workers (who served before) are others afterwards."""
-        main, before, text = main_pid(), before or serving(), service.CONFIG.read_text()
-        self.assertEqual(len(before), 4)
-        self.install(package)
-        self.assertNotEqual(main_pid(), main)
-        settle(4, without=before)
-        self.assertIn(f'"{version_of(package)}"', service.ctl("status", "--json"))
-        self.assertEqual(service.CONFIG.read_text(), text, "the configuration is the administrator's")
-        self.load.after(500)
+    def test_web_gets_another_port(self):
+        """And the other program keeps its own."""
+        other, commands = self.install_beside(socket.AF_INET6, "::", 8080, SOCKET)
+        self.follow(commands)
+        self.assertEqual(request("127.0.0.1:8081", "GET", "/plaintext").status, 200)
+        with socket.create_connection(("::1", 8080)):
+            other.accept()[0].close()
 
-    def refuse(self, package, remark):
-        """apt fails and says why; who served serves on, and is returned."""
-        before = serving()
-        done = apt("install", package)
-        self.assertNotEqual(done.returncode, 0, done.stdout)
-        self.assertIn(remark, done.stdout)
-        self.assertEqual(installed(), ("half-configured", version_of(package)))
-        self.load.after(500)
-        self.assertEqual({pid for pid in before if processes.is_alive(pid)}, before, journal())
-        return before
+    def test_the_other_program_ends(self):
+        """The last command is all that is needed."""
+        other, commands = self.install_beside(socket.AF_INET6, "::", 8080, SOCKET)
+        other.close()
+        self.follow(commands[-1:])
+        self.assertEqual(request(WEB, "GET", "/plaintext").status, 200)
 
-    def test_to_the_next_version_and_back(self):
-        """Up, down, up, under load."""
-        for package in (FOLLOWING, PACKAGE, FOLLOWING):
-            self.replace(package)
-        self.end(ENOUGH)
-
-    def test_to_one_that_does_not_start(self):
-        """The old workers serve on; one that works takes them over."""
-        before = self.refuse(self.spoiled("usr/sbin/sockherd"), "the new version of sockherd.service does not start")
-        self.replace(FOLLOWING, before)
-        self.end()
-
-    def test_to_one_whose_workers_do_not_start(self):
-        """The same, although the service itself is well."""
-        before = self.refuse(self.spoiled("usr/libexec/sockherd/sockherd-worker"),
-                             "workers of the new version of sockherd.service do not start")
-        self.replace(PACKAGE, before)
-        self.end()
+    def test_admin_gets_another_port(self):
+        """The web socket does not listen meanwhile: a connection would start a service that tried the port again and again."""
+        _, commands = self.install_beside(socket.AF_INET, "127.0.0.1", 9753, ADMIN_SOCKET)
+        self.follow(commands)
+        self.assertEqual(request(WEB, "GET", "/plaintext").status, 200)
+        self.assertEqual(request("127.0.0.1:9754", "GET", "/readyz").status, 200)
 
 
 class Autopkgtest(PackageCase):
-    """packaging/debian/tests, as its runner calls them: the package installed, in the folder of its source."""
+    """packaging/debian/tests, much as its runner calls them: the package installed, in the folder of its source.
+
+    The runner itself (tests/system/autopkgtest.py) installs everything anew for each test.
+    """
 
     def test_all(self):
-        """Each of them."""
-        control = pathlib.Path(f"/{HOME}/debian/tests/control").read_text()
-        names = control.split("Tests:")[1].splitlines()[0].split()  # the others want a compiler
-        self.assertIn("upgrade", names)
+        """Each of them but what wants a compiler."""
         self.install()
-        for name in names:
-            with self.subTest(name), tempfile.TemporaryDirectory() as scratch:
-                done = subprocess.run([f"debian/tests/{name}"], cwd=f"/{HOME}", text=True, stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT, env={**os.environ, "AUTOPKGTEST_TMP": scratch})
-                self.assertEqual(done.returncode, 0, f"{done.stdout}\n{journal(60)}")
+        ran = []
+        for stanza in self.stanzas(pathlib.Path(f"/{HOME}/debian/tests/control").read_text()):
+            for name in [] if "g++" in stanza["Depends"] else stanza["Tests"].split():
+                with self.subTest(name):
+                    self.call(name, may_complain="allow-stderr" in stanza["Restrictions"])
+                ran.append(name)
+        self.assertEqual(ran, ["serve", "scale", "reload", "upgrade"])
+
+    @staticmethod
+    def stanzas(text):
+        """Of a control file, as dictionaries."""
+        return [dict(line.split(": ", 1) for line in stanza.splitlines()) for stanza in text.split("\n\n")]
+
+    def call(self, name, may_complain):
+        """In a folder of its own; what it says on stderr is a failure, as for the runner."""
+        with tempfile.TemporaryDirectory() as scratch:
+            done = subprocess.run([f"debian/tests/{name}"], cwd=f"/{HOME}", text=True, capture_output=True,
+                                  env={**os.environ, "AUTOPKGTEST_TMP": scratch})
+        self.assertEqual(done.returncode, 0, f"{done.stdout}\n{done.stderr}\n{journal(60)}")
+        self.assertTrue(may_complain or not done.stderr, done.stderr)
+
+
+class Upgrade(upgrade.UpgradeCase):
+    """By the scripts of the package. Each test finds it installed."""
+
+    packages = PACKAGES
+    REMARKS = {"no-start": "the new version of sockherd.service does not start",
+               "no-workers": "workers of the new version of sockherd.service do not start"}
+
+    def assert_reported(self, done, version):
+        """apt fails and says why."""
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        self.assertIn(self.REMARKS[version], done.stdout)
+        self.assertIn("'journalctl -u sockherd' says more", done.stdout)
+        self.assertEqual(installed(), ("half-configured", self.packages.versions[version]))
 
 
 if __name__ == "__main__":

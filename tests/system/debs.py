@@ -1,10 +1,13 @@
 """The Debian packages that ./dev deb has built: which they are, what they need, and how to spoil one."""
+import hashlib
 import pathlib
 import re
 import shutil
 import subprocess
 import tempfile
 
+# What ends at once in a version that is broken.
+BROKEN = {"no-start": "usr/sbin/sockherd", "no-workers": "usr/libexec/sockherd/sockherd-worker"}
 
 
 class PackagesMissing(Exception):
@@ -32,6 +35,13 @@ def dependencies(package):
     return sorted({re.match(r"[\w.+-]+", one.strip())[0] for one in wanted.split(",") if one.strip()})
 
 
+def write_sums(root):
+    """What debsums and dpkg --verify compare with."""
+    sums = root / "DEBIAN/md5sums"
+    paths = [line.split("  ", maxsplit=1)[1] for line in sums.read_text().splitlines()]
+    sums.write_text("".join(f"{hashlib.md5((root / path).read_bytes()).hexdigest()}  {path}\n" for path in paths))
+
+
 def changed(package, folder, version, change):
     """A copy of it with another version, in which change(root) has been done; its path."""
     with tempfile.TemporaryDirectory(prefix="deb-") as scratch:
@@ -40,6 +50,7 @@ def changed(package, folder, version, change):
         control = root / "DEBIAN/control"
         control.write_text(re.sub(r"(?m)^Version: .*$", f"Version: {version}", control.read_text()))
         change(root)
+        write_sums(root)
         target = pathlib.Path(folder, f"sockherd_{version}.deb")
         subprocess.run(["dpkg-deb", "--build", "--root-owner-group", "-Znone", str(root), str(target)], check=True,
                        stdout=subprocess.DEVNULL)
@@ -59,6 +70,13 @@ def following(package, folder):
             if path.is_file() and not path.is_symlink() and version.encode() in (old := path.read_bytes()):
                 path.write_bytes(old.replace(version.encode(), other.encode()))
     return changed(package, folder, other, change)
+
+
+def broken(package, folder, name):
+    """A version of it after all others, in which a program says no. Its path."""
+    def change(root):
+        (root / BROKEN[name]).write_text("#!/bin/sh\necho spoiled >&2\nexit 1\n")
+    return changed(package, folder, f"{field(package, 'Version')}+{name.replace('-', '')}", change)
 
 
 def programs(package, folder):

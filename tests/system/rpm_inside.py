@@ -10,8 +10,8 @@ from tests.support.wait import until
 from tests.system import upgrade
 from tests.system.case import SystemCase
 from tests.system.rpm_packages import Packages, rpm
-from tests.system.service import (ADMIN_SOCKET, CONFIG, SERVICE, SOCKET, configure, ctl, main_pid, scale, serving,
-                                  settle, show, systemctl, web_address)
+from tests.system.service import (ADMIN_SOCKET, CONFIG, SERVICE, SOCKET, configure, ctl, journal, main_pid, scale,
+                                  serving, settle, show, systemctl, web_address)
 
 UNITS = (SERVICE, SOCKET, ADMIN_SOCKET)
 INSTANCE = "sockherd@shop.service"
@@ -70,6 +70,12 @@ class C_Upgrade(upgrade.UpgradeCase):
     """By the scriptlets, and the triggers of Fedora's systemd."""
 
     packages = Packages()
+
+    def assert_reported(self, done, version):
+        """rpm does not wait for workers; who watches them is `sockherdctl events`."""
+        if version == "no-start":
+            self.assertRegex(done.stdout + done.stderr, r"sockherd\.service.*failed", journal())
+        self.assertEqual(self.packages.version(), self.packages.versions[version])
 
     def test_instances(self):
         """Those of the template that run are restarted, too; what they listen on is not."""

@@ -11,13 +11,11 @@ tests/system/rpm_inside.py and run in the container. Needs root.
 import argparse
 import pathlib
 import shutil
-import sys
 import tempfile
-import time
 
 from tests.packaging.rpm_file import package
 from tests.support.paths import ROOT
-from tests.system import container, debs, rpm_variants, tree
+from tests.system import container, debs, frame, rpm_variants, tree
 
 # Fedora's last word about units that nobody has named.
 PRESET = "usr/lib/systemd/system-preset/99-default-disable.preset"
@@ -62,27 +60,21 @@ def provide(root, folder):
             shutil.copy2(path, target)
 
 
-def run(options):
-    """Returns the exit status of the tests inside."""
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="sockherd-rpm-") as folder, \
-            tree.throwaway(tree.ensure_cached(debs.dependencies(debs.find(ROOT / "build/deb")))) as root:
+def install_all(root):
+    """In a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="sockherd-rpm-") as folder:
         prepare(root)
         install(root, pathlib.Path(folder))
-        container.install_tests(root, options.hammer.resolve())
         provide(root, pathlib.Path(folder))
-        names = " ".join(f"tests.system.rpm_inside.{name}" for name in options.tests) or "tests.system.rpm_inside"
-        container.install_service(root, f"python3 -m unittest -v {names}")
-        print(f"installed in {time.monotonic() - began:.1f} s, booting", flush=True)
-        status, output = container.boot(root)
-    print(output)
-    print(f"system test of the RPMs: status {status} after {time.monotonic() - began:.1f} s")
-    return status
+
+
+def test():
+    """Returns the exit status of the tests inside."""
+    options = arguments()
+    names = [f"rpm_inside.{name}" for name in options.tests] or ["rpm_inside"]
+    return frame.run(tree.ensure_cached(debs.dependencies(debs.find(ROOT / "build/deb"))), options.hammer, install_all,
+                     names)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(run(arguments()))
-    except (tree.TreeError, container.ContainerError, rpm_variants.RpmError, debs.PackagesMissing,
-            AssertionError) as error:
-        sys.exit(f"system test of the RPMs: {error}")
+    frame.main(test)

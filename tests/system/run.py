@@ -9,12 +9,9 @@ installed. Those of BARE install it themselves.
 """
 import argparse
 import pathlib
-import subprocess
-import sys
 import tempfile
-import time
 
-from tests.system import container, debs, tree, user_mode
+from tests.system import container, debs, frame, tree, user_mode
 
 SUITES = ("inside", "lossless", "commands", "profiles", "surroundings")
 BARE = ("debian_package",)
@@ -37,40 +34,23 @@ def install(root, package, is_bare):
     with tempfile.TemporaryDirectory(prefix="next-") as folder:
         following = debs.following(package, folder)
         if is_bare:
-            container.install_packages_to_test(root, (package, following))
+            broken = {name: debs.broken(following, folder, name) for name in debs.BROKEN}
+            container.install_packages_to_test(root, {"this": package, "next": following, **broken})
         else:
             container.install_package(root, package)
             debs.programs(following, root / NEXT)
 
 
-def run(options):
+def test():
     """Returns the exit status of the tests inside."""
-    began = time.monotonic()
+    options = arguments()
     package = debs.find(options.debs)
-    tests = options.tests or SUITES
-    is_bare = tests[0].split(".")[0] in BARE
+    names = options.tests or SUITES
+    is_bare = names[0].split(".")[0] in BARE
     ensure = tree.ensure_backports if options.backports else tree.ensure_cached
-    with tree.throwaway(ensure(debs.dependencies(package))) as root:
-        container.install_tests(root, options.hammer.resolve())
-        install(root, package, is_bare)
-        names = " ".join(f"tests.system.{name}" for name in tests)
-        container.install_service(root, f"python3 -m unittest -v {names}")
-        print(f"installed in {time.monotonic() - began:.1f} s, booting", flush=True)
-        status, output = container.boot(root, user_mode.command if options.own_kernel else container.nspawn)
-    print(output)
-    print(f"system test: status {status} after {time.monotonic() - began:.1f} s")
-    return status
-
-
-def main():
-    """Errors of the set-up are one line each."""
-    try:
-        sys.exit(run(arguments()))
-    except (tree.TreeError, container.ContainerError, debs.PackagesMissing) as error:
-        sys.exit(f"system test: {error}")
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"system test: {error}\n{error.stderr or ''}")
+    return frame.run(ensure(debs.dependencies(package)), options.hammer, lambda root: install(root, package, is_bare),
+                     names, user_mode.command if options.own_kernel else container.nspawn)
 
 
 if __name__ == "__main__":
-    main()
+    frame.main(test)

@@ -1,7 +1,9 @@
 """Upgrades of the installed package under load. Runs in the container, as root.
 
-`packages` is a package manager with the files that were made for this test: "this" version and the "next",
-which is whole; "no-start", whose sockherd ends at once; "no-workers", whose workers do.
+`packages` is a package manager with the files that were made for this test: `paths` and `versions` of "this" one and
+the "next", which are whole; "no-start", whose sockherd ends at once; "no-workers", whose workers do. Its `put(name)`
+installs one and returns what was said, with the status; its `version()` is what is installed and configured.
+debian_package.py and rpm_inside.py have one each, and know how theirs says that something went wrong.
 """
 import os
 import time
@@ -24,29 +26,31 @@ def is_of_this_file(pid):
 
 
 class AllClients:
-    """Every kind of client (MixedLoad), and some that never pause, for the number."""
+    """Every kind of client (MixedLoad); with `busy` some that never pause, for the number."""
 
-    def __init__(self, address):
+    def __init__(self, address, busy):
         # Late is what waited for two lost SYNs: a busy machine is not mistaken for one.
         self.mixed = MixedLoad(address, wait_ms=1500, slow_after_ms=3000)
-        self.busy = Hammer(address, path="/plaintext", body="Hello, World!", keepalive=8, think_ms=0,
-                           slow_after_ms=3000)
+        self.loads = [self.mixed]
+        if busy:
+            self.loads.append(Hammer(address, path="/plaintext", body="Hello, World!", keepalive=busy, think_ms=0,
+                                     slow_after_ms=3000))
 
     def __exit__(self, *_):
-        self.mixed.__exit__()
-        self.busy.__exit__()
+        for load in self.loads:
+            load.__exit__()
 
     def after(self, count):
         """Waits for so many more right answers of the mixed kinds."""
         self.mixed.after(count)
 
     def so_far(self):
-        """The counts at this moment, of both."""
-        return self.mixed.so_far(), self.busy.so_far()
+        """The counts at this moment, of each."""
+        return [load.so_far() for load in self.loads]
 
     def stop(self):
-        """Lets requests under way finish, and returns both reports."""
-        return self.mixed.stop(), self.busy.stop()
+        """Lets requests under way finish, and returns all reports."""
+        return [load.stop() for load in self.loads]
 
 
 def sockets():
@@ -64,45 +68,50 @@ class UpgradeCase(SystemCase):
         self.packages.put("this")
         super().setUp()
 
-    def begin(self):
+    def begin(self, busy=0):
         """Service and load."""
         self.start(WORKERS)
-        self.load = AllClients(web_address())
+        self.load = AllClients(web_address(), busy)
         self.addCleanup(self.load.__exit__)
         self.load.after(200)
         self.before = sockets()
 
-    def assert_untouched(self):
-        """Nothing was lost so far, and no socket unit has been restarted."""
-        for report in self.load.so_far():
+    def assert_none_lost(self, reports):
+        """Nor was a socket unit restarted."""
+        for report in reports:
             self.assertEqual(report.lost, 0, f"{report.summary()}\n{journal(60)}")
         self.assertEqual(sockets(), self.before, journal(60, SERVICE, SOCKET, ADMIN_SOCKET))
 
     def end(self):
         """Returns how many requests were answered; none was lost, none was late."""
         reports = self.load.stop()
-        for report in reports:
-            self.assertEqual((report.lost, report["slow"]), (0, 0), f"{report.summary()}\n{journal(60)}")
-        self.assertEqual(sockets(), self.before, journal(60, SERVICE, SOCKET, ADMIN_SOCKET))
+        self.assert_none_lost(reports)
+        self.assertEqual([report["slow"] for report in reports], len(reports) * [0],
+                         f"{[report.summary() for report in reports]}\n{journal(60)}")
         return sum(report["ok"] for report in reports)
 
-    def replace(self, version):
-        """Installs a version that works; returns when only that one serves."""
-        main, workers = main_pid(), serving()
+    def replace(self, version, workers=None):
+        """Installs a version that works; returns when only that one serves, and not `workers`, who did before."""
+        main, workers, text = main_pid(), workers or serving(), CONFIG.read_text()
+        self.assertEqual(len(workers), WORKERS)
         done = self.packages.put(version)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr + journal())
-        until(lambda: main_pid() not in (0, main), "another supervisor", explain=journal)
+        until(lambda: main_pid() not in (0, main) and is_of_this_file(main_pid()), "another supervisor",
+              explain=journal)
         settle(WORKERS, workers)
         for pid in (main_pid(), *serving()):
             self.assertTrue(is_of_this_file(pid), pid)
-        self.assertEqual(self.packages.version(), self.packages.versions[version])
-        self.assertEqual(service.ctl("version").split()[1], self.packages.versions[version])
+        number = self.packages.versions[version]
+        self.assertEqual(self.packages.version(), number)
+        self.assertEqual(service.ctl("version").split()[1], number)
+        self.assertIn(f'"{number}"', service.ctl("status", "--json"), "the supervisor is another version")
+        self.assertEqual(CONFIG.read_text(), text, "the configuration is the administrator's")
         self.load.after(200)
-        self.assert_untouched()
+        self.assert_none_lost(self.load.so_far())
 
     def test_upgrade_and_downgrade(self):
         """To the next version and back, until so many requests were answered."""
-        self.begin()
+        self.begin(busy=8)
         began, rounds = time.monotonic(), 0
         while rounds < 2 or sum(report["ok"] for report in self.load.so_far()) < REQUESTS:
             for version in ("next", "this"):
@@ -117,36 +126,30 @@ class UpgradeCase(SystemCase):
         """The old workers serve on, for as long as it takes; the next one takes them over."""
         self.begin()
         workers = serving()
-        done = self.packages.put("no-start")
-        self.assert_reported(done)
+        self.assert_reported(self.packages.put("no-start"), "no-start")
         until(lambda: int(show("NRestarts")) > 2, "further tries", explain=journal)
         self.load.after(500)
-        self.assert_untouched()
+        self.assert_none_lost(self.load.so_far())
         for pid in workers:
             self.assertFalse(is_of_this_file(pid), "an old worker is gone")
-        main = main_pid()
-        self.assertEqual(self.packages.put("this").returncode, 0)
-        until(lambda: main_pid() not in (0, main) and is_of_this_file(main_pid()), "a supervisor",
-              explain=journal)
-        settle(WORKERS, workers)
-        self.load.after(200)
+        self.replace("next", workers)
         self.end()
 
     def test_a_version_whose_workers_do_not_start(self):
-        """The new supervisor gives up after some tries, and leaves the old ones alone."""
+        """The new supervisor gives up after some tries, and leaves the old ones alone; the version before is back."""
         self.begin()
         workers = serving()
-        self.packages.put("no-workers")
+        self.assert_reported(self.packages.put("no-workers"), "no-workers")
         until(lambda: "upgrade-failed" in service.ctl("events"), "an end of the upgrade", explain=journal)
-        self.load.after(200)
+        self.load.after(500)
         self.assertEqual(serving(), workers)
-        self.assert_untouched()
+        self.assert_none_lost(self.load.so_far())
         self.replace("this")
         self.end()
 
-    def assert_reported(self, done):
-        """The package manager says that the service did not start, and where to look."""
-        self.assertRegex(done.stdout + done.stderr, r"sockherd\.service.*failed", journal())
+    def assert_reported(self, done, version):
+        """The package manager says what did not start, and where to look."""
+        raise NotImplementedError
 
     def test_changed_configuration_is_kept(self):
         """What the administrator wrote stands after an upgrade, and is in force."""
