@@ -6,8 +6,9 @@ Usage: docs_hold.py DIRECTORY-OF-PROGRAMS
 In every Markdown file of the tree: each relative link ends at a file, and at a heading of it where it names one;
 each ```toml block is a configuration that sockherdctl check accepts. A block that is only a part of one is
 written ```toml part, and must be TOML. A block ```yaml prometheus has rules that promtool accepts, where that is
-installed. Metrics that are named exist, and so do files of ours; each document and each decision is in its index.
+installed. Metrics, files and commands of ours that are named exist; each document and each decision is in its index.
 """
+import json
 import pathlib
 import re
 import shutil
@@ -140,8 +141,37 @@ def unknown_metrics(path, metrics):
             yield f"{path.relative_to(ROOT)}: there is no metric {name}"
 
 
+def known_flags(ctl):
+    """The flags that each verb of sockherdctl takes."""
+    everywhere = set(re.findall(r"--[a-z-]+", subprocess.run([ctl, "--help"], text=True, capture_output=True,
+                                                             timeout=30, check=True).stdout))
+    listed = subprocess.run([ctl, "verbs", "--json"], text=True, capture_output=True, timeout=30, check=True).stdout
+    return {verb["name"]: everywhere | set(verb["flags"]) for verb in json.loads(listed)["verbs"]}
+
+
+def unknown_commands(path, verbs):
+    """Verbs and flags of sockherdctl, and verbs of ./dev, that do not exist, where a page has them in `quotes` or in a
+    block."""
+    text = path.read_text(encoding="utf-8")
+    quoted = re.findall(r"`([^`]+)`", FENCE.sub("", text)) + [fence[2] for fence in FENCE.finditer(text)]
+    for line in (line for part in quoted for line in part.replace("\\\n", " ").split("\n")):
+        for said in re.findall(r"(?:^|[\s/])sockherdctl ([^#|&;]+)", line):
+            words = re.sub(r"--(?:instance|socket|timeout) \S+ *", "", said).split()
+            name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in verbs), None)
+            if name is None and re.fullmatch(r"[a-z]+", words[0] if words else ""):
+                if not any(verb.startswith(words[0] + " ") for verb in verbs) or len(words) > 1:
+                    yield f"{path.relative_to(ROOT)}: sockherdctl has no verb {words[0]}"
+            for flag in re.findall(r"(?<!\S)--[a-z-]+", said) if name else []:
+                if flag not in verbs[name]:
+                    yield f"{path.relative_to(ROOT)}: sockherdctl {name} has no {flag}"
+        for verb in re.findall(r"\./dev ([a-z]+)", line):
+            if not re.search(rf"^{verb}\(\) ", (ROOT / "dev").read_text(encoding="utf-8"), re.MULTILINE):
+                yield f"{path.relative_to(ROOT)}: there is no ./dev {verb}"
+
+
 def faults(directory):
     """All of them."""
+    verbs = known_flags(str(directory / "sockherdctl"))
     listed = subprocess.run([directory / "sockherd-admin", "--list-metrics"], text=True, capture_output=True,
                             timeout=30, check=True).stdout
     metrics = {row.split("\t")[0] for row in listed.splitlines()}
@@ -149,6 +179,7 @@ def faults(directory):
     yield from unlisted()
     for path in pages():
         yield from missing_files(path, files)
+        yield from unknown_commands(path, verbs)
         yield from unknown_metrics(path, metrics)
         yield from broken_links(path)
         yield from bad_rules(path)
