@@ -381,6 +381,7 @@ void Hands::set_current(uint32_t number) {
 
 void Hands::forget_unused(const std::map<fleet::WorkerId, fleet::Worker>& workers,
                           const std::set<uint32_t>& planned) {
+  planned_ = planned;
   const auto is_used = [&](uint32_t number) {
     if (number == current_ || planned.contains(number)) return true;
     return std::any_of(workers.begin(), workers.end(),

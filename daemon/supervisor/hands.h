@@ -116,13 +116,14 @@ class Hands {
   void add_generation(Generation generation);
   void set_current(uint32_t number);
   const Generation& current() const { return generations_.at(current_); }
-  // Frees generations that neither `current` nor a worker needs, and that are not in `planned`.
+  // Frees generations that neither `current` nor a worker needs, and that are not in `planned`: of
+  // reloads under way. What those are to serve stays, too.
   void forget_unused(const std::map<fleet::WorkerId, fleet::Worker>& workers,
                      const std::set<uint32_t>& planned);
 
   // Looks after the balance of the listeners, and after sockets that nobody accepts from: what
-  // waits there is given to a worker that lives, and listeners that are configured no more are
-  // closed once they are empty. To be called now and then.
+  // waits there is given to a worker of its listener. Listeners that are wanted no more are closed
+  // once they are empty: anybody's worker does that. To be called now and then.
   void sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers);
 
   const WorkerProcess* process(fleet::WorkerId id) const;
@@ -155,8 +156,10 @@ class Hands {
 
   struct Retiring {
     UniqueFd socket;
+    sys::SocketAddress address;
     QuietWatch watch;
   };
+  using Sockets = std::set<std::pair<std::string, uint32_t>>;  // listener and number
 
   Result<Running> start(const fleet::Spawn& action);
   Result<void> take_seats(const fleet::Spawn& action, Running& running);
@@ -209,8 +212,17 @@ class Hands {
   void on_quiet(uint64_t number);
   void tell(fleet::WorkerId to, contract::Verb verb, const std::string& listener, uint32_t number);
   void tell_of_slot(fleet::WorkerId to, contract::Verb verb, uint32_t slot);
-  void sweep_group(const std::string& name, const Listeners::Group& group,
-                   const std::set<std::pair<std::string, uint32_t>>& attended);
+  std::set<std::string> used_listeners(
+      const std::map<fleet::WorkerId, fleet::Worker>& workers) const;
+  Sockets attended_sockets(const std::map<fleet::WorkerId, fleet::Worker>& workers) const;
+  void sweep_leftovers(const std::set<std::string>& used);
+  void sweep_group(const std::string& name, const Listeners::Group& group, const Sockets& attended,
+                   bool is_used);
+  bool close_if_empty(const std::string& name, const Listeners::Group& group);
+  std::optional<fleet::WorkerId> find_helper(const std::string& listener) const;
+  std::optional<fleet::WorkerId> find_any_helper() const;
+  std::optional<fleet::WorkerId> find_helper_if(
+      const std::function<bool(const Running&)>& may_help) const;
   // Queues of commands (hands_relays.cc).
   const config::Pool* command_pool_of(const std::string& listener) const;
   bool is_served_elsewhere(const config::Pool& pool, const std::string& listener,
@@ -218,7 +230,6 @@ class Hands {
   void relay_queues(const config::Pool& pool, const std::string& name,
                     const Listeners::Group& group,
                     const std::map<fleet::WorkerId, fleet::Worker>& workers);
-  std::optional<fleet::WorkerId> find_helper(const std::string& listener) const;
 
   sd_event* loop_;
   WorkerSetup setup_;
@@ -235,6 +246,7 @@ class Hands {
   OwnAddresses addresses_;
   std::map<uint32_t, Generation> generations_;
   uint32_t current_ = 0;
+  std::set<uint32_t> planned_;  // generations of reloads under way
   std::map<fleet::WorkerId, Running> running_;
   std::vector<fleet::WorkerId> unreleased_;
   std::map<std::string, std::vector<ServedSlot>> served_;  // by pool

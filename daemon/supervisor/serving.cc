@@ -159,7 +159,7 @@ void Hands::tell(fleet::WorkerId to, contract::Verb verb, const std::string& lis
 
 void Hands::retire(std::vector<UniqueFd> sockets) {
   for (UniqueFd& socket : sockets) {
-    const auto address = sys::SocketAddress::of_socket(socket.get());
+    auto address = sys::SocketAddress::of_socket(socket.get());
     if (!address.ok()) continue;
     // Without the privilege for it somebody new may still come, until a moment without anybody.
     [[maybe_unused]] const auto closed = sys::close_door(socket.get());
@@ -168,7 +168,7 @@ void Hands::retire(std::vector<UniqueFd> sockets) {
                                     [this, number] { retiring_.erase(number); });
     if (!watch) continue;
     watch.value().add_queue(socket.get());
-    retiring_[number] = {std::move(socket), std::move(watch).value()};
+    retiring_[number] = {std::move(socket), std::move(address).value(), std::move(watch).value()};
   }
 }
 
@@ -176,55 +176,76 @@ void Hands::sweep(const std::map<fleet::WorkerId, fleet::Worker>& workers) {
   listeners_.look_after_balance(current().config);
   groups_.sweep(monotonic_now());
   relays_.count_all();
-  std::set<std::pair<std::string, uint32_t>> attended;
-  std::set<std::string> used;
-  for (const config::Listener& listener : current().config.listeners) {
-    used.insert(listeners_.key_of(listener));
-  }
-  for (const auto& [id, worker] : workers) {
-    if (worker.phase == fleet::Phase::Draining) continue;  // it has let go of its listeners
-    used.insert(worker.listeners.begin(), worker.listeners.end());
-    const auto running = running_.find(id);
-    if (running == running_.end()) continue;
-    for (const auto& [name, numbers] : running->second.sockets) {
-      for (const uint32_t number : numbers) attended.insert({name, number});
-    }
-  }
-  const auto helper = find_helper("");
-  for (const auto& [number, retiring] : retiring_) {
-    if (!helper || sys::accept_queue(retiring.socket.get()).length == 0) continue;
-    [[maybe_unused]] const auto told = running_.at(*helper).process->tell(
-        {contract::Verb::Empty, kLeftover, static_cast<uint32_t>(number)}, retiring.socket.get());
-  }
+  const std::set<std::string> used = used_listeners(workers);
+  sweep_leftovers(used);
+  const auto attended = attended_sockets(workers);
   std::set<std::string> kept = used;
   for (const auto& [name, group] : listeners_.groups()) {
+    const bool is_used = used.contains(name);
     if (group.is_unix()) {
-      if (!used.contains(name)) [[maybe_unused]]
+      if (!is_used) [[maybe_unused]]
         const auto parked = listeners_.park(name);
       continue;
     }
     if (const config::Pool* pool = command_pool_of(name)) {
       relay_queues(*pool, name, group, workers);  // the engine would answer what is not for it
     } else {
-      sweep_group(name, group, attended);
+      sweep_group(name, group, attended, is_used);
     }
-    if (used.contains(name)) continue;
-    // Closed one round after its door, when nobody is under way to it any more.
-    auto under_way = sys::handshakes_under_way(group.address.port());
-    const bool is_empty = std::all_of(
-        group.sockets.begin(), group.sockets.end(),
-        [](const UniqueFd& socket) { return sys::accept_queue(socket.get()).length == 0; });
-    const bool is_over = group.is_parked && is_empty && under_way.ok() && under_way.value().empty();
-    if (!is_over) kept.insert(name);
-    if (const auto parked = listeners_.park(name); !parked) {
-      log::warn("steering-failed", {{"listener", name}, {"error", parked.error().what}});
-    }
+    if (!is_used && !close_if_empty(name, group)) kept.insert(name);
   }
   listeners_.keep_only(kept);
 }
 
+// Listeners of the configuration in force, of those that a reload is about to bring, and of whoever
+// still accepts.
+std::set<std::string> Hands::used_listeners(
+    const std::map<fleet::WorkerId, fleet::Worker>& workers) const {
+  std::set<std::string> used;
+  for (const auto& [number, generation] : generations_) {
+    if (number != current_ && !planned_.contains(number)) continue;
+    for (const config::Listener& listener : generation.config.listeners) {
+      used.insert(listeners_.key_of(listener));
+    }
+  }
+  for (const auto& [id, worker] : workers) {
+    if (worker.phase == fleet::Phase::Draining) continue;  // it has let go of its listeners
+    used.insert(worker.listeners.begin(), worker.listeners.end());
+  }
+  return used;
+}
+
+Hands::Sockets Hands::attended_sockets(
+    const std::map<fleet::WorkerId, fleet::Worker>& workers) const {
+  Sockets attended;
+  for (const auto& [id, worker] : workers) {
+    const auto running = running_.find(id);
+    if (worker.phase == fleet::Phase::Draining || running == running_.end()) continue;
+    for (const auto& [name, numbers] : running->second.sockets) {
+      for (const uint32_t number : numbers) attended.insert({name, number});
+    }
+  }
+  return attended;
+}
+
+// Who comes to the address of a listener that is in use wants its pool, whatever the socket.
+void Hands::sweep_leftovers(const std::set<std::string>& used) {
+  for (const auto& [number, retiring] : retiring_) {
+    if (sys::accept_queue(retiring.socket.get()).length == 0) continue;
+    const auto group = std::find_if(
+        listeners_.groups().begin(), listeners_.groups().end(), [&](const auto& entry) {
+          return used.contains(entry.first) && entry.second.address == retiring.address;
+        });
+    const auto helper =
+        group == listeners_.groups().end() ? find_any_helper() : find_helper(group->first);
+    if (!helper) continue;
+    [[maybe_unused]] const auto told = running_.at(*helper).process->tell(
+        {contract::Verb::Empty, kLeftover, static_cast<uint32_t>(number)}, retiring.socket.get());
+  }
+}
+
 void Hands::sweep_group(const std::string& name, const Listeners::Group& group,
-                        const std::set<std::pair<std::string, uint32_t>>& attended) {
+                        const Sockets& attended, bool is_used) {
   for (uint32_t number = 0; number < group.sockets.size(); ++number) {
     // What comes to a unit's socket that nobody claims any more waits for a configuration that
     // does.
@@ -232,25 +253,50 @@ void Hands::sweep_group(const std::string& name, const Listeners::Group& group,
       continue;
     }
     if (sys::accept_queue(group.sockets[number].get()).length == 0) continue;
-    const auto helper = find_helper(name);
+    auto helper = find_helper(name);
+    // Of a listener that is wanted no more. Else they wait: another pool has other answers.
+    if (!helper && !is_used) helper = find_any_helper();
     if (!helper) return;
     tell(*helper, contract::Verb::Empty, name, number);
   }
 }
 
-// A worker that serves this listener, else any that can be asked.
+// Closed one round after its door, when nobody is under way to it any more. Returns whether that is
+// now.
+bool Hands::close_if_empty(const std::string& name, const Listeners::Group& group) {
+  auto under_way = sys::handshakes_under_way(group.address.port());
+  const bool is_empty = std::all_of(
+      group.sockets.begin(), group.sockets.end(),
+      [](const UniqueFd& socket) { return sys::accept_queue(socket.get()).length == 0; });
+  const bool is_over = group.is_parked && is_empty && under_way.ok() && under_way.value().empty();
+  if (const auto parked = listeners_.park(name); !parked) {
+    log::warn("steering-failed", {{"listener", name}, {"error", parked.error().what}});
+  }
+  return is_over;
+}
+
+// A worker that serves this listener and can be asked.
 std::optional<fleet::WorkerId> Hands::find_helper(const std::string& listener) const {
-  std::optional<fleet::WorkerId> any;
+  return find_helper_if([&listener](const Running& worker) {
+    const auto& names = worker.listeners;
+    return std::find(names.begin(), names.end(), listener) != names.end();
+  });
+}
+
+std::optional<fleet::WorkerId> Hands::find_any_helper() const {
+  return find_helper_if([](const Running&) { return true; });
+}
+
+std::optional<fleet::WorkerId> Hands::find_helper_if(
+    const std::function<bool(const Running&)>& may_help) const {
   for (const auto& [pool, slots] : served_) {
     for (const ServedSlot& one : slots) {
       const auto worker = running_.find(one.worker);
       if (worker == running_.end() || worker->second.process->control_fd() < 0) continue;
-      any = one.worker;
-      const auto& names = worker->second.listeners;
-      if (std::find(names.begin(), names.end(), listener) != names.end()) return one.worker;
+      if (may_help(worker->second)) return one.worker;
     }
   }
-  return any;
+  return std::nullopt;
 }
 
 }  // namespace sockherd::supervisor

@@ -6,11 +6,14 @@ import sys
 import unittest
 
 from tests.support.case import ManagedCase
+from tests.support.daemon import reserved_port, tcp_listener
 from tests.support.http import Wire, request
 from tests.support.wait import until
 
 PROGRAM = str(pathlib.Path(__file__).parents[1] / "support" / "binding_worker.py")
 GET = "GET /whoami HTTP/1.1\r\nHost: h\r\n\r\n"
+OTHER = '[listener.other]\n[pool.other]\nlisteners = ["other"]\nworkers = 1\nroutes = [{ path = "/", module = "demo" }]\n'
+WITHOUT_CAP_NET_RAW = ("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw")
 BEFORE = '[listener.web]\n[pool.front]\nlisteners = ["web"]\nworkers = 2\nroutes = [{ path = "/", module = "demo" }]\n'
 
 
@@ -56,6 +59,27 @@ class SlowStart(ManagedCase):
         self.assert_nothing_lost(report, daemon)
         self.assertEqual(daemon.whoami()["pool"], "api")
 
+    def test_a_reload_that_adds_a_listener_to_a_front_that_waits(self):
+        """It was given up as if nobody wanted it; without that capability its door cannot be opened again."""
+        holder, port = reserved_port()
+        self.addCleanup(holder.close)
+        daemon = self.ready(BEFORE + OTHER, sockets={"web": [tcp_listener()], "other": [tcp_listener()]},
+                            prefix=WITHOUT_CAP_NET_RAW)
+        daemon.rewrite(self.late().replace('["web"]', '["web", "more"]') + OTHER +
+                       f'[listener.more]\naddress = "127.0.0.1:{port}"\n')
+        reload = self.threads.submit(daemon.reload)
+        daemon.wait_log("rollout-started")
+        with Wire(f"127.0.0.1:{port}") as early:
+            early.send(GET)
+            with self.load(daemon, "other") as load:
+                load.after(700)  # several looks at sockets that nobody attends to
+                self.assert_nothing_lost(load.stop(), daemon)
+            with Wire(f"127.0.0.1:{port}") as late:
+                late.send(GET)
+                self.file.touch()
+                self.assertEqual(reload.result().status, 200, daemon.log())
+                self.assertEqual([wire.receive().json()["pool"] for wire in (early, late)], ["api", "api"])
+
     def test_a_reload_whose_new_front_fails(self):
         """Whoever served serves on, and nothing is left of the new pool."""
         daemon = self.ready(BEFORE)
@@ -71,11 +95,14 @@ class SlowStart(ManagedCase):
 
     def test_the_first_start(self):
         """Connections wait in their sockets, for as long as it takes."""
-        daemon = self.launch(self.late())
+        daemon = self.launch(self.late() + OTHER, sockets={"web": [tcp_listener()], "other": [tcp_listener()]})
         with Wire(daemon.address("web")) as wire:
             wire.send(GET)
             daemon.wait_log("pool-waits pool=front")
-            self.assertFalse(daemon.worker_processes(), daemon.log())
+            with self.load(daemon, "other") as load:
+                load.after(700)  # whoever serves already answers for himself alone
+                self.assert_nothing_lost(load.stop(), daemon)
+            self.assertEqual(len(daemon.worker_processes()), 1, daemon.log())
             self.assertFalse(daemon.notify.find("READY", "1", since=daemon.began))
             self.file.touch()
             self.assertEqual(wire.receive().json()["pool"], "api")

@@ -145,7 +145,8 @@ class Listeners(Sockets):
         daemon.wait_workers(3, "api")
         answer = daemon.admin("GET", "/v1/listeners").json()
         self.assertTrue(all(one["served"] for one in answer["listeners"]), answer)
-        self.assertEqual(request(f"127.0.0.1:{port}", "GET", "/plaintext").status, 200)
+        # Who waits, waits for it: those of another pool have other routes.
+        self.assertEqual(request(f"127.0.0.1:{port}", "GET", "/whoami").json()["pool"], "web", daemon.log())
 
     def test_an_adopted_listener_goes_and_comes_back(self):
         """Nobody can ask systemd for its socket again."""

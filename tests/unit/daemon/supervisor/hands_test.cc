@@ -13,6 +13,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/supervisor/generation.h"
+#include "daemon/sys/listen_socket.h"
 #include "tests/unit/daemon/supervisor/loop.h"
 #include "tests/unit/daemon/supervisor/manager.h"
 #include "tests/unit/daemon/sys/peers.h"
@@ -89,6 +90,22 @@ address = "127.0.0.1:1"
 listeners = ["web"]
 workers = 2
 threads = 2
+routes = [{ path = "/", module = "demo" }]
+)";
+
+// Two pools of it.
+constexpr char kTwoPools[] = R"(
+[listener.web]
+address = "127.0.0.1:1"
+[listener.api]
+address = "127.0.0.1:2"
+[pool.web]
+listeners = ["web"]
+workers = 1
+routes = [{ path = "/", module = "demo" }]
+[pool.api]
+listeners = ["api"]
+workers = 1
 routes = [{ path = "/", module = "demo" }]
 )";
 
@@ -393,6 +410,45 @@ TEST_F(HandsTest, WhatWaitsWhereNobodyAcceptsIsGivenToAWorker) {
   EXPECT_EQ(heard(0), contract::encode({contract::Verb::Empty, "web", 2}));
 }
 
+// Found in review: while a pool had no worker, another pool's answered its clients.
+TEST_F(HandsTest, WhatWaitsForAPoolIsNotGivenToAnother) {
+  spawn(kTwoPools, 1);
+  serve({0});
+  const config::Config& config = hands().current().config;
+  ASSERT_TRUE(hands().prepare_slots(config, config.pools[1], 1).ok());
+  std::map<fleet::WorkerId, fleet::Worker> workers;
+  workers[1] = {.id = 1, .pool = "web", .listeners = {"web"}, .phase = fleet::Phase::Ready};
+  std::vector<UniqueFd> leftovers;
+  leftovers.push_back(sys::clone_listener(group("api").sockets[0].get()).value());
+  const auto has_guests = [](const UniqueFd& socket) {
+    return sys::accept_queue(socket.get()).length > 0;
+  };
+  std::vector<UniqueFd> clients;  // the kernel's hash says where
+  while (!has_guests(group("api").sockets[0]) || !has_guests(leftovers[0])) {
+    clients.push_back(sys::connect_to(group("api").address));
+    ASSERT_LT(clients.size(), 200U);
+  }
+  hands().retire(std::move(leftovers));
+  hands().sweep(workers);
+  hands().carry_out(fleet::Lend{"web", 0, 1});  // the first thing that it hears
+  EXPECT_EQ(heard(0), contract::encode({contract::Verb::Take, "web", 0}));
+}
+
+// What nobody wants any more is emptied by whoever is there.
+TEST_F(HandsTest, WhatWaitsAtAnAddressOfBeforeIsGivenToAnybody) {
+  spawn(kBuiltin, 1);
+  serve({0});
+  std::vector<UniqueFd> leftovers;
+  leftovers.push_back(
+      sys::bind_listener(sys::parsed("127.0.0.1:0"), sys::Sharing::ReusePort, 16, 0).value());
+  const UniqueFd client = sys::connect_to(sys::address_of(leftovers[0]));
+  hands().retire(std::move(leftovers));
+  std::map<fleet::WorkerId, fleet::Worker> workers;
+  workers[1] = {.id = 1, .pool = "web", .listeners = {"web"}, .phase = fleet::Phase::Ready};
+  hands().sweep(workers);
+  EXPECT_EQ(heard(0), contract::encode({contract::Verb::Empty, "leftover", 0}));
+}
+
 TEST_F(HandsTest, AnErrandLeavesAQueueToTheWorkerOfItsSlot) {
   directory_.write("listener", kErrand);
   spawn(std::string(kStaying) + "adopt_after = \"1ms\"\n", 2);
@@ -460,6 +516,22 @@ TEST_F(HandsTest, AListenerIsKeptAsLongAsSomebodyNeedsIt) {
   for (int i = 0; i < 3; ++i) hands().sweep({});
   EXPECT_FALSE(hands().listeners().groups().contains("more"));
   EXPECT_TRUE(hands().listeners().groups().contains("web"));
+}
+
+// Found in review: its door was closed while its pool waited for another, or for the next attempt.
+TEST_F(HandsTest, AListenerOfAReloadUnderWayStaysOpen) {
+  add(kMoreListeners, 2);
+  prepare(1);
+  hands().set_current(1);
+  hands().forget_unused({}, {2});
+  for (int i = 0; i < 3; ++i) hands().sweep({});
+  ASSERT_TRUE(hands().listeners().groups().contains("more"));
+  EXPECT_FALSE(group("more").is_parked);
+  EXPECT_TRUE(sys::connect_to(group("more").address));
+  for (const UniqueFd& socket : group("more").sockets) sys::accept_all(socket);
+  hands().forget_unused({}, {});  // it has failed
+  for (int i = 0; i < 3; ++i) hands().sweep({});
+  EXPECT_FALSE(hands().listeners().groups().contains("more"));
 }
 
 TEST_F(HandsTest, AListenerIsNotClosedAsLongAsSomebodyWaitsThere) {
