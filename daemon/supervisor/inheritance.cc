@@ -15,11 +15,21 @@ bool has_place(const KeptName& name) {
   return is_worker || name.number <= UINT32_MAX;
 }
 
+// Of two sockets with one name the first one is it for now.
+void put_slot(Inheritance& all, const KeptName& name, UniqueFd fd) {
+  auto& slots = all.slots[name.name];
+  const auto number = static_cast<uint32_t>(name.number);
+  if (slots.contains(number)) {
+    all.spares.push_back({name.name, number, std::move(fd)});
+  } else {
+    slots[number] = std::move(fd);
+  }
+}
+
 void put(Inheritance& all, const KeptName& name, UniqueFd fd) {
   switch (name.kind) {
     case Kept::Slot:
-      all.slots[name.name][static_cast<uint32_t>(name.number)] = std::move(fd);
-      return;
+      return put_slot(all, name, std::move(fd));
     case Kept::Worker:
       all.workers[name.number].pidfd = std::move(fd);
       return;

@@ -23,6 +23,13 @@ struct Inheritance {
     UniqueFd file;
     UniqueFd bell;
   };
+  // What has the name of a slot that has a socket already. Which one is meant, only the sockets
+  // tell: the order means nothing.
+  struct Spare {
+    std::string listener;
+    uint32_t slot = 0;
+    UniqueFd fd;
+  };
 
   std::vector<sys::PassedFd> units;                              // names as in the socket units
   std::map<std::string, std::map<uint32_t, UniqueFd>> slots;     // by listener and slot
@@ -32,6 +39,7 @@ struct Inheritance {
   std::map<std::string, Bus> upstreams;                          // by key
   std::map<std::string, std::map<uint32_t, UniqueFd>> balances;  // by listener and table
   std::map<uint32_t, UniqueFd> configs;                          // by generation
+  std::vector<Spare> spares;
   std::vector<std::string> strays;  // names of ours that this version does not know; closed
 
   static Inheritance sort(std::vector<sys::PassedFd> passed);

@@ -129,6 +129,7 @@ class Listeners {
   const std::vector<UniqueFd>& admin() const { return admin_; }
 
  private:
+  void put_aside(Inheritance::Spare& spare, Inheritance& from);
   void rename_kept(const Inheritance& from, const config::Config& config);
   void rename(const std::string& before, const std::string& after);
   Result<void> adopt_kept(const std::string& name, std::map<uint32_t, UniqueFd> sockets,

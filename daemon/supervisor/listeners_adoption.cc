@@ -50,8 +50,28 @@ std::vector<SocketOwner> kept_owners(const std::string& name, size_t count,
 
 }  // namespace
 
+// Of two with one name. A unit's socket is never put aside: its door would stay closed. Closing
+// either would lose who waits there, so the other one is emptied like all leftovers.
+void Listeners::put_aside(Inheritance::Spare& spare, Inheritance& from) {
+  const KeptName name = slot_name(spare.listener, spare.slot);
+  UniqueFd& kept = from.slots.at(spare.listener).at(spare.slot);
+  const bool is_listener = sys::check_listener(spare.fd.get()).ok();
+  const bool is_units =
+      is_listener && std::any_of(from.units.begin(), from.units.end(), [&](const auto& unit) {
+        return sys::socket_cookie(unit.fd.get()) == sys::socket_cookie(spare.fd.get());
+      });
+  if (is_units || (is_listener && !sys::check_listener(kept.get()).ok())) {
+    std::swap(kept, spare.fd);
+  }
+  log::warn("socket-refused", {{"name", name.text()}, {"why", "another one has that name"}});
+  store_.forget(name);  // both
+  store_.keep(name, kept.get());
+  if (sys::check_listener(spare.fd.get()).ok()) leftovers_.push_back(std::move(spare.fd));
+}
+
 Result<void> Listeners::adopt(Inheritance& from, const config::Config& config,
                               const SocketOwners* owners) {
+  for (Inheritance::Spare& spare : from.spares) put_aside(spare, from);
   for (auto& [name, sockets] : from.slots) TRY(adopt_kept(name, std::move(sockets), owners));
   rename_kept(from, config);
   for (auto& [name, tables] : from.balances) balance_of(name).inherit(std::move(tables));

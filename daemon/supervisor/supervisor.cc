@@ -132,8 +132,9 @@ StartResult<void> Supervisor::start(Inheritance inheritance, Generation first,
   }
   if (auto prepared = prepare(first, largest); !prepared) return start_error(prepared.error());
   spec = hands_.with_keys(std::move(spec), first.config);
+  // A worker may have the one of two sockets with one name that was put aside.
   state.past.is_stale = state.past.is_stale || state.is_handover || state.version != kVersion ||
-                        state.configuration != first.hash;
+                        state.configuration != first.hash || !inheritance.spares.empty();
   hands_.on_change([this] {
     has_unsaved_ = true;
     if (!is_processing_) save_if_changed();

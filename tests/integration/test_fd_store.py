@@ -337,6 +337,26 @@ class Strays(StoreCase):
         self.assert_nothing_lost(load.stop(), daemon)
 
 
+    def test_two_sockets_with_one_name(self):
+        """In whatever order they come back: whoever waits at the one that is not kept is served, too."""
+        for seed in range(3):
+            with self.subTest(seed=seed):
+                daemon = self.ready(basic_config(workers=2), seed=seed)
+                load = self.mixed_load(daemon, slow_after_ms=10_000)
+                load.after(100)
+                daemon.kill()
+                second = tcp_listener(port=daemon.sockets["web"][0].getsockname()[1])
+                self.put(daemon, "sockherd.slot.1.web", second.fileno())
+                second.close()
+                daemon.start()
+                daemon.ready()
+                until(lambda d=daemon: len(d.store.names()) == len(set(d.store.names())), "one of each name",
+                      explain=daemon.log)
+                self.assertIn("socket-refused name=sockherd.slot.1.web", daemon.log())
+                self.assert_all_serve(daemon, 2)
+                self.assert_nothing_lost(load.stop(), daemon)
+
+
 class Full(StoreCase):
     """FileDescriptorStoreMax= is too small, and the daemon is not told."""
 

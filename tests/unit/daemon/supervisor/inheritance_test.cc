@@ -57,6 +57,15 @@ TEST(Inheritance, ANumberThatNoSlotCanHaveIsAStray) {
   EXPECT_THAT(all.strays, ElementsAre("sockherd.slot.4294967296.web"));
 }
 
+TEST(Inheritance, OfTwoSocketsWithOneNameNeitherIsClosed) {
+  const auto all = sorted({"sockherd.slot.0.web", "sockherd.slot.1.web", "sockherd.slot.1.web"});
+  EXPECT_THAT(all.slots.at("web"), ElementsAre(Key(0U), Key(1U)));
+  ASSERT_EQ(all.spares.size(), 1U);
+  EXPECT_EQ(all.spares[0].listener, "web");
+  EXPECT_EQ(all.spares[0].slot, 1U);
+  EXPECT_TRUE(all.spares[0].fd);
+}
+
 TEST(Inheritance, NothingIsTheFirstStart) {
   const auto all = sorted({});
   EXPECT_TRUE(all.units.empty() && all.slots.empty() && all.workers.empty());

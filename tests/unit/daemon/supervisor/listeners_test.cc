@@ -1,6 +1,7 @@
 #include "daemon/supervisor/listeners.h"
 
 #include <gmock/gmock.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <filesystem>
@@ -384,6 +385,41 @@ TEST_F(KeptSocketsTest, AWrongCloneIsLeftOut) {
   ASSERT_TRUE(adopt_kept().ok());
   EXPECT_EQ(group().sockets.size(), 1U);
   EXPECT_EQ(leftovers(), 1U);
+}
+
+// Found in review: the one that came first was closed, and with it its queue.
+TEST_F(KeptSocketsTest, OfTwoWithOneNameOneIsKeptAndTheOtherIsEmptied) {
+  keep_group(2);
+  config_.listeners[0].address = address_of(kept(0)).text();
+  const uint64_t cookie = sys::socket_cookie(kept(1).get());
+  from_.spares.push_back({"web", 1, sys::clone_listener(kept(0).get()).value()});
+  ASSERT_TRUE(adopt_kept().ok());
+  ASSERT_EQ(group().sockets.size(), 2U);
+  EXPECT_EQ(sys::socket_cookie(group().sockets[1].get()), cookie);
+  EXPECT_EQ(leftovers(), 1U);
+}
+
+TEST_F(KeptSocketsTest, OfTwoWithOneNameTheUnitsOneIsKept) {
+  UniqueFd unit = activated(1);
+  const uint64_t cookie = sys::socket_cookie(unit.get());
+  keep(0, sys::clone_listener(unit.get()).value());
+  from_.spares.push_back({"web", 0, copy_of(unit)});
+  from_.units.push_back({"web", std::move(unit)});
+  ASSERT_TRUE(adopt_kept().ok());
+  ASSERT_EQ(group().sockets.size(), 1U);
+  EXPECT_EQ(sys::socket_cookie(group().sockets[0].get()), cookie);
+  EXPECT_THAT(group().adopted, ElementsAre(0));
+  EXPECT_EQ(leftovers(), 1U);
+}
+
+TEST_F(KeptSocketsTest, OfTwoWithOneNameTheOneThatListensIsKept) {
+  keep_group(1);
+  config_.listeners[0].address = address_of(kept(0)).text();
+  UniqueFd listener = std::exchange(from_.slots["web"][0], UniqueFd(::eventfd(0, EFD_CLOEXEC)));
+  from_.spares.push_back({"web", 0, std::move(listener)});
+  ASSERT_TRUE(adopt_kept().ok());
+  EXPECT_EQ(group().sockets.size(), 1U);
+  EXPECT_EQ(leftovers(), 0U) << "nothing waits there";
 }
 
 TEST_F(KeptSocketsTest, AUnitThatHasMovedIsServedBesideTheOneBefore) {
