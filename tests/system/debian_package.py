@@ -156,9 +156,8 @@ class TakenPort(PackageCase):
         self.addCleanup(other.close)
         before = show("ExecMainStartTimestampMonotonic")
         said = self.install()
-        self.assertIn(f"sockherd: {unit} could not be started ('journalctl -u {unit}' says why)", said)
-        self.assertIn("Address already in use", journal(20, unit))
-        self.assertEqual([state for state in self.states() if state not in ("inactive", "failed")], [], said)
+        self.assertIn(f"sockherd: {unit} could not be started", said)
+        self.assertEqual(self.states(), ["failed" if name == unit else "inactive" for name in UNITS], said)
         self.assertEqual(show("ExecMainStartTimestampMonotonic"), before, journal(60))
         commands = [line.strip() for line in said.splitlines() if line.startswith("    ")]
         self.assertEqual(len(commands), 4, said)
