@@ -1,44 +1,39 @@
 #!/usr/bin/env bash
 # Builds the Debian packages of this tree as it is: ./dev deb [SUFFIX], into build/deb.
 #
-# dpkg-buildpackage runs in a clean export, always at the same path, so that ccache knows what has not changed.
+# dpkg-buildpackage runs in a clean export, always at the same path (sources.sh).
 # SUFFIX ("+local") makes another version, of which only what contains the version is compiled anew, quickly and
 # without debug symbols. What is there already is not built again. DEB_TREE, DEB_OUT: other places (./dev repro).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=packaging/sources.sh
+. packaging/sources.sh
 
 suffix=${1:-}
 out=${DEB_OUT:-$PWD/build/deb}
-work=${DEB_TREE:-$PWD/build/deb/work}
+work=${DEB_TREE:-$PWD/build/package}
 upstream=$(sed -n '1s/.*(\(.*\)-[^-]*).*/\1/p' packaging/debian/changelog)
 revision=$(sed -n '1s/.*-\([^-]*\)).*/\1/p' packaging/debian/changelog)
 version=$upstream$suffix-$revision
-tree=$work/sockherd
+tree=$work/sockherd-$upstream
+prefix=sockherd-$upstream$suffix
 SOURCE_DATE_EPOCH=$(date -d "$(sed -n '/^ -- /{s/.*>  //p;q}' packaging/debian/changelog)" +%s)
 
-# All files that git would take, sorted, with times and owners that do not depend on the checkout.
-export_tree() {
-  git ls-files -coz --exclude-standard | while IFS= read -r -d '' file; do
-    [ ! -e "$file" ] || printf '%s\0' "$file"
-  done | LC_ALL=C sort -z | tar --create --null --files-from=- --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 \
-    --numeric-owner --mode=u+rw,go+rX,go-w --format=gnu --transform="s,^,sockherd-$upstream$suffix/,"
-}
-
-mkdir -p "$out" "$work"
-key=$(export_tree | sha256sum | cut -d' ' -f1)
+mkdir -p "$out"
+key=$(export_sources "$prefix" "$SOURCE_DATE_EPOCH" | sha256sum | cut -d' ' -f1)
 stamp=$out/.built-$version
 if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ] && [ -e "$out/sockherd-dev_${version}_all.deb" ]; then
   echo "build/deb has $version of this tree already" >&2
   exit 0
 fi
 
-find "$work" -mindepth 1 -delete
+begin_build "$work"
 rm -f "$stamp" "$out"/*_"$version"[_.]*
 # Of the tree as it is there is one version: tests and `apt install build/deb/...` find no older one.
 [ -n "$suffix" ] || find "$out" -maxdepth 1 -name 'sockherd*_*' ! -name '*+*' -delete
 mkdir "$tree"
 orig=$work/sockherd_$upstream$suffix.orig.tar.xz
-export_tree | xz -T1 -1 >"$orig"
+export_sources "$prefix" "$SOURCE_DATE_EPOCH" | xz -T1 -1 >"$orig"
 tar --extract --file="$orig" --strip-components=1 -C "$tree"
 cp -r packaging/debian "$tree/debian"
 if [ -n "$suffix" ]; then
@@ -46,12 +41,6 @@ if [ -n "$suffix" ]; then
     sed -n '/^ -- /{p;q}' packaging/debian/changelog; echo; cat packaging/debian/changelog; } >"$tree/debian/changelog"
 fi
 
-# debhelper gives the build a home of its own, so ccache is told where its cache is.
-if command -v ccache >/dev/null; then
-  CCACHE_DIR=$(ccache --get-config cache_dir)
-  export CCACHE_DIR CCACHE_BASEDIR=$tree CMAKE_CXX_COMPILER_LAUNCHER=ccache
-fi
-unset CCACHE_NOHASHDIR MAKEFLAGS MAKELEVEL
 export DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-nocheck parallel=$(nproc)}"
 [ -z "$suffix" ] || DEB_BUILD_OPTIONS+=" noautodbgsym"
 log=$out/sockherd_${version}.build
