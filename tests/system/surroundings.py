@@ -46,7 +46,7 @@ class Journal(SystemCase):
                                f"MESSAGE_ID={found[0]['MESSAGE_ID']}"],
                               text=True, capture_output=True, check=True).stdout
         text = re.sub(r"\W+", " ", text)  # journalctl puts marks before each line
-        self.assertIn(" Subject A worker has ended unasked ", text)
+        self.assertIn(" Subject A worker has ended without having been told to ", text)
         self.assertRegex(text, " The worker of the slot [01] of the pool web has ended by itself ")
 
     def test_the_last_words_belong_to_the_service(self):
