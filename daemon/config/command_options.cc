@@ -136,8 +136,9 @@ constexpr Option kRows[] = {
      .min = 0,
      .max = 1'000'000,
      .unit = "requests",
-     .help = "How many requests a worker behind a proxy route gets at a time, of all who ask it; "
-             "further ones wait in the queue; 1 suits a program of one thread, 0 stands for any.",
+     .help = "How many requests a worker behind a proxy route gets at a time, counted over all "
+             "proxying workers; further ones wait in the queue; 1 suits a program with one thread, "
+             "0 stands for no limit.",
      .field = at<&Pool::max_in_flight>},
     {.section = Section::Pool,
      .name = "connect_timeout",
@@ -181,9 +182,9 @@ constexpr Option kRows[] = {
      .min = 0,
      .max = 1000,
      .unit = "failures",
-     .help = "After so many failures in a row (no connection, an answer that breaks off or makes "
-             "no sense, a time-out) a worker behind a proxy route is not asked for eject_time; 0 "
-             "stands for never, and the last one that is left is always asked.",
+     .help = "After so many failures in a row (no connection, an incomplete or invalid answer, a "
+             "time-out) a worker behind a proxy route gets no requests for eject_time; 0 stands "
+             "for never, and the last one that is left always gets them.",
      .field = at<&Pool::eject_failures>},
     {.section = Section::Pool,
      .name = "eject_time",
@@ -191,15 +192,16 @@ constexpr Option kRows[] = {
      .fallback = "\"5s\"",
      .min = 1,
      .max = kHour,
-     .help = "How long; doubled each time that it happens again, up to sixteen times this.",
+     .help = "How long an ejection lasts; doubled each time that it happens again, up to sixteen "
+             "times this.",
      .field = at<&Pool::eject_time>},
     {.section = Section::Pool,
      .name = "probe",
      .type = Type::Text,
      .fallback = "\"\"",
-     .help = "The path that an ejected worker must answer with 2xx or 3xx to be asked again before "
-             "eject_time is over; empty stands for a connection that it accepts, which the kernel "
-             "does for a stopped program, too.",
+     .help = "The path that an ejected worker must answer with 2xx or 3xx to get requests again "
+             "before eject_time is over; empty stands for a connection that it accepts, which the "
+             "kernel does for a stopped program, too.",
      .field = at<&Pool::probe>},
     {.section = Section::Pool,
      .name = "probe_interval",

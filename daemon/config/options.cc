@@ -147,7 +147,7 @@ constexpr Option kOtherRows[] = {
      .name = "proxy",
      .type = Type::Upstreams,
      .fallback = "[]",
-     .help = "Target: who answers instead: \"pool:NAME\", a pool with handover = "
+     .help = "Target: where requests are forwarded: \"pool:NAME\", a pool with handover = "
              "\"private-port\", or the addresses of other servers (\"127.0.0.1:9000\", "
              "\"unix:/run/app.sock\").",
      .field = at<&Route::proxy>},

@@ -101,8 +101,8 @@ constexpr Option kRows[] = {
      .fallback = "\"30s\"",
      .min = 1,
      .max = kDay,
-     .help = "How long a worker that shall end may go on with its open connections before it is "
-             "killed.",
+     .help = "How long a worker that is told to leave may go on with its open connections before "
+             "it is killed.",
      .field = at<&Pool::drain_timeout>},
     {.section = Section::Pool,
      .name = "restart_delay",
@@ -346,8 +346,8 @@ constexpr Option kRows[] = {
      .fallback = "\"1MiB\"",
      .min = 64 * kKiB,
      .max = 64 * kMiB,
-     .help = "What a worker may say in rooms before the other workers have read it; whoever is "
-             "slower than that misses the oldest, which is counted.",
+     .help = "How much a worker may send to rooms before the other workers have read it; slower "
+             "ones miss the oldest messages, which is counted.",
      .field = at<&Pool::bus_buffer>},
     {.section = Section::Pool,
      .name = "max_connections",
