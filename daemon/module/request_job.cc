@@ -87,7 +87,7 @@ bool RequestJob::begin_blocking(std::shared_ptr<Call> call) {
     service.counters.add(Count::BlockingFull);
     call_ = std::exchange(task_, nullptr)->take_call();
     call_->header("Retry-After", "1");
-    refuse(503, "too many requests wait already");
+    refuse(503, "too many requests are waiting");
     return false;
   }
   ++service.background;
@@ -107,7 +107,7 @@ void RequestJob::on_due(Instant now) {
     const Instant due = *began + settings.request_timeout;
     if (now < due) return service.loop.timers().arm(*this, due);
     service.counters.add(Count::BlockingTimeouts);
-    return exchange_.answer_error(504, "the handler takes too long", {});
+    return exchange_.answer_error(504, "the handler took too long", {});
   }
   const Instant due = queued_at_ + settings.queue_timeout;
   if (now < due) return service.loop.timers().arm(*this, due);

@@ -360,13 +360,13 @@ bool Conversation::accept_web_socket(const WebSocketTerms& terms, WebSocketHandl
   }
   if (!websocket::is_origin_allowed(*head_, terms.origins)) {
     service_.counters.add(Count::WebSocketOriginsRefused);
-    answer_error(403, "pages of that origin may not open a WebSocket here", {});
+    answer_error(403, "this origin may not open a WebSocket here", {});
     return false;
   }
   if (service_.phase == ServicePhase::Draining) {
     constexpr std::array kFields = {http::Field{"Retry-After", "1"}};
     must_end_ = true;
-    answer_error(503, "this worker is about to end", kFields);
+    answer_error(503, "this worker is shutting down", kFields);
     return false;
   }
   const websocket::DeflateNegotiation offered = websocket::negotiate_deflate(*head_);

@@ -11,26 +11,28 @@ using stats::Count;
 ProxyRefusal refusal_of(ProxyFailure why) {
   switch (why) {
     case ProxyFailure::QueueFull:
-      return {503, "too many requests wait already", Count::ProxyUnavailable};
+      return {503, "too many requests are waiting for an upstream", Count::ProxyUnavailable};
     case ProxyFailure::QueueTimeout:
-      return {503, "nobody was free in time", Count::ProxyUnavailable};
+      return {503, "no upstream was free in time", Count::ProxyUnavailable};
     case ProxyFailure::NoMeans:
-      return {503, "no connection to who should answer can be made now", Count::ProxyUnavailable};
+      return {503, "no connection to the upstream can be made at the moment",
+              Count::ProxyUnavailable};
     case ProxyFailure::NoConnection:
-      return {502, "who should answer cannot be reached", Count::ProxyBadGateways};
+      return {502, "the upstream cannot be reached", Count::ProxyBadGateways};
     case ProxyFailure::Closed:
     case ProxyFailure::Broken:
-      return {502, "who should answer has broken off", Count::ProxyBadGateways};
+      return {502, "the upstream closed the connection before it had answered",
+              Count::ProxyBadGateways};
     case ProxyFailure::TimedOut:
-      return {504, "who should answer takes too long", Count::ProxyTimeouts};
+      return {504, "the upstream took too long to answer", Count::ProxyTimeouts};
     case ProxyFailure::BadAnswer:
       break;
   }
-  return {502, "what was answered makes no sense", Count::ProxyBadGateways};
+  return {502, "the upstream's answer is not valid HTTP", Count::ProxyBadGateways};
 }
 
-// Of connect(2) and what comes before it: who should answer has not been asked, or (EAGAIN, on a
-// Unix socket) is only busy.
+// Of connect(2) and what comes before it: the upstream was not asked, or (EAGAIN, on a Unix socket)
+// is only busy.
 ProxyFailure failure_of(int error) {
   constexpr std::array kLacks = {EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EADDRNOTAVAIL, EAGAIN};
   const bool is_our_lack = std::find(kLacks.begin(), kLacks.end(), error) != kLacks.end();

@@ -77,9 +77,10 @@ void ProxyRequest::refuse_head(const http::ForwardedHead& written, http::Method 
   constexpr std::array kRetry = {http::Field{"Retry-After", "1"}};
   switch (written.outcome) {
     case http::ForwardedHead::Outcome::Written:
-      return exchange.answer_error(503, "this worker is about to end", kRetry);
+      return exchange.answer_error(503, "this worker is shutting down", kRetry);
     case http::ForwardedHead::Outcome::NoRoom:
-      return exchange.answer_error(431, "with what is added the head is too long", {});
+      return exchange.answer_error(
+          431, "with the fields that the proxy adds, the request head is too long", {});
     case http::ForwardedHead::Outcome::Refused:
       return exchange.answer_error(written.status, written.reason, {});
     case http::ForwardedHead::Outcome::LastHop:
