@@ -36,7 +36,7 @@ class FaultsAtStart(FaultCase):
         hits = 0
         for call, errors in TABLE.items():
             skip, own = before.count(call), calls.count(call)
-            whens = sorted({skip + 1, skip + (own + 1) // 2, skip + own}) if own else []
+            whens = sorted({skip + 1, skip + own}) if own else []
             for number, when in enumerate(whens):
                 error = errors[number % len(errors)]
                 with self.subTest(call=call, error=error, when=when), self.counting_failures():
