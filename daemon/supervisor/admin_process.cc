@@ -1,7 +1,6 @@
 #include "daemon/supervisor/admin_process.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,15 +14,7 @@
 namespace sockherd::supervisor {
 namespace {
 
-constexpr auto kRetry = std::chrono::seconds(1);
-
-// Root gives its rights away for good; anybody else has none to give.
-Result<std::optional<sys::Identity>> identity_of(const std::string& user) {
-  if (::geteuid() != 0) return std::optional<sys::Identity>();
-  const passwd* entry = ::getpwnam(user.c_str());
-  if (entry == nullptr) return Error{0, "admin.user: there is no user " + user};
-  return std::optional(sys::Identity{entry->pw_uid, entry->pw_gid});
-}
+constexpr Duration kLongestPause = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -43,6 +34,7 @@ void AdminProcess::run(std::vector<AdminSocket> sockets, const config::Admin& ad
   user_ = admin.user;
   config_text_ = UniqueFd(::fcntl(config_text, F_DUPFD_CLOEXEC, 3));
   dismiss();
+  pause_ = Duration{0};
   is_wanted_ = !sockets_.empty();
   if (is_wanted_) start();
 }
@@ -72,8 +64,7 @@ void AdminProcess::kill_leaving() {
 void AdminProcess::start() {
   auto started = try_start();
   if (started.ok()) return;
-  log::error("admin-start-failed", {{"error", started.error().what}});
-  on_exit({});
+  on_exit({.kind = fleet::ExitKind::NotStarted, .detail = started.error().what});
 }
 
 Result<void> AdminProcess::try_start() {
@@ -93,7 +84,11 @@ Result<void> AdminProcess::try_start() {
   }
   request.fds.push_back({theirs.get(), bus::kControlFdName});
   request.fds.push_back({config_text_.get(), "sockherd.config"});
-  request.identity = TRY(identity_of(user_));
+  if (::geteuid() == 0) {  // it gives its rights away for good; anybody else has none to give
+    request.account.user = user_;
+    request.is_confined = true;
+    request.origins.user = "admin.user";
+  }
   // It holds the admin port, which the successor of a supervisor that was killed must bind.
   request.signal_at_parents_end = SIGKILL;
   const uint64_t number = ++number_;
@@ -102,6 +97,7 @@ Result<void> AdminProcess::try_start() {
       setup_.runtime_directory + "/notify.admin." + std::to_string(number),
       {.on_notification = [](const sys::Notification&) {},
        .on_exit = [this](const fleet::WorkerExited& exited) { on_exit(exited); }}));
+  began_at_ = monotonic_now();
   serve_control_(std::move(ours));
   return {};
 }
@@ -113,8 +109,18 @@ void AdminProcess::on_exit(const fleet::WorkerExited& exited) {
   }
   process_.reset();
   ++restarts_;
-  if (exited.id != 0) log::warn("admin-exited", {{"how", exited.detail}});
-  retry_.arm(monotonic_now() + kRetry);
+  const Instant now = monotonic_now();
+  const bool has_lasted = began_at_ != Instant{} && now - began_at_ >= setup_.stable_after;
+  pause_ = pause_ == Duration{0} || has_lasted ? setup_.first_pause
+                                               : std::min(pause_ * 2, kLongestPause);
+  began_at_ = Instant{};
+  const int64_t seconds = std::chrono::ceil<std::chrono::seconds>(pause_).count();
+  if (exited.kind == fleet::ExitKind::NotStarted) {
+    log::error("admin-start-failed", {{"error", exited.detail}, {"again_in_s", seconds}});
+  } else {
+    log::warn("admin-exited", {{"how", exited.detail}, {"again_in_s", seconds}});
+  }
+  retry_.arm(now + pause_);
 }
 
 }  // namespace sockherd::supervisor

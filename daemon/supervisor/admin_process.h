@@ -1,6 +1,6 @@
 // AdminProcess: keeps sockherd-admin running, an unprivileged child with the admin sockets and one
-// end of a control socketpair. If it dies, traffic does not notice; it comes back after a short
-// wait. One that does not go when it is told to is killed.
+// end of a control socketpair. If it dies, traffic does not notice; it comes back after a pause
+// that doubles, up to a minute. One that does not go when it is told to is killed.
 #pragma once
 
 #include <functional>
@@ -27,6 +27,8 @@ class AdminProcess {
     std::string runtime_directory;
     std::vector<std::string> environment;
     std::vector<config::Override> overrides;
+    Duration first_pause = std::chrono::seconds(1);
+    Duration stable_after = std::chrono::minutes(1);  // then the next pause is the first one again
     Duration stop_timeout = std::chrono::seconds(5);  // it gives itself 2 (admin/api/limits.h)
   };
   // serve_control: takes the supervisor's end of a new control socketpair.
@@ -44,6 +46,7 @@ class AdminProcess {
   void stop(std::function<void()> stopped);
 
   uint64_t restarts() const { return restarts_; }
+  Duration pause() const { return pause_; }  // the last one before a start
   const std::vector<AdminSocket>& sockets() const { return sockets_; }
 
  private:
@@ -67,6 +70,8 @@ class AdminProcess {
   Watch deadline_;  // of those that leave
   std::function<void()> stopped_;
   bool is_wanted_ = false;
+  Duration pause_{0};
+  Instant began_at_{};
   uint64_t restarts_ = 0;
   uint64_t number_ = 0;
 };

@@ -116,10 +116,19 @@ void place_fds(std::vector<int>& fds, int& pipe) {
   ::close_range(static_cast<unsigned>(beyond), ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
-void change_identity(const Identity& identity, int pipe) {
-  if (::setgroups(1, &identity.gid) != 0 ||
-      ::setresgid(identity.gid, identity.gid, identity.gid) != 0 ||
-      ::setresuid(identity.uid, identity.uid, identity.uid) != 0 ||
+[[noreturn]] void fail(int pipe, const AccountFault& fault) {
+  constexpr SpawnStage kStages[] = {SpawnStage::FindUser, SpawnStage::FindGroup,
+                                    SpawnStage::Become};
+  fail(pipe, kStages[static_cast<size_t>(fault.step)], fault.code);
+}
+
+// Looking somebody up allocates: see account.h.
+void confine(const Account& account, int pipe) {
+  FoundAccount found;
+  AccountFault fault;
+  if (!find_account(account, found, fault)) fail(pipe, fault);
+  if (::setgroups(1, &found.gid) != 0 || ::setresgid(found.gid, found.gid, found.gid) != 0 ||
+      ::setresuid(found.uid, found.uid, found.uid) != 0 ||
       ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     fail(pipe, SpawnStage::Identity);
   }
@@ -177,11 +186,11 @@ void die_with_parent(const SpawnRequest& request, pid_t parent) {
 
 // A program that only we can reach (a build in somebody's home) may still be run by the other user:
 // it is opened before the change.
-[[noreturn]] void exec_as(const SpawnRequest& request, const Plan& plan, int pipe) {
+[[noreturn]] void exec_confined(const SpawnRequest& request, const Plan& plan, int pipe) {
   const int program = ::open(plan.arguments[0], O_PATH | O_CLOEXEC);
   if (program < 0) fail(pipe, SpawnStage::Exec);
-  change_identity(*request.identity, pipe);
-  die_with_parent(request, plan.parent);  // a change of identity clears it (prctl(2))
+  confine(request.account, pipe);
+  die_with_parent(request, plan.parent);  // a change of user clears it (prctl(2))
   ::execveat(program, "", plan.arguments.data(), plan.environment.data(), AT_EMPTY_PATH);
   // ENOENT: a script, whose interpreter must open it by its name (execveat(2)).
   if (errno == ENOENT) ::execve(plan.arguments[0], plan.arguments.data(), plan.environment.data());
@@ -209,16 +218,12 @@ void give(const SpawnRequest& request, const FoundAccount& account) {
 
 // Allocates, as looking somebody up does anyway: see account.h.
 void become_account(const SpawnRequest& request, Plan& plan, int pipe) {
-  constexpr SpawnStage kStages[] = {SpawnStage::FindUser, SpawnStage::FindGroup,
-                                    SpawnStage::Become};
   FoundAccount found;
   AccountFault fault;
   bool is_done = find_account(request.account, found, fault);
   if (is_done) give(request, found);
   is_done = is_done && become(found, fault);
-  if (!is_done) {
-    fail(pipe, kStages[static_cast<size_t>(fault.step)], fault.code);
-  }
+  if (!is_done) fail(pipe, fault);
   plan.account = account_variables(found);
   plan.environment.pop_back();  // the null at its end
   for (std::string& variable : plan.account) {
@@ -253,7 +258,7 @@ void wait_at(int gate) {
     const auto pinned = pin_to(*request.cpu);
   // Without ambient capabilities a program that is not root has none after exec (capabilities(7)).
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  if (request.identity) exec_as(request, plan, pipe);
+  if (request.is_confined) exec_confined(request, plan, pipe);
   if (!request.account.is_ours()) become_account(request, plan, pipe);
   const char* directory = request.working_directory.c_str();
   if (*directory != '\0' && ::chdir(directory) != 0) fail(pipe, SpawnStage::Directory);

@@ -28,21 +28,17 @@ struct PassFd {
   std::string name;  // LISTEN_FDNAMES: without ":"
 };
 
-struct Identity {
-  uid_t uid = 0;
-  gid_t gid = 0;
-};
-
 struct SpawnRequest {
   // arguments[0] is the program: a path, or looked up in the PATH of `environment`.
   std::vector<std::string> arguments;
   // "NAME=value", the whole of it; of several with one name the last counts. LISTEN_* are added,
   // and HOME, USER, LOGNAME and SHELL of an account where they are not there.
   std::vector<std::string> environment;
-  std::vector<PassFd> fds;           // at 3, 4, ... in this order; no others are inherited
-  std::optional<Identity> identity;  // become this user, for good (no_new_privs);
-                                     // arguments[0] is a path then
-  Account account;  // whom to run as, without no_new_privs: for programs that are not ours
+  std::vector<PassFd> fds;  // at 3, 4, ... in this order; no others are inherited
+  Account account;          // whom to run as
+  // For programs of ours: they become the account for good (no_new_privs), with no group but its
+  // own, and without its variables. arguments[0] is a path then.
+  bool is_confined = false;
   std::vector<std::string> gifts;  // paths that become the account's
   int group = -1;                  // cgroup.procs of the control group to enter, borrowed
   int output = -1;  // stdout and stderr, borrowed, with an empty stdin; -1 = ours, all three

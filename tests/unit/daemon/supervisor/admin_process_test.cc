@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 #include "daemon/sys/listen_socket.h"
 #include "daemon/sys/shared_memory.h"
 #include "tests/unit/daemon/supervisor/loop.h"
@@ -25,20 +26,21 @@ class AdminProcessTest : public LoopTest {
                                   {.program = directory_.path("admin"),
                                    .runtime_directory = directory_.path(""),
                                    .environment = {"OUT=" + directory_.path("out")},
+                                   .first_pause = std::chrono::milliseconds(1),
                                    .stop_timeout = std::chrono::milliseconds(50)},
                                   [this](UniqueFd end) { controls_.push_back(std::move(end)); })
                  .value();
     config_text_ = sys::create_sealed_file("test", "text").value();
   }
 
-  void run(size_t sockets = 1) {
+  void run(size_t sockets = 1, const std::string& user = "nobody") {
     std::vector<AdminSocket> passed;
     for (size_t i = 0; i < sockets; ++i) {
       passed.push_back(
           {"",
            sys::bind_listener(sys::parsed("127.0.0.1:0"), sys::Sharing::Exclusive, 16, 0).value()});
     }
-    admin_->run(std::move(passed), {.user = "nobody"}, config_text_.get());
+    admin_->run(std::move(passed), {.user = user}, config_text_.get());
   }
 
   void stop_and_wait() {
@@ -84,6 +86,37 @@ TEST_F(AdminProcessTest, ComesBackWhenItDies) {
   run_until([this] { return controls_.size() == 2; });
   EXPECT_GE(admin_->restarts(), 1U);
   EXPECT_EQ(stopped_, 0);
+  stop_and_wait();
+}
+
+// Found in review: one that could not start was tried, and told of, once a second for ever.
+TEST_F(AdminProcessTest, EachPauseIsTwiceTheOneBefore) {
+  create("exit 1");
+  run();
+  run_until([this] { return admin_->restarts() == 6; });
+  EXPECT_EQ(admin_->pause(), std::chrono::milliseconds(32));
+  run();  // another configuration may be a better one
+  run_until([this] { return admin_->restarts() == 7; });
+  EXPECT_EQ(admin_->pause(), std::chrono::milliseconds(1));
+  stop_and_wait();
+}
+
+// Found in review: the supervisor asked for the user itself, and a directory service may take its
+// time.
+TEST_F(AdminProcessTest, TheUserIsLookedUpInTheChild) {
+  REQUIRE_ROOT();
+  std::string failed;
+  log::set_observer([&failed](auto, auto name, auto facts) {
+    if (name == "admin-start-failed") failed = facts.front().value;
+  });
+  create("exec sleep 60");
+  run(1, "no-such-user");
+  EXPECT_EQ(controls_.size(), 1U) << "it was started";
+  run_until([&failed] { return !failed.empty(); });
+  log::set_observer(nullptr);
+  EXPECT_EQ(failed, "find the user no-such-user of " + directory_.path("admin") +
+                        ": there is no such user; create it with useradd --system no-such-user,"
+                        " or name another one (admin.user)");
   stop_and_wait();
 }
 

@@ -209,7 +209,8 @@ TEST(Spawn, FailurePipeEndsWithASuccessfulExec) {
 TEST(Spawn, BecomesAnotherUserForGood) {
   REQUIRE_ROOT();
   SpawnRequest request;
-  request.identity = Identity{kNobody, kNobody};
+  request.account.user = "nobody";
+  request.is_confined = true;
   const Ended ended =
       shell("id -u >&3; id -G >&3; grep -E 'NoNewPrivs|CapEff|CapAmb' /proc/self/status >&3",
             std::move(request));
@@ -223,7 +224,7 @@ TEST(Spawn, AnotherUserRunsAProgramThatOnlyWeCanReach) {
   ASSERT_NE(::mkdtemp(home), nullptr);  // mode 0700
   const std::string program = std::string(home) + "/program";
   std::filesystem::copy_file("/bin/true", program);
-  auto child = spawn({.arguments = {program}, .identity = Identity{kNobody, kNobody}});
+  auto child = spawn({.arguments = {program}, .account = {.user = "nobody"}, .is_confined = true});
   ASSERT_TRUE(child.ok());
   int status = -1;
   ::waitpid(child->pid, &status, 0);
@@ -240,7 +241,8 @@ TEST(Spawn, LeavesTheProcessGroupOfTheTerminal) {
 TEST(Spawn, ReportsAUserThatItMayNotBecome) {
   REQUIRE_ROOT();
   const std::string said = as_user(kNobody, [] {
-    auto child = spawn({.arguments = {"/bin/true"}, .identity = Identity{0, 0}});
+    auto child =
+        spawn({.arguments = {"/bin/true"}, .account = {.user = "root"}, .is_confined = true});
     if (!child.ok()) return child.error().what;
     ::waitpid(child->pid, nullptr, 0);
     const auto error = read_spawn_failure(child->failure.get(), {"/bin/true"});
@@ -563,7 +565,8 @@ TEST(SpawnAtParentsEnd, AChildThatHasBecomeAnotherUserIsToldToo) {
   REQUIRE_ROOT();
   Pipe pipe;
   SpawnRequest request = mortal(pipe);
-  request.identity = Identity{kNobody, kNobody};
+  request.account.user = "nobody";
+  request.is_confined = true;
   begin_and_die(pipe, request);
   EXPECT_EQ(pipe.rest(), "here\n");
 }
