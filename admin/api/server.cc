@@ -9,6 +9,7 @@
 
 #include "admin/api/peer.h"
 #include "admin/api/problem.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 
 namespace sockherd::api {
@@ -89,9 +90,15 @@ void Server::accept_all(int listener) {
   }
 }
 
+// As long as descriptors are short it happens ten times a second.
+void Server::note_failed_accept(const std::string& reason) {
+  const auto times = failed_accepts_.count(monotonic_now());
+  if (times) log::warn("admin-accept-failed", {{"reason", reason}, {"times", *times}});
+}
+
 // The socket stays readable: without a pause the loop would spin until somebody closes.
 void Server::pause_accepting() {
-  log::warn("admin-accept-failed", {{"reason", std::strerror(errno)}});
+  note_failed_accept(std::strerror(errno));
   for (const Listener& listener : listeners_)
     sd_event_source_set_enabled(listener.watch.get(), SD_EVENT_OFF);
   sd_event_source_set_time_relative(retry_.get(), static_cast<uint64_t>(kAcceptRetry.count()));
@@ -110,8 +117,7 @@ void Server::add(UniqueFd socket, Peer peer) {
   auto connection =
       Connection::create(loop_, id, std::move(socket), std::move(peer), limits_, connection_hooks_);
   if (!connection.ok()) {
-    log::warn("admin-accept-failed", {{"reason", connection.error().what}});
-    return;
+    return note_failed_accept(connection.error().what);
   }
   Connection& added = *connections_.emplace(id, std::move(connection).value()).first->second;
   if (!has_room) added.turn_away(too_many_connections());

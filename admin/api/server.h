@@ -16,6 +16,7 @@
 #include "admin/api/limits.h"
 #include "admin/api/message.h"
 #include "admin/api/watch.h"
+#include "daemon/base/now_and_then.h"
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
 
@@ -57,6 +58,7 @@ class Server {
 
   void accept_all(int listener);
   void pause_accepting();
+  void note_failed_accept(const std::string& reason);
   void add(UniqueFd socket, Peer peer);
   bool make_room();
   void on_closed(uint64_t id);
@@ -71,6 +73,7 @@ class Server {
   std::map<uint64_t, std::unique_ptr<Connection>> connections_;  // by number, the oldest first
   uint64_t next_id_ = 1;
   uint64_t connections_refused_ = 0;
+  NowAndThen failed_accepts_;
   std::array<uint64_t, 6> responses_{};
   std::function<void()> drained_;
 };

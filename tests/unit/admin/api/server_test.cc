@@ -209,10 +209,17 @@ TEST_F(Server, DoesNotDelayOthersForHalfSentRequests) {
                                 : "POST /v1/reload HTTP/1.1\r\nHost: x\r\nContent-Type: "
                                   "application/json\r\nContent-Length: 50\r\n\r\n{");
   }
+  while (sd_event_run(loop_, 0) > 0) {
+  }
+  const auto turns = [this] {
+    uint64_t count = 0;
+    sd_event_get_iteration(loop_, &count);
+    return count;
+  };
   for (int i = 0; i < 20; ++i) {
-    const Instant before = monotonic_now();
+    const uint64_t before = turns();
     EXPECT_EQ(get("/livez").status, 200);
-    EXPECT_LT(monotonic_now() - before, 100ms);
+    EXPECT_LE(turns() - before, 10U) << "none of them is looked at";
   }
 }
 
@@ -308,10 +315,8 @@ TEST_F(Server, DoesNotWaitForeverToEnd) {
   TestClient waiting = connect_unix();
   waiting.send(change_bytes("POST", "/v1/reload"));
   ASSERT_TRUE(run_until([&] { return supervisor_->calls.size() == 1; }));
-  const Instant before = monotonic_now();
   admin_->stop();
-  EXPECT_EQ(run_to_end(), 0);
-  EXPECT_LT(monotonic_now() - before, 1s);
+  EXPECT_EQ(run_to_end(), 0) << "without the supervisor's answer";
 }
 
 TEST_F(Server, ExitsWhenTheSupervisorIsGone) {

@@ -3,6 +3,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/nearest.h"
+#include "daemon/base/now_and_then.h"
 #include "daemon/base/parse.h"
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
@@ -41,6 +42,17 @@ TEST(UniqueFd, ClosesWhatItOwnsExactlyOnce) {
     EXPECT_GE(::fcntl(raw, F_GETFD), 0);
   }
   EXPECT_EQ(::fcntl(raw, F_GETFD), -1);
+}
+
+TEST(NowAndThen, SaysTheFirstTimeAndThenHowOften) {
+  NowAndThen failures;
+  const Instant begin{std::chrono::hours(1)};
+  EXPECT_EQ(failures.count(begin), 1U);
+  for (int i = 1; i < 100; ++i) {
+    EXPECT_FALSE(failures.count(begin + i * std::chrono::milliseconds(100)));
+  }
+  EXPECT_EQ(failures.count(begin + std::chrono::seconds(10)), 100U);
+  EXPECT_FALSE(failures.count(begin + std::chrono::seconds(19)));
 }
 
 TEST(ParseNumber, TakesAllOrNothing) {
