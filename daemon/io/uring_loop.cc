@@ -21,6 +21,7 @@ constexpr uint32_t kWaitsForRoom = 8;  // a poll is under way, or begins when it
 constexpr uint32_t kEnded = 16;        // the peer sends no more
 constexpr uint32_t kFailed = 32;
 constexpr uint32_t kWaitsForHangUp = 64;  // a poll is under way
+constexpr uint32_t kIsBroken = 128;       // it has hung up; bytes from before may be left
 constexpr unsigned kFlagBits = 8;
 
 // The entries of the kernel: generation << 32 | operation << 28 | index.
@@ -127,6 +128,7 @@ void UringLoop::wait_for_room(uint32_t index) {
 // Told by a receive, but by none where none is under way.
 void UringLoop::wait_for_hang_up(uint32_t index) {
   uint32_t& state = state_of(index);
+  if ((state & kIsBroken) != 0) return;
   if ((std::exchange(state, state | kWaitsForHangUp) & kWaitsForHangUp) != 0) return;
   io_uring_sqe& entry = ring_->add();
   io_uring_prep_poll_multishot(&entry, fds_[index], event::kPeerClosed);
@@ -268,10 +270,11 @@ void UringLoop::on_sent(uint32_t index, int result) {
 void UringLoop::on_hang_up(uint32_t index, const io_uring_cqe& cqe) {
   uint32_t& state = state_of(index);
   if ((cqe.flags & IORING_CQE_F_MORE) == 0) state &= ~kWaitsForHangUp;
-  if (cqe.res < 0) return;
+  if (cqe.res < 0 || (state & kIsBroken) != 0) return;
   if ((static_cast<Events>(cqe.res) & event::kBroken) != 0) {
-    state |= kFailed;
-    return tell(index, event::kBroken);
+    state |= (state & kEnded) != 0 ? kIsBroken | kFailed : kIsBroken;
+    tell(index, event::kBroken);
+    resume_receiving(index);  // the kernel still has what came before it
   }
   // Begins anew, and sees the end.
   if ((state & (kReceives | kStops | kEnded)) != kReceives) return;
