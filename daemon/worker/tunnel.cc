@@ -10,6 +10,9 @@ using stats::Count;
 // Reads of a full buffer before others have their turn.
 constexpr unsigned kReadsPerTurn = 16;
 
+// For the client, to read what was sent last and to end its side.
+constexpr Duration kLinger = std::chrono::seconds(30);
+
 constexpr io::Events kEnd = io::event::kPeerClosed | io::event::kBroken;
 
 }  // namespace
@@ -82,12 +85,44 @@ void Tunnel::on_upstream(UpstreamConnection& /*connection*/, io::Events events) 
 
 // May end this.
 void Tunnel::take_turn() {
-  const bool is_whole = !is_over_ && pump(up_, socket_, upstream(), Count::TunnelBytesUp) &&
-                        pump(down_, upstream(), socket_, Count::TunnelBytesDown);
-  if (!is_whole || (up_.is_shut && down_.is_shut)) service_.connections.remove(*this);
+  if (!is_over_) move();
+  if (is_over_) service_.connections.remove(*this);
 }
 
-// False: a side is broken.
+void Tunnel::move() {
+  if (upstream_ != nullptr) {
+    if (!up_.is_lost && !pump(up_, socket_, upstream(), Count::TunnelBytesUp)) lose_up();
+    if (!pump(down_, upstream(), socket_, Count::TunnelBytesDown)) is_over_ = true;
+    // What is being sent fails by itself; only then it may be dropped.
+    if (down_.has_broken && up_.is_empty()) lose_up();
+  }
+  if (up_.is_lost) drop_input();
+  if (up_.has_broken || (up_.has_ended && up_.is_shut && down_.is_shut)) is_over_ = true;
+  if (is_over_ || !up_.is_lost || !down_.is_shut || upstream_ == nullptr) return;
+  upstream_.reset();
+  service_.loop.timers().arm(*this, service_.loop.now() + kLinger);
+}
+
+// Nobody takes what the client says. What was said before the connection broke is still to be read,
+// and no event may tell of it.
+void Tunnel::lose_up() {
+  up_.is_lost = up_.is_shut = true;
+  up_.bytes.clear();
+  down_.may_read = down_.peer_closed = true;
+}
+
+void Tunnel::drop_input() {
+  for (unsigned reads = 0; up_.may_read && !up_.has_ended; ++reads) {
+    if (reads == kReadsPerTurn) {
+      socket_.call_again(io::event::kReadable);
+      break;
+    }
+    receive(up_, socket_);
+  }
+  up_.bytes.clear();
+}
+
+// False: nobody takes it any more.
 bool Tunnel::pump(Flow& flow, io::Socket& from, io::Socket& to, Count bytes) {
   for (unsigned reads = 0;; ++reads) {
     if (!send(flow, to, bytes)) return false;
@@ -96,7 +131,7 @@ bool Tunnel::pump(Flow& flow, io::Socket& from, io::Socket& to, Count bytes) {
       from.call_again(io::event::kReadable);
       break;
     }
-    if (!receive(flow, from)) return false;
+    receive(flow, from);
   }
   flow.bytes.release_if_empty();
   if (flow.has_ended && flow.is_empty() && !std::exchange(flow.is_shut, true)) to.end_sending();
@@ -125,19 +160,20 @@ bool Tunnel::send(Flow& flow, io::Socket& to, Count bytes) {
   return true;
 }
 
-bool Tunnel::receive(Flow& flow, io::Socket& from) {
+void Tunnel::receive(Flow& flow, io::Socket& from) {
   flow.bytes.restart();
   const std::span<char> room = flow.bytes.room();
   const io::Outcome got = from.receive(room);
   // See Connection::read_into().
   flow.may_read = got.bytes == room.size() || (got.bytes > 0 && flow.peer_closed);
   flow.bytes.commit(got.bytes);
-  if (got.bytes > 0) active_at_ = service_.loop.now();
-  flow.has_ended = got.state == io::State::Ended;
-  return got.state != io::State::Failed;
+  if (got.bytes > 0 && !flow.is_lost) active_at_ = service_.loop.now();
+  flow.has_broken = got.state == io::State::Failed;
+  flow.has_ended = flow.has_broken || got.state == io::State::Ended;
 }
 
 void Tunnel::on_due(Instant now) {
+  if (upstream_ == nullptr) return service_.connections.remove(*this);
   const Duration patience = upstream_->upstreams().settings().tunnel_timeout;
   if (now < active_at_ + patience) {
     return service_.loop.timers().arm(*this, active_at_ + patience);

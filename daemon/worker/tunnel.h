@@ -2,10 +2,12 @@
 // they say.
 //
 // What one side sends is read only as fast as the other takes it. The end of one direction is
-// passed on, and the other goes on (half-close); the tunnel ends with both, when one side breaks,
-// or when both are silent for tunnel_timeout. A drain leaves it alone until drain_timeout: what is
-// spoken in it is not known, so nobody can be told in its own words. It counts as a request in
-// flight.
+// passed on, and the other goes on (half-close); the tunnel ends with both, when the client breaks,
+// or when both are silent for tunnel_timeout. Where the other end breaks, the client still gets all
+// that came from there, however slowly it reads; what it says itself is read and dropped, since
+// unread bytes would make a reset of the end of its connection (RFC 9112 section 9.6). A drain
+// leaves it alone until drain_timeout: what is spoken in it is not known, so nobody can be told in
+// its own words. It counts as a request in flight.
 //
 // ProxyTunnel is it before the client knows; from then on Service::connections owns the Tunnel.
 #pragma once
@@ -85,6 +87,8 @@ class Tunnel final : public Peer, private UpstreamUser {
     bool peer_closed = false;  // its end is to be read behind what is there
     bool has_ended = false;    // it has been read
     bool is_shut = false;      // and passed on
+    bool has_broken = false;   // the sender's socket
+    bool is_lost = false;      // the receiver's: what comes is dropped
 
     bool is_empty() const { return bytes.is_empty() && early_sent == early.size(); }
     void note(io::Events events);
@@ -99,13 +103,16 @@ class Tunnel final : public Peer, private UpstreamUser {
 
   io::Socket& upstream() { return upstream_->connection().socket(); }
   void take_turn();
+  void move();
+  void lose_up();
+  void drop_input();
   bool pump(Flow& flow, io::Socket& from, io::Socket& to, stats::Count bytes);
   bool send(Flow& flow, io::Socket& to, stats::Count bytes);
-  bool receive(Flow& flow, io::Socket& from);
+  void receive(Flow& flow, io::Socket& from);
 
-  std::unique_ptr<TunnelUpstream> upstream_;
-  Flow up_;    // to upstream
-  Flow down_;  // to the client
+  std::unique_ptr<TunnelUpstream> upstream_;  // null: only the end of the client is awaited
+  Flow up_;                                   // to upstream
+  Flow down_;                                 // to the client
   Instant active_at_;
   bool is_over_ = false;
 };

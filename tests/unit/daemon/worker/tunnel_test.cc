@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include "tests/unit/daemon/worker/proxy_harness.h"
 
@@ -32,6 +34,30 @@ class TunnelTest : public ::testing::Test {
   // A loop that is short of buffers takes a head in many pieces.
   void run_long() {
     for (int i = 0; i < 100; ++i) proxy_.run();
+  }
+  // More than the client's socket takes; the rest is in ours. Returns how much.
+  size_t say_too_much() {
+    const std::string piece(16384, 'x');
+    size_t said = 0;
+    for (uint64_t passed = 0;; passed = proxy_.count(Count::TunnelBytesDown)) {
+      backend_.send(piece);
+      said += piece.size();
+      run_long();
+      if (proxy_.count(Count::TunnelBytesDown) == passed) break;
+    }
+    int unsent = -1;
+    ::ioctl(backend_.fd(), SIOCOUTQ, &unsent);
+    EXPECT_EQ(unsent, 0) << "who closes would lose it himself";
+    return said;
+  }
+  // As long as anything comes.
+  size_t read_all(Client& from) {
+    size_t got = 0;
+    for (size_t more = from.read().size(); more > 0; more = from.read().size()) {
+      got += more;
+      run_long();
+    }
+    return got;
   }
   std::string through(Client& from, Client& to, std::string_view bytes) {
     from.send(bytes);
@@ -133,6 +159,70 @@ TEST_F(TunnelTest, EndsWhereOneSideIsGone) {
   proxy_.run();
   EXPECT_EQ(proxy_.count(Count::TunnelsClosed), 1u);
   EXPECT_TRUE(backend_.is_ended());
+}
+
+// Found in review: a client that said something after the other end had gone lost what it had not
+// read yet.
+TEST_F(TunnelTest, KeepsWhatWasSaidLastForAClientThatGoesOnTalking) {
+  open();
+  client_.read();
+  const size_t said = say_too_much();
+  backend_.close();
+  run_long();
+  for (int i = 0; i < 3; ++i) {  // the first is answered with a reset, the next fails
+    client_.send("pong");
+    run_long();
+  }
+  EXPECT_EQ(read_all(client_), said);
+  EXPECT_TRUE(client_.is_ended());
+  EXPECT_EQ(proxy_.file().in_flight(0), 0u) << "the place is free for others";
+  client_.send("still talking");
+  run_long();
+  EXPECT_EQ(proxy_.count(Count::TunnelsClosed), 0u);
+  client_.close();
+  run_long();
+  EXPECT_EQ(proxy_.count(Count::TunnelsClosed), 1u);
+  EXPECT_EQ(proxy_.engine().open_connections(), 0u);
+}
+
+TEST_F(TunnelTest, KeepsWhatWasSaidLastBeforeAReset) {
+  open();
+  client_.read();
+  const size_t said = say_too_much();
+  client_.send("never read");
+  run_long();
+  backend_.close();  // with unread bytes: a reset
+  run_long();
+  EXPECT_EQ(read_all(client_), said);
+  EXPECT_TRUE(client_.is_ended());
+}
+
+TEST_F(TunnelTest, DoesNotWaitForEverForAClientWhoseOtherEndIsGone) {
+  open();
+  client_.read();
+  client_.send("never read");
+  run_long();
+  backend_.close();
+  run_long();
+  EXPECT_TRUE(client_.is_ended());
+  EXPECT_EQ(proxy_.engine().open_connections(), 1u);
+  proxy_.engine().advance(std::chrono::seconds(31));
+  EXPECT_EQ(proxy_.engine().open_connections(), 0u);
+  EXPECT_EQ(proxy_.count(Count::TunnelTimeouts), 0u);
+}
+
+TEST_F(TunnelTest, DoesNotWaitForEverForAClientThatTakesNothing) {
+  open();
+  client_.read();
+  say_too_much();
+  backend_.close();
+  run_long();
+  client_.send("pong");
+  run_long();
+  client_.send("pong");
+  proxy_.engine().advance(minutes(61));
+  EXPECT_EQ(proxy_.engine().open_connections(), 0u);
+  EXPECT_EQ(proxy_.count(Count::TunnelTimeouts), 1u);
 }
 
 TEST_F(TunnelTest, EndsWhenBothAreSilent) {
