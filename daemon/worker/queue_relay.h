@@ -3,9 +3,8 @@
 // siblings. It understands nothing of what it passes, so any protocol will do; the siblings see us
 // as their client.
 //
-//   sockherd-worker --relay ADDRESS     the listening socket at descriptor 3; a byte into
-//   descriptor
-//                                       4 for each connection
+//   sockherd-worker --relay ADDRESS     the listening socket at descriptor 3;
+//                                       a byte into descriptor 4 for each connection
 //
 // An errand of the supervisor (supervisor/queue_relays.h). It ends when nothing waits any more and
 // all that it has begun is through. A slot that has been steered away from gets nothing new.
@@ -18,6 +17,7 @@
 #include "daemon/base/unique_fd.h"
 #include "daemon/io/loop.h"
 #include "daemon/sys/address.h"
+#include "daemon/worker/relayed_connection.h"
 
 namespace sockherd::worker {
 
@@ -31,8 +31,6 @@ class QueueRelay final : public io::Watcher {
   void run();
 
  private:
-  class Pair;
-
   QueueRelay(UniqueFd listener, const sys::SocketAddress& to, UniqueFd counter);
 
   void on_ready(io::Events events) override;
@@ -46,7 +44,7 @@ class QueueRelay final : public io::Watcher {
   UniqueFd counter_;
   std::unique_ptr<io::Loop> loop_;
   io::Watch watch_;
-  std::list<Pair> pairs_;
+  std::list<RelayedConnection> pairs_;
 };
 
 }  // namespace sockherd::worker
