@@ -10,10 +10,6 @@ namespace {
 // Listeners, the loop, statistics, files being sent, and those that are kept open.
 constexpr size_t kReservedDescriptors = 64 + FileCache::kMaxDescriptors;
 
-}  // namespace
-
-namespace {
-
 WebSocketLimits web_socket_limits(const config::Limits& from) {
   return {.max_message_bytes = static_cast<uint64_t>(from.max_message_size),
           .buffer_bytes = static_cast<size_t>(from.websocket_buffer),

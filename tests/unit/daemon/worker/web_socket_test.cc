@@ -696,9 +696,10 @@ TEST(WebSocketDrain, ClosesWithGoingAwayOverAWindow) {
 TEST(WebSocketDrain, AnswersWhatHasCome) {
   WebSocketHarness harness;
   Client client = harness.open();
-  harness.drain();
+  harness.service().phase = ServicePhase::Draining;
+  harness.service().connections.for_each([](Peer& peer) { peer.drain(1); });
   client.send(text("in time"));
-  harness.loop().timers().advance(harness.loop().now() + seconds(1));
+  harness.loop().timers().advance(harness.loop().now() + seconds(11));
   harness.run();
   EXPECT_EQ(read_frames(client.read()), "text in time\nclose 1001 this server is about to end\n");
 }
