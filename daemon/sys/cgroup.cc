@@ -26,18 +26,24 @@ std::string root_of(const std::string& mount) {
 
 }  // namespace
 
-std::optional<Delegation> find_delegation(std::string_view proc_text, const std::string& mount) {
+std::optional<std::string> own_cgroup(std::string_view proc_text, const std::string& mount) {
   constexpr std::string_view kVersion2 = "0::/";
   while (!proc_text.empty()) {
     const size_t end = proc_text.find('\n');
     const std::string_view line = proc_text.substr(0, end);
     proc_text.remove_prefix(end == proc_text.npos ? proc_text.size() : end + 1);
     if (!line.starts_with(kVersion2)) continue;
-    const std::string path = root_of(mount) + std::string(line.substr(kVersion2.size() - 1));
-    if (is_delegated(path)) return Delegation{path, false};
-    const std::string parent = path.substr(0, path.rfind('/'));
-    if (parent.size() > mount.size() && is_delegated(parent)) return Delegation{parent, true};
+    return root_of(mount) + std::string(line.substr(kVersion2.size() - 1));
   }
+  return std::nullopt;
+}
+
+std::optional<Delegation> find_delegation(std::string_view proc_text, const std::string& mount) {
+  const std::optional<std::string> path = own_cgroup(proc_text, mount);
+  if (!path) return std::nullopt;
+  if (is_delegated(*path)) return Delegation{*path, false};
+  const std::string parent = path->substr(0, path->rfind('/'));
+  if (parent.size() > mount.size() && is_delegated(parent)) return Delegation{parent, true};
   return std::nullopt;
 }
 

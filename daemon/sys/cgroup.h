@@ -12,6 +12,11 @@
 
 namespace sockherd::sys {
 
+// The folder of the group that this process is in.
+// proc_text: what /proc/self/cgroup says; mount: of the hierarchies.
+std::optional<std::string> own_cgroup(std::string_view proc_text,
+                                      const std::string& mount = "/sys/fs/cgroup");
+
 struct Delegation {
   std::string path;           // of the folder
   bool is_in_a_leaf = false;  // we were started in a group below it (DelegateSubgroup=)
@@ -19,7 +24,6 @@ struct Delegation {
 
 // The delegated group that this process is in. Nothing where there is none; systemd marks them
 // (user.delegate, from version 251 on; trusted.delegate, which only root reads).
-// proc_text: what /proc/self/cgroup says; mount: of the hierarchies.
 std::optional<Delegation> find_delegation(std::string_view proc_text,
                                           const std::string& mount = "/sys/fs/cgroup");
 

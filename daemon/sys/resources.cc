@@ -4,24 +4,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 
 #include "daemon/base/parse.h"
+#include "daemon/sys/cgroup.h"
+#include "daemon/sys/file.h"
 
 namespace sockherd::sys {
-namespace {
-
-// The cgroup v2 path of this process, from the "0::" line of /proc/self/cgroup.
-std::string own_cgroup() {
-  std::ifstream file("/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("0::")) return "/sys/fs/cgroup" + line.substr(3);
-  }
-  return "";
-}
-
-}  // namespace
 
 unsigned quota_cpus(const std::string& cpu_max) {
   std::istringstream words(cpu_max);
@@ -34,16 +23,25 @@ unsigned quota_cpus(const std::string& cpu_max) {
   return static_cast<unsigned>((*quota_us + *period_us - 1) / *period_us);
 }
 
+unsigned quota_above(std::string_view proc_text, const std::string& mount) {
+  std::string path = own_cgroup(proc_text, mount).value_or("");
+  unsigned least = 0;
+  for (; path.size() >= mount.size(); path.resize(path.rfind('/'))) {
+    const auto cpu_max = read_file(path + "/cpu.max");  // none at the root of the hierarchy
+    const unsigned quota = cpu_max.ok() ? quota_cpus(cpu_max.value()) : 0;
+    if (quota > 0) least = least == 0 ? quota : std::min(least, quota);
+  }
+  return least;
+}
+
 unsigned usable_cpus() {
   cpu_set_t set;
   unsigned cpus = 1;
   if (::sched_getaffinity(0, sizeof set, &set) == 0) {
     cpus = std::max(1U, static_cast<unsigned>(CPU_COUNT(&set)));
   }
-  std::ifstream file(own_cgroup() + "/cpu.max");
-  std::string cpu_max;
-  std::getline(file, cpu_max);
-  const unsigned quota = quota_cpus(cpu_max);
+  const auto groups = read_file("/proc/self/cgroup");
+  const unsigned quota = groups.ok() ? quota_above(groups.value()) : 0;
   return quota > 0 ? std::min(cpus, quota) : cpus;
 }
 

@@ -3,6 +3,11 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
 #include "tests/unit/daemon/sys/peers.h"
 
 namespace sockherd::sys {
@@ -21,6 +26,56 @@ TEST(QuotaCpus, RoundsUpAndKnowsNoQuota) {
       {"x y", 0},           {"250000 100000\n", 3},
   };
   for (const auto& [cpu_max, cpus] : cases) EXPECT_EQ(quota_cpus(cpu_max), cpus) << cpu_max;
+}
+
+class QuotaAbove : public ::testing::Test {
+ protected:
+  void write(const std::string& group, std::string_view cpu_max) const {
+    std::filesystem::create_directories(root_ + group);
+    std::ofstream(root_ + group + "/cpu.max") << cpu_max;
+  }
+  void SetUp() override {
+    std::ofstream(root_ + "/cgroup.controllers") << "cpu";
+    write("/system.slice/sockherd.service/supervisor", "max 100000\n");
+    write("/system.slice/sockherd.service", "max 100000\n");
+    write("/system.slice", "max 100000\n");
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+  unsigned quota() const {
+    return quota_above("1:name=systemd:/x\n0::/system.slice/sockherd.service/supervisor\n", root_);
+  }
+
+  std::string root_ = [] {
+    std::string path = (std::filesystem::temp_directory_path() / "sockherd-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(path.data()), nullptr);
+    return path;
+  }();
+};
+
+TEST_F(QuotaAbove, IsNoneWhereNobodyHasOne) {
+  EXPECT_EQ(quota(), 0U);
+  EXPECT_EQ(quota_above("", root_), 0U);
+  EXPECT_EQ(quota_above("0::/\n", root_), 0U);
+  EXPECT_EQ(quota_above("0::/not/there\n", root_), 0U);
+}
+
+// Found in review: with DelegateSubgroup= the supervisor is in a group below the one of CPUQuota=.
+TEST_F(QuotaAbove, IsTheLeastOfAllLevels) {
+  write("/system.slice/sockherd.service", "200000 100000\n");
+  EXPECT_EQ(quota(), 2U);
+  write("/system.slice", "800000 100000\n");
+  EXPECT_EQ(quota(), 2U);
+  write("/system.slice", "150000 100000\n");
+  EXPECT_EQ(quota(), 2U);
+  write("/system.slice", "100000 100000\n");
+  EXPECT_EQ(quota(), 1U) << "of a slice";
+  write("/system.slice/sockherd.service/supervisor", "50000 100000\n");
+  EXPECT_EQ(quota(), 1U);
+}
+
+TEST_F(QuotaAbove, IsSeenAtTheRootOfAContainer) {
+  write("", "300000 100000\n");
+  EXPECT_EQ(quota(), 3U);
 }
 
 TEST(UsableCpus, AreAtLeastOneAndNoMoreThanTheAffinityMask) {
