@@ -63,13 +63,22 @@ void UpstreamProbe::on_upstream(UpstreamConnection& /*connection*/, io::Events /
     if (got.state == io::State::Blocked) return;
     if (got.state != io::State::Done || answer_.size() > kMostBytes) return end(false);
     answer_.append(piece.data(), got.bytes);
+    take_answer();
+  }
+}
+
+// What it says first may be an interim one (103).
+void UpstreamProbe::take_answer() {
+  while (connection_ != nullptr) {
     http::ReceivedHead head;
     size_t scanned = 0;
     const http::ParseResult parsed = http::parse_response_head(
         answer_, {}, {.method = http::Method::Get, .upgrade = false}, head, scanned);
-    if (parsed.state == http::ParseState::Incomplete) continue;
-    const bool is_complete = parsed.state == http::ParseState::Complete;
-    return end(is_complete && head.status >= 200 && head.status < 400);
+    if (parsed.state == http::ParseState::Incomplete) return;
+    if (parsed.state == http::ParseState::Refused) return end(false);
+    if (!head.is_interim()) return end(head.status >= 200 && head.status < 400);
+    if (++interim_ > http::kMostInterimResponses) return end(false);
+    answer_.erase(0, parsed.consumed);
   }
 }
 

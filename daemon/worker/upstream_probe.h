@@ -25,10 +25,12 @@ class UpstreamProbe final : private UpstreamUser {
   void on_upstream(UpstreamConnection& connection, io::Events events) override;
   void on_upstream_due(UpstreamConnection& connection, Instant now) override;
   void ask();
+  void take_answer();
   void end(bool is_well);
 
   std::string request_;
   std::string answer_;
+  size_t interim_ = 0;  // 1xx before it
   size_t sent_ = 0;
   std::function<void()> on_well_;
   std::unique_ptr<UpstreamConnection> connection_;

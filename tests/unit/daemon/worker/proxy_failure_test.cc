@@ -554,6 +554,72 @@ TEST(ProxyEjection, LeavesOutWhoFailsAndProbesHim) {
   EXPECT_LT(proxy.file().place(0).ejected_until.load(), until);
 }
 
+class ProxyProbe : public ::testing::Test {
+ protected:
+  static UpstreamSettings settings() {
+    UpstreamSettings settings = ProxyHarness::quiet();
+    settings.eject_time = seconds(60);
+    settings.probe_interval = seconds(1);
+    settings.probe = "/healthz";
+    return settings;
+  }
+  // Ejected, and asked whether it is well.
+  ProxyProbe() {
+    proxy_.backend().stop();
+    for (int i = 0; i < 3; ++i) {
+      Client client = proxy_.connect();
+      client.send(ProxyHarness::get());
+      proxy_.run();
+    }
+    until_ = proxy_.file().place(0).ejected_until.load();
+    proxy_.backend().start();
+    proxy_.engine().advance(milliseconds(300));
+    backend_ = proxy_.accepted();
+    EXPECT_THAT(backend_.read(), StartsWith("GET /healthz HTTP/1.1\r\n"));
+  }
+  // In pieces of one byte: heads come as they like.
+  void answer(std::string_view bytes) {
+    for (const char byte : bytes) {
+      backend_.send_some({&byte, 1});
+      proxy_.run();
+    }
+  }
+  bool is_back() { return proxy_.file().place(0).ejected_until.load() < until_; }
+
+  ProxyHarness proxy_{1, settings()};
+  Client backend_{UniqueFd()};
+  int64_t until_ = 0;
+};
+
+TEST_F(ProxyProbe, TakesAGoodAnswer) {
+  answer("HTTP/1.1 204 No Content\r\n\r\n");
+  EXPECT_TRUE(is_back());
+}
+
+TEST_F(ProxyProbe, TakesNoBadAnswer) {
+  answer("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_FALSE(is_back());
+}
+
+// Found in review: who said 103 stayed ejected.
+TEST_F(ProxyProbe, WaitsForTheAnswerBehindInterimOnes) {
+  answer("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n");
+  EXPECT_FALSE(is_back());
+  answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_TRUE(is_back());
+}
+
+TEST_F(ProxyProbe, WaitsForNoFloodOfThem) {
+  std::string flood;
+  for (size_t i = 0; i <= http::kMostInterimResponses; ++i) {
+    flood += "HTTP/1.1 103 Early Hints\r\n\r\n";
+  }
+  backend_.send(flood);
+  proxy_.run();
+  EXPECT_TRUE(backend_.is_ended());
+  EXPECT_FALSE(is_back());
+}
+
 TEST(ProxyLeaving, EndsIdleConnectionsToWhoLeaves) {
   ProxyHarness proxy;
   Client client = proxy.connect();
