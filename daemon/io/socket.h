@@ -5,9 +5,8 @@
 //
 //   kReadable     bytes have come (edge-triggered: once, read until there are none)
 //   kPeerClosed   the peer sends no more: Ended is to be read behind what is there
-//   kBroken       the connection is reset, or closed in both directions; what came before is still
-//   to
-//                 be read
+//   kBroken       the connection is reset, or closed in both directions; what came before is
+//                 still to be read
 //   kWritable     what was Blocked can go on; comes after a Blocked only, or without need
 #pragma once
 
