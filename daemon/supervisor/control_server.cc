@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/bus/interface.h"
 #include "daemon/sys/listen_socket.h"
@@ -26,7 +27,9 @@ Result<void> checked(const char* call, int answer) {
 // A child of a predecessor that was killed holds its socket until it has become another program.
 Result<UniqueFd> bind_control(const sys::SocketAddress& address) {
   constexpr int kTries = 20;
-  constexpr int kPause = 25;  // milliseconds; nothing has been begun yet that could wait for us
+  // Milliseconds. A sleep, which the house does without (tests/lint/banned.py): nothing has been
+  // begun yet that could wait for us, and the loop does not turn.
+  constexpr int kPause = 25;
   for (int i = 1;; ++i) {
     auto bound = sys::bind_listener(address, sys::Sharing::Exclusive, kBacklog, 0660);
     if (bound.ok() || bound.error().code != EADDRINUSE || i == kTries) return bound;
@@ -38,11 +41,12 @@ Result<UniqueFd> bind_control(const sys::SocketAddress& address) {
 
 Result<std::unique_ptr<ControlServer>> ControlServer::create(sd_event* loop,
                                                              const std::string& path,
-                                                             Supervisor& supervisor) {
+                                                             Supervisor& supervisor,
+                                                             Duration patience) {
   const auto address = TRY(sys::SocketAddress::parse("unix:" + path));
   UniqueFd socket = TRY(bind_control(address));
   std::unique_ptr<ControlServer> server(
-      new ControlServer(loop, path, std::move(socket), supervisor));
+      new ControlServer(loop, path, std::move(socket), supervisor, patience));
   ControlServer* self = server.get();
   server->spare_ = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   server->watch_ =
@@ -66,11 +70,31 @@ void ControlServer::accept_all() {
       return;
     }
     if (!connection) return;
-    if (connections_.size() >= kMaxConnections) continue;  // closes it
-    if (auto served = serve(std::move(connection)); !served) {
+    if (!make_room()) continue;  // closes it
+    if (auto served = add(std::move(connection), monotonic_now()); !served) {
       log::warn("control-connection-failed", {{"error", served.error().what}});
     }
   }
+}
+
+// Who has not said who he is goes first (sd-bus itself waits 90 s for that, measured); who has may
+// stay as long as he likes.
+bool ControlServer::make_room() {
+  if (connections_.size() < kMaxConnections) return true;
+  const Instant now = monotonic_now();
+  const auto silent = std::find_if(connections_.begin(), connections_.end(), [&](const auto& c) {
+    return c.since && now - *c.since >= patience_ && ::sd_bus_is_ready(c.bus.get()) <= 0;
+  });
+  if (silent != connections_.end()) {
+    connections_.erase(silent);
+    return true;
+  }
+  if (const auto times = refused_.count(now)) {
+    log::warn("control-connection-refused", {{"connections", connections_.size()},
+                                             {"times", *times},
+                                             {"next", "end clients that stay: ss -xp shows them"}});
+  }
+  return false;
 }
 
 UniqueFd ControlServer::accept_one() const {
@@ -78,6 +102,10 @@ UniqueFd ControlServer::accept_one() const {
 }
 
 Result<void> ControlServer::serve(UniqueFd connection) {
+  return add(std::move(connection), std::nullopt);
+}
+
+Result<void> ControlServer::add(UniqueFd connection, std::optional<Instant> since) {
   sd_bus* raw = nullptr;
   TRY(checked("sd_bus_new", ::sd_bus_new(&raw)));
   std::unique_ptr<sd_bus, Close> bus(raw);
@@ -103,12 +131,12 @@ Result<void> ControlServer::serve(UniqueFd connection) {
       "sd_bus_match_signal",
       ::sd_bus_match_signal(raw, nullptr, nullptr, "/org/freedesktop/DBus/Local",
                             "org.freedesktop.DBus.Local", "Disconnected", on_disconnect, this)));
-  connections_.push_back(std::move(bus));
+  connections_.push_back({std::move(bus), since});
   return {};
 }
 
 void ControlServer::forget(sd_bus* bus) {
-  std::erase_if(connections_, [bus](const auto& c) { return c.get() == bus; });
+  std::erase_if(connections_, [bus](const auto& c) { return c.bus.get() == bus; });
 }
 
 }  // namespace sockherd::supervisor

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/instant.h"
+#include "daemon/base/now_and_then.h"
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/supervisor/control_methods.h"
@@ -23,22 +25,27 @@ class Supervisor;
 class ControlServer {
  public:
   // Listens at `path`, for our own user and group. Errors: as bind_listener.
+  // patience: with clients that do not say who they are, where places are short.
   static Result<std::unique_ptr<ControlServer>> create(sd_event* loop, const std::string& path,
-                                                       Supervisor& supervisor);
+                                                       Supervisor& supervisor,
+                                                       Duration patience = std::chrono::seconds(5));
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
-  // Serves one connection; its end frees it.
+  // Serves one connection of ours; its end frees it.
   Result<void> serve(UniqueFd connection);
 
  private:
-  ControlServer(sd_event* loop, std::string path, UniqueFd socket, Supervisor& supervisor)
+  ControlServer(sd_event* loop, std::string path, UniqueFd socket, Supervisor& supervisor,
+                Duration patience)
       : loop_(loop),
         path_(std::move(path)),
         socket_(std::move(socket)),
-        door_{supervisor, nullptr} {}
+        door_{supervisor, nullptr},
+        patience_(patience) {}
   void accept_all();
+  bool make_room();
   UniqueFd accept_one() const;
   void forget(sd_bus* bus);
 
@@ -47,13 +54,21 @@ class ControlServer {
     void operator()(sd_bus* bus) const { ::sd_bus_close_unref(bus); }
   };
 
+  struct Connection {
+    std::unique_ptr<sd_bus, Close> bus;
+    std::optional<Instant> since;  // nothing = ours
+  };
+  Result<void> add(UniqueFd connection, std::optional<Instant> since);
+
   sd_event* loop_;
   std::string path_;
   UniqueFd socket_;
   UniqueFd spare_;  // given up for a moment to turn clients away where descriptors have run out
   Door door_;
   Watch watch_;
-  std::vector<std::unique_ptr<sd_bus, Close>> connections_;
+  Duration patience_;
+  NowAndThen refused_;
+  std::vector<Connection> connections_;  // the oldest first
 };
 
 }  // namespace sockherd::supervisor

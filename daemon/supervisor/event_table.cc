@@ -159,6 +159,8 @@ constexpr std::array kEvents = {
               "c7d2e94b61f84a3d9b05e8a7f13c2d60"},
     EventInfo{"control-connection-failed", Warning, "A client of the control socket was lost.",
               "25b4a24d3af64071a1ca99c25d90315e"},
+    EventInfo{"control-connection-refused", Warning, "The control socket has too many clients.",
+              "e6cb17770d414e0d971851b324c77158"},
 };
 
 }  // namespace

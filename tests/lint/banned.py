@@ -7,6 +7,7 @@ import sys
 CODE = ("daemon", "admin")
 RULES = [  # (folders, pattern, remedy, files that are the exception and say why)
     (CODE, r"\b(?:sleep|usleep|nanosleep|sleep_for|sleep_until)\s*\(", "a timer of the loop", ()),
+    (CODE, r"\bpoll\s*\(\s*(?:nullptr|NULL)\b", "a timer of the loop", ("daemon/supervisor/control_server.cc",)),
     (CODE, r"\bstd::(?:stoi|stol|stoul|stoll|stod)\b", "daemon/base/parse.h", ()),
     (CODE, r"\busing namespace std;", "names in full", ()),
     (CODE, r"\bsystem\s*\(|\bpopen\s*\(", "sys/spawn.h", ()),

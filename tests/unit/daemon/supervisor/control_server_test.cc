@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "daemon/base/log.h"
 #include "daemon/bus/interface.h"
 #include "daemon/supervisor/supervisor.h"
 #include "tests/unit/daemon/supervisor/loop.h"
@@ -25,6 +26,11 @@ class ControlServerTest : public LoopTest {
   // A place that no method looks at: a client here speaks of the bus itself only.
   Supervisor& supervisor() { return *reinterpret_cast<Supervisor*>(nowhere_.data()); }
   std::string path() const { return directory_.path("control"); }
+
+  void replace(Duration patience) {
+    server_.reset();
+    server_ = ControlServer::create(loop(), path(), supervisor(), patience).value();
+  }
 
   UniqueFd connect() { return sys::connect_to(sys::parsed("unix:" + path())); }
 
@@ -116,6 +122,35 @@ TEST_F(ControlServerTest, TurnsAwayWhoDoesNotFitIn) {
   clients.clear();
   run_what_waits();
   EXPECT_TRUE(answers_ping());
+}
+
+// Found in review: 64 clients that said nothing locked everybody out for 90 s.
+TEST_F(ControlServerTest, WhoSaysNothingGivesHisPlaceToANewcomer) {
+  replace(Duration{0});
+  int pair[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+  const UniqueFd ours(pair[0]);
+  ASSERT_TRUE(server_->serve(UniqueFd(pair[1])).ok());
+  std::vector<UniqueFd> silent;
+  for (int i = 0; i < 63; ++i) silent.push_back(connect());
+  run_what_waits();
+  EXPECT_TRUE(answers_ping());
+  EXPECT_TRUE(is_closed(silent.front()));
+  EXPECT_FALSE(is_closed(silent.back()));
+  EXPECT_FALSE(is_closed(ours)) << "that of the admin process is not in question";
+}
+
+TEST_F(ControlServerTest, WhoIsTurnedAwayIsToldOfNowAndThen) {
+  int told = 0;
+  log::set_observer(
+      [&told](auto, auto name, auto) { told += name == "control-connection-refused" ? 1 : 0; });
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 80; ++i) {
+    clients.push_back(connect());
+    run_what_waits();
+  }
+  log::set_observer(nullptr);
+  EXPECT_EQ(told, 1);
 }
 
 TEST_F(ControlServerTest, ServesASocketpair) {
