@@ -206,7 +206,12 @@ void Fleet::start_batch(Pool& pool, PoolRollout& progress) {
     // What waits in its queue, and what comes there, is taken by a sibling or waits for the next.
     // One with an address of its own finishes first what it has in flight.
     Worker& old = workers_.at(*slot.current);
-    old.has_own_address&& old.phase == Phase::Ready ? leave(old) : drain(old.id);
+    const bool is_asked = old.has_own_address && old.phase == Phase::Ready;
+    if (is_asked) {
+      leave(old);
+    } else {
+      drain(old.id);
+    }
     slot.current.reset();
   }
   progress.pending.erase(progress.pending.begin(), progress.pending.begin() + size);

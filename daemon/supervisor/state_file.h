@@ -40,7 +40,7 @@ struct SavedState {
   uint64_t configuration = 0;  // a hash of all that workers are started with
   bool is_handover = false;    // the predecessor left for a restart, which asks for fresh workers
   uint32_t next_generation = 1;
-  uint32_t generation = 0;
+  uint32_t generation = 0;  // for people who read the file
   Reloads reloads;
   uint64_t log_warnings = 0;
   uint64_t log_errors = 0;

@@ -189,8 +189,8 @@ void SystemBus::fail(const std::string& why) {
 void SystemBus::leave() {
   is_joined_ = false;
   published_.clear();
-  authority_
-      .reset();  // what it was asked about is asked in vain: the callers are gone with the bus
+  // What it was asked about is asked in vain: the callers are gone with the bus.
+  authority_.reset();
   bus_.reset();
   door_.reset();
 }

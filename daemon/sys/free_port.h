@@ -1,13 +1,11 @@
 // FreePorts: TCP ports for programs that bind one of their own.
 //
 // Between our choice and the bind of a program lie seconds, and nothing may come between. So:
-//   - a port is none of those that the kernel gives to outgoing connections, where it leaves
-//   others;
+//   - where the kernel leaves any, a port is none of those that it gives to outgoing connections;
 //   - it was free a moment ago: a bind to all addresses succeeds;
 //   - it is claimed by the name of an abstract Unix socket, which belongs to the network namespace
-//   as
-//     the port does: two services of ours on one machine never choose the same one. The port itself
-//     can not be held: a program that does not set SO_REUSEADDR could not bind it then;
+//     as the port does: two services of ours on one machine never choose the same one. The port
+//     itself can not be held: a program that does not set SO_REUSEADDR could not bind it then;
 //   - it is not given out again before all others had their turn: whoever still tries to reach the
 //     program before finds nobody.
 #pragma once
