@@ -35,11 +35,13 @@ struct Served {
   WorkerId worker = 0;  // who accepts there, and with it: on which listeners
   bool operator==(const Served&) const = default;
 };
-// Steer new connections of the pool's listeners to these slots only. Empty: nobody serves; steer to
-// the sockets that outlive us (adopted ones), where there are any, and let nobody else in.
+// Steer new connections of the pool's listeners to these slots only, and have those of them asked
+// that have an address of their own. Nobody accepts: steer to the sockets that outlive us (adopted
+// ones), where there are any, and let nobody else in.
 struct Serve {
   std::string pool;
   std::vector<Served> slots;
+  bool keeps_steering = false;  // only who is asked changes; connections wait for who comes next
 };
 // The worker's slot, or a listener of its, was steered away from. Say WorkerQuiet once what had
 // chosen it before is through; it keeps accepting until then.

@@ -63,6 +63,7 @@ void Fleet::adopt(const Survivor& survivor, bool is_stale) {
             .slot = survivor.slot,
             .generation = survivor.generation,
             .listeners = survivor.listeners,
+            .asks = survivor.asks,
             .has_own_address = survivor.has_own_address,
             .phase = survivor.phase,
             .spawned_at = survivor.spawned_at,
@@ -79,7 +80,8 @@ void Fleet::adopt(const Survivor& survivor, bool is_stale) {
     slot.dirty = slot.dirty || !survivor.has_own_address;
     worker.stale = is_stale || !survivor.owns_slot;  // of a rollout that came to no end
   } else if (worker.phase == Phase::Ready) {
-    worker.leaving = true;  // the owner may have fewer listeners
+    worker.leaving = !worker.has_own_address;  // the owner may have fewer listeners
+    worker.lingers = worker.has_own_address;   // ... or be nobody to ask
   } else {
     drain(worker.id);
   }
@@ -119,6 +121,7 @@ Past Fleet::past() const {
                             .owns_slot = is_owner(worker) && !worker.start_timed_out,
                             .has_own_address = worker.has_own_address,
                             .listeners = worker.listeners,
+                            .asks = worker.asks,
                             .spawned_at = worker.spawned_at,
                             .ready_at = worker.ready_at,
                             .deadline = worker.deadline});

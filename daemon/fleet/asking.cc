@@ -147,13 +147,32 @@ std::vector<const Pool*> Fleet::askers(const Pool& pool) const {
 
 // Whoever may still ask its workers, because his configuration knows the pool, ends first.
 bool Fleet::is_needed(const Pool& pool) const {
-  if (!pool.spec.has_own_address || !has_patience_) return false;
-  return std::any_of(workers_.begin(), workers_.end(), [&](const auto& w) {
-    const bool knows_it =
-        w.second.generation <= pool.generation || w.second.generation == pool.tried;
-    // Pools of this kind ask nobody, and need not wait for each other.
-    return knows_it && !pools_.find(w.second.pool)->second.spec.has_own_address;
+  return pool.spec.has_own_address && has_patience_ && has_askers(pool.spec.name);
+}
+
+// Whether a worker lives who asks this pool, by whatever configuration.
+bool Fleet::has_askers(const std::string& pool) const {
+  return std::any_of(workers_.begin(), workers_.end(), [&pool](const auto& w) {
+    const std::vector<std::string>& asks = w.second.asks;
+    return std::find(asks.begin(), asks.end(), pool) != asks.end();
   });
+}
+
+// Nobody is asked in its slot instead, and somebody lives who asks its pool. One that is in force
+// asks no pool of another kind, so those are the ones of other configurations, which end.
+bool Fleet::is_asked_on(const Worker& worker) const {
+  const Slot& slot = pools_.find(worker.pool)->second.slots[worker.slot];
+  if (is_askable(slot.current) || is_askable(slot.incoming)) return false;
+  if (slot.gives_way) return false;  // the next one comes when it has ended
+  return has_patience_ && has_askers(worker.pool);
+}
+
+void Fleet::end_lingering() {
+  for (auto& [id, worker] : workers_) {
+    if (!worker.lingers) continue;
+    worker.lingers = is_asked_on(worker);
+    if (!worker.lingers) leave(worker);
+  }
 }
 
 }  // namespace sockherd::fleet

@@ -34,6 +34,7 @@ Actions Fleet::on(const Event& event, Instant now) {
   std::visit([this](const auto& e) { handle(e); }, event);
   end_waits();
   advance_rollout();
+  end_waits();  // who was waited for may have come or gone with it
   converge_all();
   forget_removed_pools();
   check_started_up();
@@ -135,7 +136,7 @@ void Fleet::handle(const WorkerStopping& event) {
     return;  // its exit will tell
   }
   worker.phase = Phase::Draining;
-  worker.leaving = false;
+  worker.leaving = worker.lingers = false;
   worker.deadline = now_ + pool.spec.drain_timeout;
 }
 
@@ -226,6 +227,7 @@ WorkerId Fleet::spawn(Pool& pool, uint32_t slot, uint32_t generation, const Pool
                   .slot = slot,
                   .generation = generation,
                   .listeners = spec.listeners,
+                  .asks = spec.asks,
                   .has_own_address = spec.has_own_address,
                   .spawned_at = now_,
                   .deadline = now_ + spec.start_timeout};
@@ -238,7 +240,7 @@ void Fleet::drain(WorkerId id) {
   Worker& worker = workers_.at(id);
   if (worker.phase == Phase::Draining) return;
   worker.phase = Phase::Draining;
-  worker.leaving = false;
+  worker.leaving = worker.lingers = false;
   if (worker.killed || worker.start_timed_out) return;  // it has been told
   worker.deadline = now_ + find_pool(worker.pool)->spec.drain_timeout;
   actions_.push_back(Drain{id});

@@ -8,6 +8,7 @@
 //     probation, only such ones are served;
 //   - a dirty slot without a ready worker is lent to a sibling, where there is one that can;
 //   - a failed reload leaves or brings back the old generation;
+//   - whoever asks others has somebody to ask to his end, as far as it depends on us;
 //   - who asks others is not started by a rollout before there is somebody to ask, nor at the first
 //     start, but for those who do not come;
 //   - every worker that is not ready has a deadline.
@@ -135,6 +136,9 @@ class Fleet {
   const Slot* failed_slot(const Pool& pool) const;
   std::vector<const Pool*> askers(const Pool& pool) const;
   bool is_needed(const Pool& pool) const;
+  bool has_askers(const std::string& pool) const;
+  bool is_asked_on(const Worker& worker) const;
+  void end_lingering();
 
   // Rollouts (rollout.cc).
   static uint32_t wanted_after(const Pool& pool, const PoolSpec& spec);

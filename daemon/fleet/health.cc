@@ -50,7 +50,7 @@ void Fleet::handle(const WorkerHung& event) {
   happened(What::WorkerHung, worker, event.why);
   const Worker hung = worker;
   worker.phase = Phase::Draining;
-  worker.leaving = false;
+  worker.leaving = worker.lingers = false;
   worker.deadline = now_ + kAbortGrace;
   actions_.push_back(Abort{event.id});
   if (pool.slots[hung.slot].current == hung.id) lose_current(pool, hung, "hang: " + event.why);

@@ -49,6 +49,7 @@ struct Survivor {
   bool owns_slot = false;  // else it drains, or was about to replace the owner
   bool has_own_address = false;
   std::vector<std::string> listeners;
+  std::vector<std::string> asks;
   Instant spawned_at;
   Instant ready_at;
   std::optional<Instant> deadline;

@@ -82,7 +82,6 @@ void Fleet::handle(const Reload& event) {
 void Fleet::begin_reload_in(Pool& pool, const PoolSpec& spec) {
   const uint32_t workers = wanted_after(pool, spec);
   if (pool.slots.size() < workers) pool.slots.resize(workers);
-  if (pool.provisional) pool.tried = rollout_->spec->generation;
   rollout_->pools[spec.name] = {.generation = rollout_->spec->generation,
                                 .pending = slots_below(workers)};
 }
@@ -241,9 +240,12 @@ void Fleet::take_over(Pool& pool, uint32_t index) {
   if (!slot.incoming) return;
   if (slot.current) {
     Worker& old = workers_.at(*slot.current);
-    const bool loses_nothing =
-        holds_all(workers_.at(*slot.incoming).listeners, old.listeners) && !old.has_own_address;
-    loses_nothing || old.phase != Phase::Ready ? drain(old.id) : leave(old);
+    const bool loses_nothing = holds_all(workers_.at(*slot.incoming).listeners, old.listeners);
+    if (old.has_own_address && old.phase == Phase::Ready) {
+      old.lingers = !old.leaving;
+    } else {
+      loses_nothing || old.phase != Phase::Ready ? drain(old.id) : leave(old);
+    }
   }
   slot.current = std::exchange(slot.incoming, std::nullopt);
   slot.replacing = slot.gives_way = false;
@@ -304,17 +306,20 @@ void Fleet::cancel_batches() {
   }
 }
 
-// Whoever is asked already is told to go like every other one that is: when he has finished. In a
-// pool that is new with this reload he is the only one in his slot, and those of its configuration
-// may ask him to their end.
+// Whoever is asked already is told to go like every other one that is: when he has finished, and
+// somebody else can be asked. Where he is the only one in his slot, and of the configuration of the
+// pool, it is his: in a pool that is new with this reload those of its configuration may ask him to
+// their end.
 void Fleet::take_back(Pool& pool, Slot& slot) {
   const WorkerId id = *slot.incoming;
+  Worker& worker = workers_.at(id);
+  const bool fits = pool.provisional || worker.generation == pool.generation;
   if (!is_asked_early(slot)) {
     drain(id);
-  } else if (pool.provisional && !slot.current) {
+  } else if (fits && !slot.current) {
     slot.current = id;
   } else {
-    leave(workers_.at(id));
+    worker.lingers = true;
   }
   slot.incoming.reset();
 }

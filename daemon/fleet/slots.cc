@@ -24,13 +24,14 @@ void Fleet::converge_all() {
   };
   in_each([this](Pool& pool) { fill(pool); });
   in_each([this](Pool& pool) { renew(pool); });
+  end_lingering();
   // First all steering, then the waiting for what was under way: a listener may have moved from one
   // pool to another.
   in_each([this](Pool& pool) { steer(pool); });
   // In a reload under way those of the new configuration are asked as soon as they have taken over,
   // for so have those who ask them.
   for (auto& [name, pool] : pools_) {
-    if (pool.provisional && pool.spec.has_own_address) update_served(pool);
+    if (pool.provisional) update_served(pool);
   }
   ask_for_quiet();
   in_each([this](Pool& pool) {
@@ -100,19 +101,29 @@ void Fleet::renew(Pool& pool) {
 
 // Steers away from every ready worker in the slots that nobody wants, with one change of the
 // steering. As long as none of the slots that stay is ready, they serve on: there is nobody to
-// steer to.
+// steer to; and so do those who are asked.
 void Fleet::steer(Pool& pool) {
   const uint32_t wanted = wanted_slots(pool);
-  const bool ends = is_ending(pool);
-  bool has_heir = false;
-  for (uint32_t i = 0; i < wanted; ++i) has_heir = has_heir || is_ready(pool.slots[i]);
-  for (uint32_t i = wanted; i < pool.slots.size() && (has_heir || ends); ++i) {
+  bool has_heir = is_ending(pool);
+  bool has_asked_heir = !has_patience_ || !has_askers(pool.spec.name);
+  for (uint32_t i = 0; i < wanted; ++i) {
+    const Slot& slot = pool.slots[i];
+    has_heir = has_heir || is_ready(slot);
+    has_asked_heir = has_asked_heir || is_askable(slot.current) || is_asked_early(slot);
+  }
+  for (uint32_t i = wanted; i < pool.slots.size(); ++i) {
     Slot& slot = pool.slots[i];
     if (slot.incoming || !is_ready(slot)) continue;
     Worker& worker = workers_.at(*slot.current);
-    if (worker.leaving || !(slot.dirty || worker.has_own_address)) continue;
-    leave(worker);
-    happened(What::SlotLeaving, worker);
+    if (worker.leaving || !(worker.has_own_address ? has_asked_heir : has_heir)) continue;
+    if (slot.dirty || worker.has_own_address) {
+      leave(worker);
+      happened(What::SlotLeaving, worker);
+    } else if (!slot.replacing) {
+      // It was never served. It would be now, if it is in doubt, and those without are leaving.
+      drain(worker.id);
+      vacate(slot);
+    }
   }
   update_served(pool);
 }
@@ -125,43 +136,58 @@ void Fleet::leave(Worker& worker) {
   worker.quiet_deadline = now_ + most;
 }
 
-// Those who accept; of these only the best kind there is: a worker in doubt is better than none.
+// Those who accept, and those who are asked; of either only the best kind there is: a worker in
+// doubt is better than none.
 std::vector<Served> Fleet::choose_served(const Pool& pool) const {
-  enum Kind { Good, OnProbation, Stalling, Kinds };
-  std::array<std::vector<Served>, Kinds> served;
+  enum Kind { Good, OnProbation, Stalling };
+  const auto kind_of = [](const Worker& w) {
+    return w.stalls ? Stalling : w.serve_at ? OnProbation : Good;
+  };
+  std::vector<Served> candidates;
+  std::array<Kind, 2> best{Stalling, Stalling};  // who accepts, who is asked
+  const auto consider = [&](uint32_t slot, const Worker& worker) {
+    if (worker.leaving) return;
+    candidates.push_back({slot, worker.id});
+    Kind& one = best.at(worker.has_own_address ? 1 : 0);
+    one = std::min(one, kind_of(worker));
+  };
   for (uint32_t i = 0; i < pool.slots.size(); ++i) {
     const Slot& slot = pool.slots[i];
-    if (is_asked_early(slot)) served[Good].push_back({i, *slot.incoming});
-    if (!is_ready(slot)) continue;
-    const Worker& worker = workers_.at(*slot.current);
-    if (worker.leaving) continue;
-    const Kind kind = worker.stalls ? Stalling : worker.serve_at ? OnProbation : Good;
-    served[kind].push_back({i, worker.id});
+    if (is_asked_early(slot)) consider(i, workers_.at(*slot.incoming));
+    if (is_ready(slot)) consider(i, workers_.at(*slot.current));
   }
-  const auto* best =
-      std::find_if(served.begin(), served.end(), [](const auto& kind) { return !kind.empty(); });
-  return best == served.end() ? std::vector<Served>() : *best;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.lingers && worker.pool == pool.spec.name) consider(worker.slot, worker);
+  }
+  std::erase_if(candidates, [&](const Served& one) {
+    const Worker& worker = workers_.at(one.worker);
+    return kind_of(worker) != best.at(worker.has_own_address ? 1 : 0);
+  });
+  return candidates;
 }
 
 void Fleet::update_served(Pool& pool) {
-  const bool ends = is_ending(pool);
-  std::vector<Served> served = ends ? std::vector<Served>() : choose_served(pool);
+  const auto is_asked = [this](const Served& one) {
+    const Worker* worker = find_worker(one.worker);
+    return worker != nullptr && worker->has_own_address;
+  };
+  // At its end, and before it is committed, nobody of the pool accepts for us.
+  const bool accepts = !is_ending(pool) && !pool.provisional;
+  std::vector<Served> served = choose_served(pool);
+  if (!accepts) std::erase_if(served, [&](const Served& one) { return !is_asked(one); });
   for (const Served& one : served) {
     Slot& slot = pool.slots[one.slot];
-    slot.dirty = slot.dirty || !workers_.at(one.worker).has_own_address;
+    slot.dirty = slot.dirty || !is_asked(one);
   }
   // With nobody left the kernel goes on spreading over the sockets as before, and the connections
   // wait there for the next worker; only at the end of the pool they are sent to what outlives it.
   // What we ask ourselves waits with whoever asks.
-  const auto has_own_address = [this](const Served& one) {
-    const Worker* worker = find_worker(one.worker);
-    return worker != nullptr && worker->has_own_address;
-  };
-  const bool is_kept = served.empty() && !ends && !pool.spec.has_own_address &&
-                       std::none_of(pool.served.begin(), pool.served.end(), has_own_address);
-  if (served == pool.served || is_kept) return;
+  const bool is_kept =
+      accepts && !pool.spec.has_own_address && std::all_of(served.begin(), served.end(), is_asked);
+  const bool was_asked = std::any_of(pool.served.begin(), pool.served.end(), is_asked);
+  if (served == pool.served || (is_kept && served.empty() && !was_asked)) return;
   pool.served = served;
-  actions_.push_back(Serve{pool.spec.name, std::move(served)});
+  actions_.push_back(Serve{pool.spec.name, std::move(served), is_kept});
 }
 
 // After the steering: it decides about new SYNs only.

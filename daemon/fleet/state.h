@@ -13,6 +13,10 @@
 // A worker is *leaving* when new connections are steered away from its slot, or from a listener
 // that its successor does not have, or when others are asked in the place of one with an address of
 // its own: it accepts on until it is *quiet*, then it is told to drain.
+//
+// One with an address of its own *lingers* when its slot is not its own any more, and nobody else
+// can be asked there, because the configuration of its pool does not provide for that (any more, or
+// yet): whoever lives and asks the pool by his own configuration asks it on, to his end.
 // A slot is *dirty* from the moment it was served until a worker has drained after the quiet: a
 // dirty slot without a worker may hold connections in its queue, so it is lent to a sibling, and
 // gets one more worker even if nobody wants the slot any more.
@@ -36,6 +40,7 @@ struct Worker {
   uint32_t slot = 0;
   uint32_t generation = 0;
   std::vector<std::string> listeners;
+  std::vector<std::string> asks;  // pools, by the configuration that it has
   bool has_own_address = false;
   Phase phase = Phase::Starting;
   Instant spawned_at;
@@ -46,6 +51,7 @@ struct Worker {
   std::optional<Instant> quiet_deadline;  // leaving: not waited for longer than this
   std::string awaits;                     // Starting: what it lacks, where that is known
   bool leaving = false;
+  bool lingers = false;
   bool quiet_asked = false;      // for AwaitQuiet
   bool quiet = false;            // leaving, and nothing can arrive any more
   bool killed = false;           // by us, past its deadline or by StopNow
@@ -74,7 +80,6 @@ struct Slot {
 struct Pool {
   PoolSpec spec;
   uint32_t generation = 0;  // the last one that it was in force with
-  uint32_t tried = 0;       // the one that it is new in, or was before that failed
   uint32_t desired = 0;
   std::vector<Slot> slots;  // as many as were ever wanted
   std::vector<Served> served;

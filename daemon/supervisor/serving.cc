@@ -26,6 +26,9 @@ void Hands::carry_out(const fleet::Serve& action) {
   }
   std::vector<fleet::WorkerId> takers;
   for (const ServedSlot& one : served) takers.push_back(one.worker);
+  for (ServedSlot& one : served_[action.pool]) {
+    if (action.keeps_steering && !one.sockets.empty()) served.push_back(std::move(one));
+  }
   relay_.set_takers(action.pool, std::move(takers));
   served_[action.pool] = std::move(served);
   serve_places(action.pool);

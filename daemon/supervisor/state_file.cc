@@ -152,6 +152,9 @@ std::optional<fleet::Survivor> survivor_from(const Json& json) {
   for (const Json& name : member(json, "listeners")) {
     if (name.is_string()) worker.listeners.push_back(name.get<std::string>());
   }
+  for (const Json& name : member(json, "asks")) {
+    if (name.is_string()) worker.asks.push_back(name.get<std::string>());
+  }
   if (json.contains("deadline")) worker.deadline = instant(json, "deadline");
   return worker;
 }
@@ -172,6 +175,7 @@ Json json_of(const fleet::Survivor& worker, const SavedState::Place& place) {
   if (place.seats.size() > 1) json["seats"] = place.seats;
   if (!place.address.empty()) json["address"] = place.address;
   if (worker.has_own_address) json["has_own_address"] = true;
+  if (!worker.asks.empty()) json["asks"] = worker.asks;
   if (place.stop_signal != 0) json["stop_signal"] = place.stop_signal;
   if (place.abort_signal != 0) json["abort_signal"] = place.abort_signal;
   if (place.has_beaten) json["has_beaten"] = true;

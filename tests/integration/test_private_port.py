@@ -106,6 +106,24 @@ class PrivatePort(ManagedCase):
             report = load.stop()
         self.assert_nothing_lost(report, daemon)
 
+    def test_a_change_of_the_handover_loses_nothing(self):
+        """Those who proxied ask on to their end, though the pool that they ask accepts itself by then."""
+        behind = config("--blocking")
+        direct = ('[listener.web]\n' + behind[behind.index("[pool.api]"):]
+                  .replace('handover = "private-port"', 'listeners = ["web"]'))
+        daemon = self.ready(direct)
+        with self.load(daemon) as load:
+            load.after(200)
+            for text, pool in 2 * ((behind, "front"), (direct, "api")):
+                daemon.rewrite(text)
+                self.assertEqual(daemon.reload().status, 200, daemon.log())
+                load.after(200)
+                daemon.wait_workers(2, pool)
+            daemon.wait_workers(2, "api")
+            report = load.stop()
+        self.assert_nothing_lost(report, daemon)
+        self.assert_not_more_processes(daemon, 0)  # of the engine
+
     def test_max_requests(self):
         """Counted by those who ask: each worker is replaced after its share, one at a time, and nobody notices."""
         daemon = self.ready(config("--blocking", workers=3, pool="max_requests = 100"))

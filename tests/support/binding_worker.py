@@ -2,7 +2,7 @@
 
     binding_worker.py [--host HOST] [--blocking] [--child] [--sockets N] [--backlog N] [--late FILE]
 
-HOST and PORT of the environment say where. Sets SO_REUSEADDR only: as most programs, which can not share
+HOST and PORT of the environment say where; one that was passed a socket serves that. Sets SO_REUSEADDR only: as most programs, which can not share
 a port. Answers as stub_worker.py does; /sockets with what it has bound.
 --blocking: waits in accept(), one connection after the other, and ends at SIGTERM at once.
 --child: a child binds and serves, as the workers of a cluster.
@@ -20,6 +20,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from stub_worker import accept_until_told, answer  # pylint: disable=wrong-import-position
+
+LISTEN_FDS_START = 3
 
 
 def bind(host, port, backlog):
@@ -62,6 +64,9 @@ def main():
     parser.add_argument("--backlog", type=int, default=5)
     parser.add_argument("--late")
     options = parser.parse_args()
+    passed = int(os.environ.get("LISTEN_FDS", "0"))
+    if passed:
+        return accept_until_told([socket.socket(fileno=LISTEN_FDS_START + i) for i in range(passed)])
     port = int(os.environ["PORT"])
     while options.late and not os.path.exists(options.late):
         time.sleep(0.01)
@@ -78,7 +83,7 @@ def main():
                       "inodes": [os.fstat(one.fileno()).st_ino for one in listeners],
                       "blocking": [os.get_blocking(one.fileno()) for one in listeners]}),
           flush=True)
-    serve_blocking(listeners[0]) if options.blocking else accept_until_told(listeners)
+    return serve_blocking(listeners[0]) if options.blocking else accept_until_told(listeners)
 
 
 if __name__ == "__main__":

@@ -251,6 +251,18 @@ TEST_F(Asking, AReloadEndsTheWaiting) {
   EXPECT_EQ(herd_.fleet.pools().size(), 1U);
 }
 
+// In the middle of it: whoever it waits for is replaced by one that nobody asks.
+TEST_F(Asking, AChangeOfTheHandoverEndsTheWaiting) {
+  herd_.start(both());
+  PoolSpec api = pool_spec("api", 2);
+  api.batch = 1;
+  herd_.on(Reload{101, {.generation = 2, .pools = {api}}});
+  EXPECT_EQ(herd_.current(0), 0U);
+  herd_.on(WorkerReady{herd_.incoming(0, "api")});
+  EXPECT_TRUE(herd_.fleet.is_rolling());
+  EXPECT_NE(herd_.current(0), 0U);
+}
+
 TEST_F(Asking, AStopEndsTheWaiting) {
   herd_.start(both());
   herd_.on(Stop{});

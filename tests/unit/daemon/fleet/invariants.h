@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -32,6 +34,7 @@ class Invariants {
       }
     }
     if (!after.is_stopping()) check_availability(before, event, after);
+    check_asked(before, event, after);
     check_conclusions(actions, after);
     check_generations(after);
     check_waits(actions, after);
@@ -101,7 +104,8 @@ class Invariants {
           EXPECT_TRUE(w.deadline || w.killed) << "starts without a deadline";
           break;
         case Phase::Ready:
-          EXPECT_TRUE(has_place || w.leaving) << "worker " << id << " is ready and owns nothing";
+          EXPECT_TRUE(has_place || w.leaving || w.lingers)
+              << "worker " << id << " is ready and owns nothing";
           break;
         case Phase::Draining:
           EXPECT_FALSE(has_place) << "worker " << id << " drains and owns a slot";
@@ -110,6 +114,8 @@ class Invariants {
           break;
       }
       EXPECT_TRUE(!w.leaving || w.quiet_asked) << "leaves, and nobody asks whether it is quiet";
+      EXPECT_TRUE(!w.lingers || (w.phase == Phase::Ready && !has_place && !w.leaving))
+          << "worker " << id << " lingers, and is somebody's";
     }
   }
 
@@ -140,24 +146,31 @@ class Invariants {
   static void check_served(const Fleet& fleet, const ImaginedHands& hands) {
     for (const auto& [name, pool] : fleet.pools()) {
       if (!is_wanted(pool)) continue;
-      std::vector<Served> accepting;
-      std::vector<Served> doubtless;
-      std::vector<Served> flowing;
+      std::vector<Served> candidates;
+      std::array<std::set<int>, 2> doubts;  // of those who accept, and of those who are asked
+      const auto doubt_of = [](const Worker& w) { return w.stalls ? 2 : w.serve_at ? 1 : 0; };
+      const auto add = [&](uint32_t slot, WorkerId id) {
+        const Worker& worker = fleet.workers().at(id);
+        if (worker.leaving) return;
+        candidates.push_back({slot, id});
+        doubts.at(worker.has_own_address ? 1 : 0).insert(doubt_of(worker));
+      };
       for (uint32_t i = 0; i < pool.slots.size(); ++i) {
         const auto& id = pool.slots[i].current;
         const auto& next = pool.slots[i].incoming;
-        if (is_askable(fleet, next) && !is_askable(fleet, id)) {
-          for (auto* list : {&accepting, &flowing, &doubtless}) list->push_back({i, *next});
-        }
-        if (!is_ready(fleet, id) || fleet.workers().at(*id).leaving) continue;
-        const Worker& worker = fleet.workers().at(*id);
-        accepting.push_back({i, *id});
-        if (!worker.stalls) flowing.push_back({i, *id});
-        if (!worker.stalls && !worker.serve_at) doubtless.push_back({i, *id});
+        if (is_askable(fleet, next) && !is_askable(fleet, id)) add(i, *next);
+        if (is_ready(fleet, id)) add(i, *id);
       }
+      for (const auto& [id, w] : fleet.workers()) {
+        if (w.lingers && w.pool == name) add(w.slot, id);
+      }
+      std::vector<Served> accepting;
+      std::copy_if(candidates.begin(), candidates.end(), std::back_inserter(accepting),
+                   [&](const Served& one) {
+                     const Worker& worker = fleet.workers().at(one.worker);
+                     return doubt_of(worker) == *doubts.at(worker.has_own_address ? 1 : 0).begin();
+                   });
       if (accepting.empty()) continue;
-      if (!flowing.empty()) accepting = flowing;
-      if (!doubtless.empty()) accepting = doubtless;
       const auto steered = hands.steered.find(name);
       ASSERT_NE(steered, hands.steered.end());
       EXPECT_EQ(steered->second, accepting) << name << " is not served by those who accept";
@@ -236,8 +249,7 @@ class Invariants {
     if (slot.current && slot.current != worker.id) return;  // it was replaced
     if (!pool->second.served.empty()) return;               // its slot was given up, not the pool
     for (const auto& [id, other] : after.workers()) {
-      const bool may_ask = !after.pools().at(other.pool).spec.has_own_address;
-      EXPECT_TRUE(!may_ask || other.generation > pool->second.generation)
+      EXPECT_EQ(std::count(other.asks.begin(), other.asks.end(), worker.pool), 0)
           << "worker " << id << " may still ask pool " << worker.pool;
     }
   }
@@ -266,6 +278,45 @@ class Invariants {
       EXPECT_GE(ready_slots(after, name, wanted) + giving_way, ready_slots(before, name, wanted))
           << "fewer workers of " << name << " serve; event " << event.index();
       EXPECT_LE(giving_way, unavailable_.at(name)) << name;
+    }
+  }
+
+  static bool is_about(const Event& event, const Fleet& before, const std::string& pool) {
+    const auto is = [&](const auto& e) {
+      if constexpr (requires { e.id; }) {
+        const Worker* worker = before.find_worker(e.id);
+        return worker != nullptr && worker->pool == pool;
+      }
+      return false;
+    };
+    return std::visit(is, event);
+  }
+  static bool has_somebody_to_ask(const Fleet& fleet, const Pool& pool) {
+    return std::any_of(pool.served.begin(), pool.served.end(),
+                       [&](const Served& one) { return is_askable(fleet, find(fleet, one)); });
+  }
+  static std::optional<WorkerId> find(const Fleet& fleet, const Served& one) {
+    return fleet.find_worker(one.worker) != nullptr ? std::optional(one.worker) : std::nullopt;
+  }
+
+  // Because of us nobody who asks is without somebody to ask.
+  static void check_asked(const Fleet& before, const Event& event, const Fleet& after) {
+    if (std::holds_alternative<Start>(event) || std::holds_alternative<StopNow>(event)) return;
+    for (const auto& [id, asker] : after.workers()) {
+      if (before.find_worker(id) == nullptr) continue;  // it begins with what there is
+      for (const std::string& name : asker.asks) {
+        const auto old = before.pools().find(name);
+        const auto pool = after.pools().find(name);
+        if (old == before.pools().end() || pool == after.pools().end()) continue;
+        const auto& slots = pool->second.slots;
+        const bool gives_way = std::any_of(slots.begin(), slots.end(),
+                                           [](const Slot& slot) { return slot.gives_way; });
+        if (asker.killed || gives_way || is_about(event, before, name)) continue;
+        EXPECT_TRUE(!has_somebody_to_ask(before, old->second) ||
+                    has_somebody_to_ask(after, pool->second))
+            << "worker " << id << " asks " << name << ", where nobody is any more; event "
+            << event.index();
+      }
     }
   }
 

@@ -13,7 +13,9 @@ PoolSpec asked(uint32_t workers) {
 }
 
 Spec both(uint32_t workers, uint32_t generation = 1) {
-  return {.generation = generation, .pools = {pool_spec("web", 1), asked(workers)}};
+  PoolSpec front = pool_spec("web", 1);
+  front.asks = {"api"};
+  return {.generation = generation, .pools = {front, asked(workers)}};
 }
 
 class OwnAddress : public testing::Test {

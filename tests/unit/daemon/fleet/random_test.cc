@@ -195,21 +195,24 @@ class Chaos {
         continue;
       }
       size_t workers = 0;
-      for (const auto& [id, w] : herd_.fleet.workers()) workers += w.pool == name ? 1 : 0;
+      size_t linger = 0;
+      for (const auto& [id, w] : herd_.fleet.workers()) {
+        workers += w.pool == name && !w.lingers ? 1 : 0;
+        linger += w.pool == name && w.lingers ? 1 : 0;
+      }
+      EXPECT_TRUE(linger == 0 || may_be_asked(pool)) << name;
       // One may be on its way to replace an old one.
       EXPECT_LE(workers, pool.desired + (pool.spec.max_age > Duration{0} ? 1U : 0U)) << name;
-      EXPECT_EQ(herd_.served(name).size(), pool.desired) << name;
+      EXPECT_EQ(herd_.served(name).size(), pool.desired + linger) << name;
     }
   }
 
   // After an upgrade or a way back that failed there are workers of other configurations.
   bool may_be_asked(const Pool& pool) const {
     const auto& workers = herd_.fleet.workers();
-    return pool.spec.has_own_address &&
-           std::any_of(workers.begin(), workers.end(), [&](const auto& w) {
-             return !herd_.pool(w.second.pool).spec.has_own_address &&
-                    (w.second.generation <= pool.generation || w.second.generation == pool.tried);
-           });
+    return std::any_of(workers.begin(), workers.end(), [&](const auto& w) {
+      return std::count(w.second.asks.begin(), w.second.asks.end(), pool.spec.name) > 0;
+    });
   }
 
   void stop() {

@@ -51,6 +51,7 @@ SavedState full_state() {
                          .phase = fleet::Phase::Draining,
                          .owns_slot = false,
                          .listeners = {"web", "web.v2"},
+                         .asks = {"api"},
                          .spawned_at = Instant{Duration(1234567890123)},
                          .ready_at = Instant{Duration(1234567890124)},
                          .deadline = Instant{Duration(1234567890125)}},
@@ -111,6 +112,7 @@ TEST_F(StateFileTest, GivesBackAllThatItTook) {
   const fleet::Survivor& worker = loaded->past.workers[0];
   EXPECT_EQ(worker.phase, fleet::Phase::Draining);
   EXPECT_THAT(worker.listeners, ElementsAre("web", "web.v2"));
+  EXPECT_THAT(worker.asks, ElementsAre("api"));
   EXPECT_EQ(worker.deadline, Instant{Duration(1234567890125)});
   EXPECT_FALSE(loaded->past.workers[1].deadline);
   EXPECT_EQ(loaded->places.at(41).pid, 4194304);
