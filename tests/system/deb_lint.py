@@ -110,8 +110,17 @@ class Package(unittest.TestCase):
         self.assertEqual([call for call in calls["postinst"] if " restart " in call],
                          ['if ! deb-systemd-invoke restart "$unit"; then'])
         self.assertIn("for unit in $(services); do", scripts["postinst"])
-        self.assertEqual([call for name in scripts if name != "prerm" for call in calls[name] if " stop " in call], [])
+        self.assertEqual([call for name in scripts if name != "prerm" for call in calls[name] if " stop " in call],
+                         ["deb-systemd-invoke stop sockherd.socket sockherd-admin.socket || true"])
+        self.assert_stops_only_what_it_has_started(scripts["postinst"])
         self.assertIn('[ "$1" = remove ]', scripts["prerm"])
+
+    def assert_stops_only_what_it_has_started(self, postinst):
+        """At the first installation, where the other socket cannot listen."""
+        first, rest = postinst.split("start_all() {")[1].split("\n}\n", 1)
+        self.assertIn("deb-systemd-invoke stop", first)
+        self.assertEqual([line.strip() for line in rest.splitlines() if "start_all" in line], ["start_all"])
+        self.assertRegex(rest, r'\[ -z "\$2" \] \|\| \[ ! -d /run/sockherd \]; }; }; then\n    start_all\n    exit 0\n')
 
     def test_an_example_builds_against_the_installed_header(self):
         """As who installs sockherd-dev would do it."""
