@@ -230,6 +230,8 @@ class Hands {
   void relay_queues(const config::Pool& pool, const std::string& name,
                     const Listeners::Group& group,
                     const std::map<fleet::WorkerId, fleet::Worker>& workers);
+  void relay_queue(const config::Pool& pool, const std::string& listener,
+                   const QueueRelays::Socket& socket, const UniqueFd& fd);
 
   sd_event* loop_;
   WorkerSetup setup_;

@@ -44,20 +44,27 @@ void Hands::relay_queues(const config::Pool& pool, const std::string& name,
     attended.insert(numbers->second.begin(), numbers->second.end());
   }
   for (uint32_t number = 0; number < group.sockets.size(); ++number) {
-    const int socket = group.sockets[number].get();
     if (attended.contains(number)) {
       relays_.leave({name, number});
       continue;
     }
-    if (sys::accept_queue(socket).length == 0 || !is_served_elsewhere(pool, name, number)) {
+    if (is_served_elsewhere(pool, name, number)) {
+      relay_queue(pool, name, {name, number}, group.sockets[number]);
+    } else {
       relays_.forget({name, number});
-      continue;
     }
-    const auto looked = relays_.look({name, number}, pool.name, socket, group.address,
-                                     pool.adopt_after, monotonic_now());
-    if (looked.ok()) continue;
-    log::warn("queue-relay-failed", {{"pool", pool.name}, {"error", looked.error().what}});
   }
+}
+
+// One queue at the address of a listener.
+void Hands::relay_queue(const config::Pool& pool, const std::string& listener,
+                        const QueueRelays::Socket& socket, const UniqueFd& fd) {
+  if (sys::accept_queue(fd.get()).length == 0) return relays_.forget(socket);
+  const auto looked =
+      relays_.look(socket, pool.name, fd.get(), listeners_.groups().at(listener).address,
+                   pool.adopt_after, monotonic_now());
+  if (looked.ok()) return;
+  log::warn("queue-relay-failed", {{"pool", pool.name}, {"error", looked.error().what}});
 }
 
 }  // namespace sockherd::supervisor

@@ -154,8 +154,11 @@ void Hands::tell(fleet::WorkerId to, contract::Verb verb, const std::string& lis
       worker.tell({verb, listener, number}, verb == contract::Verb::Drop ? -1 : socket);
   if (told.ok()) return;
   // What waits there waits on, for the slot's own worker.
-  log::warn("take-over-failed",
-            {{"listener", listener}, {"slot", number}, {"error", told.error().what}});
+  const auto& owners = group->second.owners;
+  const uint32_t slot = number < owners.size() ? owners[number].slot : number;
+  log::warn(
+      "take-over-failed",
+      {{"listener", listener}, {"slot", slot}, {"socket", number}, {"error", told.error().what}});
 }
 
 // --- sockets that nobody attends to
@@ -234,13 +237,18 @@ Hands::Sockets Hands::attended_sockets(
 // Who comes to the address of a listener that is in use wants its pool, whatever the socket.
 void Hands::sweep_leftovers(const std::set<std::string>& used) {
   for (const auto& [number, retiring] : retiring_) {
-    if (sys::accept_queue(retiring.socket.get()).length == 0) continue;
     const auto group = std::find_if(
         listeners_.groups().begin(), listeners_.groups().end(), [&](const auto& entry) {
           return used.contains(entry.first) && entry.second.address == retiring.address;
         });
-    const auto helper =
-        group == listeners_.groups().end() ? find_any_helper() : find_helper(group->first);
+    const bool is_anybodys = group == listeners_.groups().end();
+    const auto* pool = is_anybodys ? nullptr : command_pool_of(group->first);
+    if (pool != nullptr) {
+      relay_queue(*pool, group->first, {kLeftover, static_cast<uint32_t>(number)}, retiring.socket);
+      continue;
+    }
+    if (sys::accept_queue(retiring.socket.get()).length == 0) continue;
+    const auto helper = is_anybodys ? find_any_helper() : find_helper(group->first);
     if (!helper) continue;
     [[maybe_unused]] const auto told = running_.at(*helper).process->tell(
         {contract::Verb::Empty, kLeftover, static_cast<uint32_t>(number)}, retiring.socket.get());

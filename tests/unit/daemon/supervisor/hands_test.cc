@@ -470,6 +470,28 @@ TEST_F(HandsTest, AnErrandLeavesAQueueToTheWorkerOfItsSlot) {
   run_until([&] { return std::filesystem::exists(directory_.path("listener.relieved")); });
 }
 
+// The engine would answer what is not for it.
+TEST_F(HandsTest, WhatWaitsAtAnotherSocketOfACommandIsPassedOn) {
+  directory_.write("listener", kErrand);
+  spawn(std::string(kStaying) + "adopt_after = \"1ms\"\n", 1);
+  std::vector<UniqueFd> leftovers;
+  leftovers.push_back(sys::clone_listener(group().sockets[0].get()).value());
+  std::vector<UniqueFd> clients;  // the kernel's hash says where
+  while (sys::accept_queue(leftovers[0].get()).length == 0) {
+    clients.push_back(sys::connect_to(group().address));
+    ASSERT_LT(clients.size(), 200U);
+  }
+  for (const UniqueFd& socket : group().sockets) sys::accept_all(socket);
+  serve({0});
+  hands().retire(std::move(leftovers));
+  std::map<fleet::WorkerId, fleet::Worker> workers;
+  workers[1] = {.id = 1, .pool = "web", .listeners = {"web"}, .phase = fleet::Phase::Ready};
+  run_until([&] {
+    hands().sweep(workers);
+    return hands().relays().is_at({"leftover", 0});
+  });
+}
+
 // --- probes
 
 // Found in review: a listener that a failed reload has taken back was asked for its address.
