@@ -6,7 +6,7 @@ load_begins() {
     sockherdctl bench http http://127.0.0.1:8080/plaintext --connections 20 --close --duration 10m \
         --fail-on 'errors>0' --save "$AUTOPKGTEST_TMP/load.json" >"$AUTOPKGTEST_TMP/load.txt" 2>&1 &
     load=$!
-    until grep -q ' answers/s' "$AUTOPKGTEST_TMP/load.txt"; do
+    until grep -qs ' answers/s' "$AUTOPKGTEST_TMP/load.txt"; do
         kill -0 "$load" || { echo "there is no load:"; cat "$AUTOPKGTEST_TMP/load.txt"; exit 1; }
         sleep 0.1
     done
