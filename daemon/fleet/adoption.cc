@@ -69,6 +69,7 @@ void Fleet::adopt(const Survivor& survivor, bool is_stale) {
             .spawned_at = survivor.spawned_at,
             .ready_at = survivor.ready_at,
             .deadline = survivor.deadline,
+            .awaits = survivor.awaits,
             .stale = is_stale};
   happened(What::WorkerAdopted, worker, std::string(phase_name(worker.phase)));
   if (worker.phase == Phase::Ready) become_ready(worker);

@@ -148,11 +148,13 @@ void Fleet::handle(const WorkerExited& event) {
   Pool& pool = *find_pool(worker.pool);
   Slot& slot = pool.slots[worker.slot];
   count_exit(pool, worker, event);
+  // What it is told to go with says nothing about why it was.
+  const std::string late = "start_timeout" + (worker.awaits.empty() ? "" : ": " + worker.awaits);
+  const std::string& detail = worker.start_timed_out ? late : event.detail;
   if (slot.incoming == worker.id) {
-    const std::string late = "start_timeout" + (worker.awaits.empty() ? "" : ": " + worker.awaits);
-    lose_incoming(pool, worker, worker.start_timed_out ? late : event.detail);
+    lose_incoming(pool, worker, detail);
   } else if (slot.current == worker.id) {
-    lose_current(pool, worker, event.detail);
+    lose_current(pool, worker, detail);
   } else {
     happened(What::WorkerExited, worker, event.detail);
   }

@@ -50,6 +50,7 @@ struct Survivor {
   bool has_own_address = false;
   std::vector<std::string> listeners;
   std::vector<std::string> asks;
+  std::string awaits = {};  // what it lacks to be ready, as the hands that take it over see it
   Instant spawned_at;
   Instant ready_at;
   std::optional<Instant> deadline;

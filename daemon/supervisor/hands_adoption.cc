@@ -55,6 +55,7 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
   for (const auto& [id, worker] : from.workers) {  // should the state be lost
     state.past.next_id = std::max(state.past.next_id, id + 1);
   }
+  std::map<fleet::WorkerId, std::string> awaited;
   std::erase_if(state.past.workers, [&](const fleet::Survivor& survivor) {
     const auto remains = from.workers.find(survivor.id);
     Inheritance::Worker nothing;
@@ -67,7 +68,7 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
       add_running(survivor.id, std::move(adopted).value());
       const config::Pool* pool = current().config.find_pool(survivor.pool);
       if (survivor.phase == fleet::Phase::Starting && pool != nullptr) {
-        await_ready(survivor.id, *pool);
+        awaited[survivor.id] = await_ready(survivor.id, *pool);
       }
       if (remains != from.workers.end()) from.workers.erase(remains);
       return false;
@@ -96,7 +97,11 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
     }
     return true;
   });
+  for (fleet::Survivor& survivor : state.past.workers) survivor.awaits = awaited[survivor.id];
   for (auto& [id, worker] : from.workers) dismiss_unknown(id, worker);
+  // What ended workers had left behind was known to the predecessor only.
+  const fleet::WorkerId highest = groups_.adopt_rest(monotonic_now() + drain_timeout_of(""));
+  state.past.next_id = std::max(state.past.next_id, highest + 1);
   for (const auto& [number, text] : from.configs) store_.forget({Kept::Config, number, ""});
   leave_other_seats(counted);
   leave_other_places();
@@ -153,6 +158,12 @@ void Hands::dismiss_unknown(fleet::WorkerId id, Inheritance::Worker& from) {
             {{"name", KeptName{Kept::Worker, id, ""}.text()}, {"drains", is_alive ? "yes" : "no"}});
   forget(id);
   remove_files(id);
+  if (is_alive) {
+    // Nobody knows how long it may take: only one that never ends is ended.
+    constexpr Duration kLongest = std::chrono::hours(1);
+    groups_.adopt(id);
+    groups_.remove(id, monotonic_now() + kLongest);
+  }
   // It must not end by what it says.
   if (is_alive && from.output) {
     [[maybe_unused]] const auto begun =

@@ -2,10 +2,21 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+
 #include "daemon/base/log.h"
+#include "daemon/base/parse.h"
 #include "daemon/sys/file.h"
 
 namespace sockherd::supervisor {
+namespace {
+
+constexpr std::string_view kPrefix = "worker.";
+constexpr fleet::WorkerId kLastId = UINT64_MAX / 2;  // whoever made that name: there is a next one
+
+}  // namespace
 
 WorkerGroups WorkerGroups::of_this_process() {
   const auto text = sys::read_file("/proc/self/cgroup");
@@ -28,7 +39,7 @@ void WorkerGroups::enable_controllers() {
 }
 
 std::string WorkerGroups::path(fleet::WorkerId id) const {
-  return delegation_->path + "/worker." + std::to_string(id);
+  return delegation_->path + "/" + std::string(kPrefix) + std::to_string(id);
 }
 
 void WorkerGroups::say_once(const config::Pool& pool, const std::string& error) {
@@ -73,6 +84,22 @@ UniqueFd WorkerGroups::create(fleet::WorkerId id, const config::Pool& pool) {
 
 void WorkerGroups::adopt(fleet::WorkerId id) {
   if (delegation_ && ::access(path(id).c_str(), F_OK) == 0) groups_.insert(id);
+}
+
+fleet::WorkerId WorkerGroups::adopt_rest(Instant until) {
+  fleet::WorkerId highest = 0;
+  std::error_code error;  // what cannot be read stays as it is
+  std::filesystem::directory_iterator entries;
+  if (delegation_) entries = std::filesystem::directory_iterator(delegation_->path, error);
+  for (; !error && entries != std::filesystem::end(entries); entries.increment(error)) {
+    const std::string name = entries->path().filename();
+    if (!name.starts_with(kPrefix)) continue;
+    const auto id = parse_number<fleet::WorkerId>(std::string_view(name).substr(kPrefix.size()));
+    if (!id || *id > kLastId || groups_.contains(*id) || leaving_.contains(*id)) continue;
+    leaving_[*id] = until;
+    highest = std::max(highest, *id);
+  }
+  return highest;
 }
 
 void WorkerGroups::remove(fleet::WorkerId id, Instant until) {

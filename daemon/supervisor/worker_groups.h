@@ -41,6 +41,10 @@ class WorkerGroups {
   // One of a predecessor.
   void adopt(fleet::WorkerId id);
 
+  // All other groups of workers that are there: those whom they belonged to have ended while nobody
+  // looked; as remove(). Returns the highest number among them; 0 = there is none.
+  fleet::WorkerId adopt_rest(Instant until);
+
   // The worker has ended. What it has left behind may finish until then, and is killed in the first
   // sweep() after that. The group goes when it is empty.
   void remove(fleet::WorkerId id, Instant until);

@@ -88,6 +88,33 @@ TEST(Fleet, AWorkerThatIsNotReadyInTimeIsToldOfWithWhatItLacks) {
               testing::HasSubstr("start_timeout: nothing listens on 127.0.0.1:4711"));
 }
 
+// The signal that it was told to go with is no reason.
+TEST(Fleet, TheFirstWorkerThatIsNotReadyInTimeIsToldOfWithWhatItLacks) {
+  Herd herd;
+  herd.start(1);
+  for (uint32_t i = 0; i < kAttempts; ++i) {
+    herd.live_through(seconds(5));
+    herd.on(WorkerAwaits{herd.current(0), "it has not said READY=1"});
+    herd.live_through(seconds(30));
+    herd.exit(herd.current(0));
+    EXPECT_EQ(herd.slot(0).last_exit, "start_timeout: it has not said READY=1");
+  }
+  EXPECT_THAT(herd.start_failure, testing::HasSubstr("start_timeout: it has not said READY=1"));
+}
+
+TEST(Fleet, ASuccessorKnowsWhatAStartingWorkerLacks) {
+  Herd herd;
+  herd.start(1);
+  Past past = herd.past_of();
+  past.workers.at(0).awaits = "nothing listens on 127.0.0.1:4711";
+  Herd other;
+  other.processes = herd.processes;
+  other.start(spec_of(1, 2), past);
+  other.live_through(seconds(30));
+  other.exit(other.current(0));
+  EXPECT_EQ(other.slot(0).last_exit, "start_timeout: nothing listens on 127.0.0.1:4711");
+}
+
 // A program may accept without ever saying that it is ready.
 TEST(Fleet, AWorkerThatIsNotReadyInTimeMayFinishWhatItHas) {
   Herd herd;

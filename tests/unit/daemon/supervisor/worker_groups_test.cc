@@ -121,10 +121,29 @@ TEST_F(GroupsTest, ASuccessorFindsTheGroupOfAWorker) {
   EXPECT_FALSE(all.usage(8)) << "started without one";
 }
 
+TEST_F(GroupsTest, ASuccessorEndsWhatEndedWorkersHadLeftBehind) {
+  for (const char* name : {"7", "8", "12", "x", "12345678901234567890"}) {
+    fill(std::string("unit/worker.") + name);
+  }
+  WorkerGroups all = groups(false);
+  all.adopt(7);
+  const Instant end{std::chrono::seconds(100)};
+  EXPECT_EQ(all.adopt_rest(end), 12U);
+  all.sweep(Instant{std::chrono::seconds(99)});
+  EXPECT_EQ(text("unit/worker.8/cgroup.kill"), "") << "it finishes what it has";
+  all.sweep(end);
+  EXPECT_EQ(text("unit/worker.8/cgroup.kill"), "1");
+  EXPECT_EQ(text("unit/worker.12/cgroup.kill"), "1");
+  EXPECT_EQ(text("unit/worker.7/cgroup.kill"), "") << "its worker lives";
+  EXPECT_EQ(text("unit/worker.x/cgroup.kill"), "") << "not ours";
+  EXPECT_EQ(all.adopt_rest(end), 0U);
+}
+
 TEST(WorkerGroups, NothingHappensWhereNothingIsDelegated) {
   WorkerGroups none{std::nullopt};
   EXPECT_FALSE(none.create(1, {.name = "api", .memory_max = 1}));
   none.adopt(1);
+  EXPECT_EQ(none.adopt_rest({}), 0U);
   none.remove(1, {});
   none.sweep({});
   EXPECT_FALSE(none.usage(1));
