@@ -15,6 +15,7 @@
 #include "daemon/base/nearest.h"
 #include "daemon/base/parse.h"
 #include "daemon/base/version.h"
+#include "daemon/bus/control_path.h"
 #include "daemon/config/units.h"
 
 namespace sockherd::ctl {
@@ -29,16 +30,7 @@ std::string environment(const char* name) {
 
 std::string default_socket() {
   if (std::string path = environment("SOCKHERD_CONTROL"); !path.empty()) return path;
-  const std::string directory = environment("RUNTIME_DIRECTORY");
-  if (!directory.empty()) return directory + "/control";
-  // Of a daemon that this user has started, where there is one.
-  const std::string own = environment("XDG_RUNTIME_DIR") + "/sockherd/control";
-  return ::geteuid() != 0 && ::access(own.c_str(), F_OK) == 0 ? own : "/run/sockherd/control";
-}
-
-// As RuntimeDirectory= of sockherd@.service says.
-std::string socket_of_instance(const std::string& name) {
-  return "/run/sockherd@" + name + "/control";
+  return bus::control_path_for_client(bus::RuntimeEnvironment::of_process());
 }
 
 // The words of a verb's name: "config init" is a verb within a verb.
@@ -191,7 +183,8 @@ Result<Request> request_of(const Parsed& parsed, const Surroundings& around) {
     return failure(Exit::Usage, "--instance must be the NAME of a sockherd@NAME.service, is \"" +
                                     printable(parsed.instance) + "\"");
   }
-  request.socket = parsed.instance.empty() ? around.socket : socket_of_instance(parsed.instance);
+  request.socket =
+      parsed.instance.empty() ? around.socket : bus::control_path_of_instance(parsed.instance);
   if (!parsed.socket.empty()) request.socket = parsed.socket;
   request.timeout = parsed.verb->timeout;
   if (!parsed.timeout.empty()) request.timeout = TRY(timeout_of(parsed.timeout));

@@ -165,7 +165,7 @@ struct Admin {
 
 // [daemon]: the supervisor itself.
 struct Daemon {
-  std::string runtime_directory;  // "" = $RUNTIME_DIRECTORY, else /run/sockherd
+  std::string runtime_directory;  // "" = as the environment says (bus/control_path.h)
   std::string log_level;          // error, warning, notice, info, debug
   Milliseconds lame_duck{0};      // /readyz says 503 for so long before a stop begins
   int64_t watchdog_share = 0;     // percent of the wanted workers that must make progress

@@ -1,24 +1,15 @@
 #include "daemon/supervisor/runtime_directory.h"
 
-#include <unistd.h>
-
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "daemon/base/parse.h"
+#include "daemon/bus/control_path.h"
 
 namespace sockherd::supervisor {
 namespace {
-
-constexpr std::string_view kUsual = "/run/sockherd";
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 // Of "notify.12" and "worker.12"; nothing of every other name.
 std::optional<fleet::WorkerId> worker_of(std::string_view name) {
@@ -32,19 +23,13 @@ std::optional<fleet::WorkerId> worker_of(std::string_view name) {
 
 std::string runtime_directory(const config::Daemon& daemon) {
   if (!daemon.runtime_directory.empty()) return daemon.runtime_directory;
-  // systemd lists several directories with colons; the first one is ours.
-  if (const std::string all = variable("RUNTIME_DIRECTORY"); !all.empty()) {
-    return all.substr(0, all.find(':'));
-  }
-  const std::string of_user = variable("XDG_RUNTIME_DIR");
-  if (::geteuid() != 0 && !of_user.empty()) return of_user + "/sockherd";
-  return std::string(kUsual);
+  return bus::runtime_directory(bus::RuntimeEnvironment::of_process());
 }
 
 void follow_runtime_directory(config::Config& config, bool is_address_said) {
   const std::string directory = runtime_directory(config.daemon);
-  if (is_address_said || directory == kUsual) return;
-  const std::string usual = "unix:" + std::string(kUsual) + "/";
+  if (is_address_said || directory == bus::kUsualDirectory) return;
+  const std::string usual = "unix:" + std::string(bus::kUsualDirectory) + "/";
   for (std::string& address : config.admin.address) {
     if (address.starts_with(usual)) {
       address = "unix:" + directory + "/" + address.substr(usual.size());

@@ -9,8 +9,7 @@
 
 namespace sockherd::supervisor {
 
-// The option, else $RUNTIME_DIRECTORY, else $XDG_RUNTIME_DIR/sockherd of a user that is not root,
-// else /run/sockherd.
+// The option, else what the environment says (bus/control_path.h).
 std::string runtime_directory(const config::Daemon& daemon);
 
 // The default of admin.address names the usual directory; where ours is another one, so is the

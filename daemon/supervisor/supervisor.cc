@@ -9,6 +9,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/version.h"
+#include "daemon/bus/control_path.h"
 #include "daemon/supervisor/control_server.h"
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/programs.h"
@@ -115,7 +116,7 @@ StartResult<void> Supervisor::start(Inheritance inheritance, Generation first,
   next_generation_ = first.number + 1;
   fleet::Spec spec = fleet_spec(first);
   // First of all: where another sockherd answers here, its listeners must not be touched.
-  auto control = ControlServer::create(loop_, runtime_directory_ + "/control", *this);
+  auto control = ControlServer::create(loop_, bus::control_path(runtime_directory_), *this);
   if (!control) return start_error(control.error());
   control_ = std::move(control).value();
   const SocketOwners* owners = state.sockets ? &*state.sockets : nullptr;
