@@ -9,6 +9,7 @@ constexpr std::array<std::string_view, kFailures> kNames = {
     "refused",     "reset",        "closed early",  "connect timeout", "answer timeout",
     "unreachable", "no free port", "no descriptor", "no memory",       "handshake refused",
     "bad answer",  "wrong echo",   "other"};
+static_assert(!kNames.back().empty(), "each has a name");
 
 }  // namespace
 

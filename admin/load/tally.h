@@ -29,8 +29,9 @@ enum class Count : uint8_t {
   Unsent,         // due, but no connection was free before the end
   CpuUs,          // user and system, while load was made
   LastAnswerNs,   // when, on the monotonic clock
+  End,            // behind the last one
 };
-inline constexpr size_t kCounts = 14;
+inline constexpr auto kCounts = static_cast<size_t>(Count::End);
 
 enum class Failure : uint8_t {
   Refused,  // ECONNREFUSED
@@ -46,8 +47,9 @@ enum class Failure : uint8_t {
   BadAnswer,     // what came is not HTTP, or not WebSocket
   WrongEcho,     // another message than was sent
   Other,
+  End,  // behind the last one
 };
-inline constexpr size_t kFailures = 13;
+inline constexpr auto kFailures = static_cast<size_t>(Failure::End);
 std::string_view name_of(Failure failure);  // "refused": key and word
 Failure failure_of(int code);               // of an errno
 

@@ -117,8 +117,9 @@ enum class Count : uint8_t {
   TunnelBytesDown,
   OutputLines,  // of a command; counted by the supervisor, which reads them
   OutputLinesDropped,
+  End,  // behind the last one
 };
-inline constexpr size_t kCounts = 97;
+inline constexpr auto kCounts = static_cast<size_t>(Count::End);
 
 struct Counters {
   std::array<std::atomic<uint64_t>, kCounts> counts{};
