@@ -92,7 +92,15 @@ void RedisBus::subscribe() {
   for (const std::string& room : rooms_) {
     subscriber_.send(redis_command({"SUBSCRIBE", channel_of(room)}));
   }
+  first_asks_bytes_ = subscriber_.unsent();
   subscriber_.flush();
+}
+
+// A Redis that has stopped reading is given up before its patience is over: when it is back it is
+// told of the rooms that there are then, and of no other.
+void RedisBus::bound_asks() {
+  if (subscriber_.unsent() <= first_asks_bytes_ + kMostUnsentAsks) return;
+  subscriber_.give_up("it does not read what it is asked");
 }
 
 // --- Sending
@@ -138,7 +146,10 @@ void RedisBus::end_turn() {
     std::erase_if(asks_,
                   [this](const std::string& room) { return post("", ParcelType::Ask, {}, room); });
   }
-  if (subscriber_.is_up()) subscriber_.flush();
+  if (subscriber_.is_up()) {
+    subscriber_.flush();
+    bound_asks();
+  }
   pump();
 }
 

@@ -43,6 +43,8 @@ class RedisBus final : public Bus {
     std::function<void(Event, const std::string& why)> on_event;
   };
   static constexpr size_t kMostQueuedBytes = size_t{64} << 20;
+  // Of rooms that begin and end while Redis reads nothing; behind all that there were at first.
+  static constexpr size_t kMostUnsentAsks = size_t{16} << 20;
 
   // hub, loop: outlive this.
   RedisBus(Setup setup, io::Loop& loop, Hub& hub, stats::Counters& counters);
@@ -58,6 +60,7 @@ class RedisBus final : public Bus {
   void pump();
   bool post(std::string_view room, ParcelType type, MessageNumber number, std::string_view payload);
   void subscribe();
+  void bound_asks();
   void tell_down(const std::string& why);
   std::string channel_of(std::string_view room) const { return prefix_ + std::string(room); }
   void on_link(bool is_up, const std::string& why);
@@ -80,6 +83,7 @@ class RedisBus final : public Bus {
   std::set<std::string, std::less<>> marks_;  // rooms in which somebody asks us
   std::set<std::string, std::less<>> known_;  // that were subscribed to before; "" for asks
   io::Loop& loop_;
+  size_t first_asks_bytes_ = 0;  // of all rooms, when it came up
   bool is_connected_ = false;
   bool was_full_ = false;  // in this outage
   bool is_told_down_ = true;

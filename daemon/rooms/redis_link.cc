@@ -128,6 +128,13 @@ void RedisLink::rest() {
   pending_.clear();
   sending_.clear();
   sent_ = 0;
+  given_up_.clear();
+}
+
+void RedisLink::give_up(std::string_view why) {
+  if (state_ != State::Up || !given_up_.empty()) return;
+  given_up_ = why;
+  socket_->call_again(io::event::kBroken);
 }
 
 void RedisLink::on_due(Instant now) {
@@ -152,6 +159,7 @@ void RedisLink::on_due(Instant now) {
 
 void RedisLink::on_ready(io::Events events) {
   if (state_ == State::Connecting) return on_connected();
+  if (!given_up_.empty()) return lose(std::exchange(given_up_, {}));
   constexpr io::Events kRead = io::event::kReadable | io::event::kPeerClosed | io::event::kBroken;
   if ((events & kRead) != 0) receive();
   if (state_ >= State::LoggingIn && (events & io::event::kWritable) != 0) flush();

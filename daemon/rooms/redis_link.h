@@ -62,6 +62,8 @@ class RedisLink final : private io::Watcher, private io::Timer {
   void send(std::string_view command) { pending_ += command; }
   // Bytes that the kernel has not taken.
   size_t unsent() const { return pending_.size() + sending_.size() - sent_; }
+  // It is lost, by a turn of the loop, if it is still up then.
+  void give_up(std::string_view why);
   void flush();
 
  private:
@@ -93,8 +95,9 @@ class RedisLink final : private io::Watcher, private io::Timer {
   size_t logins_ = 0;        // answers that are to come before it is up
   unsigned unanswered_ = 0;  // pings, since it has said anything
   std::string pending_;
-  std::string sending_;  // stays where it is while the kernel may read it
-  size_t sent_ = 0;      // of that
+  std::string sending_;   // stays where it is while the kernel may read it
+  size_t sent_ = 0;       // of that
+  std::string given_up_;  // why
   std::optional<io::Socket> socket_;
 };
 

@@ -250,6 +250,30 @@ TEST_P(RedisBuses, GiveUpAServerThatSaysNothing) {
   EXPECT_THAT(a->log, testing::Contains("down: no answer for 15s"));
 }
 
+// Found in review: what is published was bounded, and what clients join and leave was not.
+TEST_P(RedisBuses, GiveUpAServerThatReadsNothingWhileRoomsComeAndGo) {
+  const auto a = lane(1);
+  run_until_connected({a.get()});
+  const std::string name(100, 'r');
+  size_t asked = 0;
+  while (a->is_connected() && asked < 3 * RedisBus::kMostUnsentAsks) {
+    for (int i = 0; i < 4000; ++i) {
+      const std::string room = name + std::to_string(i);
+      ASSERT_TRUE(a->hub.join(a->ear, room));
+      a->hub.leave(a->ear, room);
+      asked += 2 * room.size();
+    }
+    a->turn();
+  }
+  EXPECT_FALSE(a->is_connected());
+  EXPECT_EQ(a->count(Count::RemoteDisconnects), 1U);
+  EXPECT_THAT(a->log, testing::Contains("down: it does not read what it is asked"));
+  a->hub.join(a->ear, "lobby");
+  run_until_connected({a.get()});
+  retry({a.get()}, 3);
+  EXPECT_EQ(redis.subscriptions(), 2U) << "the lobby, and the channel of asks";
+}
+
 TEST_P(RedisBuses, CountWhatIsLeftAtTheEnd) {
   redis.kill();
   auto a = lane(1);
