@@ -3,12 +3,11 @@
 #include "admin/ctl/exit_code.h"
 #include "admin/ctl/json.h"
 #include "admin/ctl/unit_file.h"
+#include "daemon/base/bounds.h"
 #include "daemon/base/parse.h"
 
 namespace sockherd::ctl {
 namespace {
-
-constexpr uint32_t kMostSlots = 4096;
 
 std::string value_of(const Request& request, const char* flag, const char* fallback) {
   const auto found = request.values.find(flag);
@@ -20,9 +19,10 @@ std::string value_of(const Request& request, const char* flag, const char* fallb
 Result<void> print_unit(const Request& request, Answer& answer) {
   const std::string text = value_of(request, "--slots", "1");
   const auto slots = parse_number<uint32_t>(text);
-  if (!slots || *slots == 0 || *slots > kMostSlots) {
-    return failure(Exit::Usage, "--slots must be a number from 1 to " + std::to_string(kMostSlots) +
-                                    ", is \"" + printable(text) + "\"");
+  if (!slots || *slots == 0 || *slots > kMostSockets) {
+    return failure(Exit::Usage, "--slots must be a number from 1 to " +
+                                    std::to_string(kMostSockets) + ", is \"" + printable(text) +
+                                    "\"");
   }
   const std::string address = value_of(request, "--address", "");
   if (address.empty()) {

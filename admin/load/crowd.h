@@ -58,7 +58,6 @@ class Crowd final : private Owner {
   bool is_running() const;
   bool is_sender(const Connection& connection) const;
   bool is_closed_loop() const;
-  bool may_send() const;
   void begin_run();
   void send_next(Connection& connection);
   void send_due();

@@ -50,7 +50,6 @@ class ResponseReader {
 
   // The connection has ended: whether that is the end of the response.
   bool ends_here() const { return in_body_ && until_end_; }
-  bool is_begun() const { return in_body_; }
 
   int status() const { return status_; }
   bool keeps_alive() const { return keeps_alive_; }

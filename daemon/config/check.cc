@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "daemon/base/bounds.h"
 #include "daemon/config/address.h"
 #include "daemon/config/answers.h"
 #include "daemon/config/assign.h"
@@ -227,7 +228,6 @@ void check_threads(const Pool& pool, Report& report) {
     report.add(path + ".threads",
                "threads are for the built-in engine and this pool has a command; remove one of the "
                "two");
-  constexpr int64_t kMostSockets = 1024;
   if (pool.workers * pool.threads > kMostSockets)
     report.add(path + ".threads", std::to_string(pool.threads) + " for each of " +
                                       std::to_string(pool.workers) + " workers are more than " +

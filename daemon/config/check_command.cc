@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "daemon/base/bounds.h"
 #include "daemon/config/assign.h"
 #include "daemon/config/commands.h"
 
@@ -157,7 +158,7 @@ void check_proxies(const Config& config, const Pool& pool, Report& report) {
 }
 
 void check_askers(const Config& config, Report& report) {
-  constexpr int64_t kMost = 1024;  // as many as one pool may have
+  constexpr int64_t kMost = kMostSockets;  // as many as one pool may have
   std::map<std::string, int64_t> threads;
   for (const Pool& pool : config.pools) {
     std::set<std::string> keys;

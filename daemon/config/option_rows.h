@@ -29,8 +29,6 @@ inline constexpr int64_t kDay = 24 * kHour;
 inline constexpr int64_t kKiB = 1024;
 inline constexpr int64_t kMiB = 1024 * kKiB;
 inline constexpr int64_t kGiB = 1024 * kMiB;
-inline constexpr int64_t kMostWorkers = 1024;
-inline constexpr int64_t kMostThreads = 64;
 
 // [pool.NAME]: what holds for every worker, and for those of the built-in engine.
 std::span<const Option> pool_rows();

@@ -1,4 +1,5 @@
 // The rows of [pool.NAME] for every worker, and for those of the built-in engine.
+#include "daemon/base/bounds.h"
 #include "daemon/config/option_rows.h"
 
 namespace sockherd::config {

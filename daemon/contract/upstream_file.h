@@ -23,13 +23,14 @@
 #include <span>
 #include <string>
 
+#include "daemon/base/bounds.h"
 #include "daemon/base/result.h"
 
 namespace sockherd::contract {
 
-inline constexpr uint32_t kUpstreamPlaces = 1024;
+inline constexpr uint32_t kUpstreamPlaces = kMostWorkers;
 // Twice as many as may be configured: in a reload old and new threads have one each.
-inline constexpr uint32_t kUpstreamLanes = 2048;
+inline constexpr uint32_t kUpstreamLanes = 2 * kMostSockets;
 
 enum class UpstreamState : uint32_t {
   Free,      // nobody

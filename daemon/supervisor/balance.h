@@ -73,7 +73,6 @@ class Balance {
  private:
   Result<void> steer_by_load(std::span<const UniqueFd> sockets, const std::vector<uint32_t>& slots);
   Result<sys::Balancer> make_balancer();
-  void keep_tables();
   void note_failure(const Error& error);
   void note_success();
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "daemon/base/bounds.h"
 #include "daemon/config/commands.h"
 #include "daemon/supervisor/plain_text.h"
 #include "daemon/supervisor/runtime_directory.h"
@@ -114,8 +115,7 @@ std::vector<std::string> missing_programs(const Generation& generation) {
 }
 
 uint32_t threads_of(const config::Pool& pool) {
-  constexpr uint32_t kMost = 64;
-  return pool.threads_auto ? std::min(sys::usable_cpus(), kMost)
+  return pool.threads_auto ? std::min(sys::usable_cpus(), kMostThreads)
                            : static_cast<uint32_t>(pool.threads);
 }
 
@@ -125,7 +125,6 @@ fleet::Spec fleet_spec(const Generation& generation) {
     const uint32_t threads = threads_of(pool);
     const auto wanted = pool.workers_auto ? (sys::usable_cpus() + threads - 1) / threads
                                           : static_cast<uint32_t>(pool.workers);
-    constexpr uint32_t kMostSockets = 1024;  // of a listener that all have one of
     const auto max_workers =
         std::min(static_cast<uint32_t>(pool.max_workers), kMostSockets / threads);
     spec.pools.push_back(

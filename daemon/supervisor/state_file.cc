@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/base/bounds.h"
 #include "daemon/base/parse.h"
 #include "daemon/sys/file.h"
 
@@ -15,8 +16,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr uint32_t kFormat = 1;
-// A number from a file does not decide how much memory we take.
-constexpr uint32_t kMostSlots = 4096;
 constexpr uint64_t kLastId = UINT64_MAX / 2;  // there is always a next one
 
 // --- reading: what is missing or of another type is the default, and nothing aborts
@@ -107,7 +106,7 @@ fleet::PastPool pool_from(const Json& json) {
                        .exits = exits_from(member(json, "exits")),
                        .hangs = hangs_from(member(json, "hangs"))};
   for (const Json& slot : member(json, "slots")) {
-    if (pool.slots.size() == kMostSlots) break;
+    if (pool.slots.size() == kMostSockets) break;
     pool.slots.push_back({.dirty = flag(slot, "dirty"),
                           .restarts = number(slot, "restarts"),
                           .last_exit = text(slot, "last_exit")});
@@ -144,7 +143,7 @@ std::optional<fleet::Survivor> survivor_from(const Json& json) {
                          .has_own_address = flag(json, "has_own_address"),
                          .spawned_at = instant(json, "spawned_at"),
                          .ready_at = instant(json, "ready_at")};
-  if (worker.id == 0 || worker.id > kLastId || worker.pool.empty() || worker.slot >= kMostSlots ||
+  if (worker.id == 0 || worker.id > kLastId || worker.pool.empty() || worker.slot >= kMostSockets ||
       phase > 2) {
     return std::nullopt;
   }
@@ -191,10 +190,9 @@ int32_t signal_from(const Json& json, const char* key) {
 
 // The seats of a worker's threads; `seat` is all that there is of one with one thread.
 std::vector<uint32_t> seats_from(const Json& json) {
-  constexpr size_t kMost = 64;
   std::vector<uint32_t> seats;
   for (const Json& seat : member(json, "seats")) {
-    if (seats.size() == kMost || !seat.is_number_unsigned()) break;
+    if (seats.size() == kMostThreads || !seat.is_number_unsigned()) break;
     seats.push_back(static_cast<uint32_t>(std::min<uint64_t>(seat.get<uint64_t>(), UINT32_MAX)));
   }
   if (seats.empty()) seats.push_back(number32(json, "seat"));
@@ -207,7 +205,7 @@ SocketOwners owners_from(const Json& json) {
     if (!list.is_array()) continue;
     std::vector<SocketOwner>& owners = all[name];
     for (const Json& owner : list) {
-      if (!owner.is_object() || owners.size() == kMostSlots) break;
+      if (!owner.is_object() || owners.size() == kMostSockets) break;
       owners.push_back({.slot = number32(owner, "slot"), .lane = number32(owner, "lane")});
     }
   }
@@ -245,7 +243,7 @@ std::map<std::string, Upstreams::SlotCounts> upstreams_from(const Json& json) {
                             std::all_of(counts.begin(), counts.end(), [](const Json& count) {
                               return count.is_number_unsigned();
                             });
-      if (!slot || *slot >= kMostSlots || !is_whole) continue;
+      if (!slot || *slot >= kMostSockets || !is_whole) continue;
       all[key][*slot] = {counts[0].get<uint64_t>(), counts[1].get<uint64_t>(),
                          counts[2].get<uint64_t>()};
     }

@@ -1,11 +1,13 @@
 #include "daemon/supervisor/statistics.h"
 
+#include "daemon/base/bounds.h"
+
 namespace sockherd::supervisor {
 namespace {
 
 // As many as the option table allows, so that no reload ever needs a larger segment. Memory that
 // nobody counts in is never touched and costs nothing.
-constexpr uint32_t kSlots = 1024;
+constexpr uint32_t kSlots = kMostWorkers;
 constexpr uint32_t kSeats = 2304;  // present and next generation of every slot, and some that drain
 
 }  // namespace

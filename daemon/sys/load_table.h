@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "daemon/base/bounds.h"
 #include "daemon/base/result.h"
 #include "daemon/stats/slot_load.h"
 #include "daemon/sys/shared_memory.h"
@@ -13,7 +14,7 @@ namespace sockherd::sys {
 
 class LoadTable {
  public:
-  static constexpr uint32_t kSlots = 1024;
+  static constexpr uint32_t kSlots = kMostSockets;
 
   LoadTable() = default;
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/bounds.h"
 
 namespace sockherd::sys {
 namespace {
@@ -47,7 +48,7 @@ void add_choice(std::vector<sock_filter>& program, int ancillary,
 
 Result<void> attach(int member, int ancillary, std::span<const uint32_t> numbers,
                     std::vector<sock_filter> code = {}) {
-  SH_ASSERT(!numbers.empty() && numbers.size() <= 1024);  // BPF_MAXINSNS is 4096
+  SH_ASSERT(!numbers.empty() && numbers.size() <= kMostSockets);  // BPF_MAXINSNS is 4096
   add_choice(code, ancillary, numbers);
   const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
   if (::setsockopt(member, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) != 0) {

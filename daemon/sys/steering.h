@@ -16,7 +16,7 @@
 
 namespace sockherd::sys {
 
-// New connections go to the members with these numbers only (at least one; at most 1024).
+// New connections go to the members with these numbers only (at least one; at most kMostSockets).
 // member: any listening socket of the group. Errors: EINVAL for a socket without a group: it was
 // bound without SO_REUSEPORT, and no clone has joined it yet.
 Result<void> steer_to(int member, std::span<const uint32_t> numbers);

@@ -15,15 +15,12 @@ namespace close_code {
 inline constexpr uint16_t kNormal = 1000;
 inline constexpr uint16_t kGoingAway = 1001;
 inline constexpr uint16_t kProtocolError = 1002;
-inline constexpr uint16_t kUnsupported = 1003;
 inline constexpr uint16_t kNone = 1005;      // never sent: the Close frame had no code
 inline constexpr uint16_t kAbnormal = 1006;  // never sent: there was no Close frame
 inline constexpr uint16_t kNotConsistent = 1007;
 inline constexpr uint16_t kPolicy = 1008;
 inline constexpr uint16_t kTooBig = 1009;
 inline constexpr uint16_t kInternalError = 1011;
-inline constexpr uint16_t kServiceRestart = 1012;
-inline constexpr uint16_t kTryAgainLater = 1013;
 }  // namespace close_code
 
 // Whether it may stand in a Close frame: registered codes, and those for libraries and applications

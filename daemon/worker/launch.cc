@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/base/bounds.h"
 #include "daemon/base/parse.h"
 #include "daemon/base/version.h"
 #include "daemon/config/commands.h"
@@ -169,14 +170,14 @@ Result<void> load_pool(int fd, const std::vector<config::Override>& overrides, L
 
 // Sets identity.threads: the supervisor has resolved what "auto" is.
 Result<void> count_threads(const config::Pool& pool, Identity& identity) {
-  constexpr uint32_t kMost = 64;
-  identity.threads = pool.threads_auto ? sys::usable_cpus() : static_cast<uint32_t>(pool.threads);
+  identity.threads = pool.threads_auto ? std::min(sys::usable_cpus(), kMostThreads)
+                                       : static_cast<uint32_t>(pool.threads);
   if (std::getenv(contract::kThreadsVariable) != nullptr) {
     identity.threads = TRY(number_from_environment(contract::kThreadsVariable));
   }
-  if (identity.threads == 0 || identity.threads > kMost) {
+  if (identity.threads == 0 || identity.threads > kMostThreads) {
     return usage(std::string(contract::kThreadsVariable) + " must be 1 to " +
-                 std::to_string(kMost));
+                 std::to_string(kMostThreads));
   }
   return {};
 }

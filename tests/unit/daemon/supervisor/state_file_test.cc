@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include "daemon/base/bounds.h"
 #include "tests/unit/daemon/worker/temporary_directory.h"
 
 namespace sockherd::supervisor {
@@ -253,7 +254,7 @@ TEST_F(StateFileTest, ANumberDoesNotDecideHowMuchMemoryIsTaken) {
   for (int i = 0; i < 10'000; ++i) slots += i == 0 ? "{}" : ",{}";
   auto loaded = load(R"({"format": 1, "pools": {"web": {"slots": [)" + slots + "]}}}");
   ASSERT_TRUE(loaded.ok());
-  EXPECT_LE(loaded->past.pools.at("web").slots.size(), 4096U);
+  EXPECT_LE(loaded->past.pools.at("web").slots.size(), kMostSockets);
 }
 
 TEST_F(StateFileTest, TwoWorkersOfOneIdAreOne) {
