@@ -29,18 +29,19 @@ struct WebSocketLimits {
   bool deflate = true;
 };
 
+// What is not said here is as the option table says (limits_test.cc).
 struct Limits {
   http::HeadLimits head;
   size_t max_connections = 1024;
   size_t most_adopted = 2048;  // connections that others hand over count up to here
   uint64_t max_body_bytes = 1 << 20;
-  Duration header_timeout = std::chrono::seconds(10);
-  Duration body_timeout = std::chrono::seconds(10);
-  Duration write_timeout = std::chrono::seconds(10);
-  Duration keepalive_timeout = std::chrono::seconds(60);
-  MinimumRate body_rate{};
-  MinimumRate read_rate{};
-  uint32_t connection_requests = 0;  // of one connection; 0: any number
+  Duration header_timeout = std::chrono::seconds(15);
+  Duration body_timeout = std::chrono::seconds(30);
+  Duration write_timeout = std::chrono::seconds(60);
+  Duration keepalive_timeout = std::chrono::seconds(75);
+  MinimumRate body_rate{240, std::chrono::seconds(10)};
+  MinimumRate read_rate{240, std::chrono::seconds(10)};
+  uint32_t connection_requests = 100'000;  // of one connection; 0: any number
   Duration drain_idle = std::chrono::milliseconds(500);
   Duration drain_spread = std::chrono::milliseconds(250);
   WebSocketLimits web_socket;

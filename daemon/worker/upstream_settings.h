@@ -11,11 +11,12 @@
 
 namespace sockherd::worker {
 
+// What is not said here is as the option table says (limits_test.cc).
 struct UpstreamSettings {
   uint32_t max_in_flight = 0;  // at one place, of all who ask; 0 = any
   uint32_t queue_depth = 1024;
-  uint32_t eject_failures = 3;   // 0 = never
-  size_t idle_connections = 32;  // of a lane, to one place
+  uint32_t eject_failures = 3;    // 0 = never
+  size_t idle_connections = 128;  // of a lane, to one place
   Duration queue_timeout = std::chrono::seconds(5);
   Duration request_timeout = std::chrono::seconds(30);
   Duration connect_timeout = std::chrono::seconds(1);

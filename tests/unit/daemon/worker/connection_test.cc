@@ -154,7 +154,7 @@ TEST(Connection, StopsReadingWhileTheClientDoesNotRead) {
 }
 
 TEST(Connection, ClosesWhenTheClientReadsNothingForTooLong) {
-  Harness harness(Limits{.write_timeout = seconds(60)});
+  Harness harness(Limits{.write_timeout = seconds(60), .read_rate = {}});
   Client client = harness.connect();
   client.send_some(repeat("GET /10k HTTP/1.1\r\nHost: h\r\n\r\n", 1000));
   harness.run();

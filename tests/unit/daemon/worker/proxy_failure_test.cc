@@ -301,6 +301,7 @@ TEST(ProxyTimeouts, EndsConnectionsThatAreIdleTooLong) {
 TEST(ProxyTimeouts, AClientThatPausesIsNotTheFaultOfTheAnswer) {
   Limits limits;
   limits.write_timeout = seconds(60);
+  limits.read_rate = {};
   ProxyHarness proxy(1, ProxyHarness::quiet(), limits);
   Client client = proxy.connect();
   client.send(ProxyHarness::get("/big"));

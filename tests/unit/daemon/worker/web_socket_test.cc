@@ -584,7 +584,9 @@ TEST(WebSocketSlow, ClosesWhereThatIsThePolicy) {
 }
 
 TEST(WebSocketSlow, EndsOneThatReadsNothingAtAll) {
-  WebSocketHarness harness(slow(SlowPolicy::Wait));
+  Limits limits = slow(SlowPolicy::Wait);
+  limits.write_timeout = seconds(10);
+  WebSocketHarness harness(limits);
   Client client = harness.open();
   send_until_full(harness, client, text(std::string(10000, 'x')), size_t{64} << 20);
   harness.advance(seconds(5));
