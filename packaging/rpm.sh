@@ -25,7 +25,7 @@ grep -q "^project(sockherd VERSION $version " CMakeLists.txt || {
 
 mkdir -p "$out" "$top"
 key=$(export_sources "sockherd-$version" 0 | sha256sum | cut -d' ' -f1)
-stamp=$out/.built-$version-$release
+stamp=$build/.rpm  # goes with what was compiled, which tests install again
 if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ] && compgen -G "$out/sockherd-debuginfo-$version-$release.*.rpm" >/dev/null; then
   echo "build/rpm has $version-$release of this tree already" >&2
   exit 0

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import unittest
 
-from tests.packaging.rpm_file import FOLDER, Rpm, package, run
+from tests.packaging.rpm_file import Rpm, package, run
 from tests.support.paths import ROOT
 
 RPM = ROOT / "packaging/rpm"
@@ -71,7 +71,7 @@ class Files(unittest.TestCase):
         """rpmbuild fails when a file is in none; here: whose it is."""
         for component, rpm, other in (("runtime", self.main, self.devel), ("dev", self.devel, self.main)):
             with tempfile.TemporaryDirectory() as folder:
-                tree = next((FOLDER / "work/BUILD").glob("sockherd-*/obj-*"))
+                tree = next((ROOT / "build/package").glob("sockherd-*/obj-*"))
                 subprocess.run(["cmake", "--install", tree, "--component", component], check=True,
                                env={"DESTDIR": folder, "PATH": "/usr/bin:/bin"}, stdout=subprocess.DEVNULL)
                 staged = {f"/{path.relative_to(folder)}" for path in pathlib.Path(folder).rglob("*")

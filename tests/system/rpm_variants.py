@@ -8,6 +8,7 @@ from tests.support.paths import ROOT
 
 SPEC = ROOT / "packaging/rpm/sockherd.spec"
 BUILT = ROOT / "build/rpm/work"
+COMPILED = ROOT / "build/package"
 MACROS = ROOT / "packaging/rpm/macros"
 LIBRARIES = ("usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu")
 PROGRAMS = " ".join(f"%{{buildroot}}/usr/{name}" for name in (
@@ -81,7 +82,7 @@ def variant(name, folder):
         change = f"(echo '#!/bin/sh'; echo 'exit 1') >%{{buildroot}}/usr/{BROKEN[name]}"
         text = rewritten(text, "Release", f"{2 + list(BROKEN).index(name)}%{{?dist}}")
     (folder / name / "sockherd.spec").write_text(text)
-    compiled = next((BUILT / "BUILD").glob("sockherd-*/obj-*"))
+    compiled = next(COMPILED.glob("sockherd-*/obj-*"))
     return build(folder / name / "sockherd.spec", folder / name, _sourcedir=sources, _vpath_builddir=compiled,
                  cmake=":", cmake_build=":", __os_install_post=change,
                  autosetup=f"%setup -q -n sockherd-{version}")
