@@ -1,6 +1,5 @@
 #include "daemon/supervisor/admin_process.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,10 +28,10 @@ Result<std::unique_ptr<AdminProcess>> AdminProcess::create(
 }
 
 void AdminProcess::run(std::vector<AdminSocket> sockets, const config::Admin& admin,
-                       int config_text) {
+                       std::shared_ptr<const UniqueFd> config_text) {
   sockets_ = std::move(sockets);
   user_ = admin.user;
-  config_text_ = UniqueFd(::fcntl(config_text, F_DUPFD_CLOEXEC, 3));
+  config_text_ = std::move(config_text);
   dismiss();
   pause_ = Duration{0};
   is_wanted_ = !sockets_.empty();
@@ -83,7 +82,7 @@ Result<void> AdminProcess::try_start() {
     request.fds.push_back({socket.fd.get(), "sockherd.admin"});
   }
   request.fds.push_back({theirs.get(), bus::kControlFdName});
-  request.fds.push_back({config_text_.get(), "sockherd.config"});
+  request.fds.push_back({config_text_->get(), "sockherd.config"});
   if (::geteuid() == 0) {  // it gives its rights away for good; anybody else has none to give
     request.account.user = user_;
     request.is_confined = true;

@@ -38,8 +38,9 @@ class AdminProcess {
   AdminProcess& operator=(const AdminProcess&) = delete;
 
   // Sets the sockets it listens on, from now until the next call, and (re)starts it with the
-  // configuration in `config_text` (borrowed). Without sockets it is stopped.
-  void run(std::vector<AdminSocket> sockets, const config::Admin& admin, int config_text);
+  // configuration in `config_text`. Without sockets it is stopped.
+  void run(std::vector<AdminSocket> sockets, const config::Admin& admin,
+           std::shared_ptr<const UniqueFd> config_text);
 
   // Tells it to go; it is not started again. Calls `stopped` once it has gone, from inside where
   // there is none.
@@ -62,7 +63,7 @@ class AdminProcess {
   Setup setup_;
   std::function<void(UniqueFd)> serve_control_;
   std::vector<AdminSocket> sockets_;
-  UniqueFd config_text_;
+  std::shared_ptr<const UniqueFd> config_text_;
   std::string user_;
   std::unique_ptr<WorkerProcess> process_;
   std::vector<std::unique_ptr<WorkerProcess>> leaving_;  // told to go

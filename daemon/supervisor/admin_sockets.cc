@@ -35,7 +35,7 @@ Result<void> Supervisor::run_admin(std::vector<AdminSocket> sockets) {
     }));
   }
   const Generation& generation = hands_.current();
-  admin_->run(std::move(sockets), generation.config.admin, generation.text.get());
+  admin_->run(std::move(sockets), generation.config.admin, generation.text);
   return {};
 }
 

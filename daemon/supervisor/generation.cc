@@ -59,7 +59,8 @@ LoadedGeneration load_text(const std::string& text, const ConfigSource& source, 
     loaded.faults.push_back(sealed.error().what);
     return loaded;
   }
-  loaded.generation = Generation{number, std::move(*parsed.config), std::move(sealed).value(),
+  loaded.generation = Generation{number, std::move(*parsed.config),
+                                 std::make_shared<const UniqueFd>(std::move(sealed).value()),
                                  hash_of(text, source.overrides)};
   follow_runtime_directory(loaded.generation->config,
                            !config::origin_of(parsed.settings, "admin.address").empty());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,9 @@ namespace sockherd::supervisor {
 struct Generation {
   uint32_t number = 0;
   config::Config config;
-  UniqueFd text;      // sealed memory file; workers parse the very text that was validated
+  // Sealed memory file; workers parse the very text that was validated. The admin process's
+  // outlives the generation, and a second descriptor could be refused.
+  std::shared_ptr<const UniqueFd> text;
   uint64_t hash = 0;  // of all that it came from: the same for the same configuration
   std::map<std::string, sys::SpawnOrigins> origins = {};  // of what pools with a command start
 };

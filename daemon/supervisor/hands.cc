@@ -376,7 +376,7 @@ void Hands::add_generation(Generation generation) {
 void Hands::set_current(uint32_t number) {
   if (current_ != 0) store_.forget({Kept::Config, current_, ""});
   current_ = number;
-  store_.keep({Kept::Config, number, ""}, generations_.at(number).text.get());
+  store_.keep({Kept::Config, number, ""}, generations_.at(number).text->get());
 }
 
 void Hands::forget_unused(const std::map<fleet::WorkerId, fleet::Worker>& workers,

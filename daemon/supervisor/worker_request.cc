@@ -143,7 +143,7 @@ void run_engine(const NewWorker& worker, sys::SpawnRequest& request) {
   if (worker.threads > 1) {
     set(request, contract::kThreadsVariable, std::to_string(worker.threads));
   }
-  request.fds.push_back({worker.generation.text.get(), contract::kConfigFd});
+  request.fds.push_back({worker.generation.text->get(), contract::kConfigFd});
   request.fds.push_back({worker.statistics, contract::kStatsFd});
 }
 

@@ -23,16 +23,21 @@ Result<void> set_option(int fd, int level, int option, const char* name, int val
   return {};
 }
 
-int get_option(int fd, int level, int option) {
+// A failure to ask is no answer: who takes it for one refuses a socket that workers serve.
+Result<int> get_option(int fd, int level, int option, const char* name) {
   int value = 0;
   socklen_t size = sizeof value;
-  return ::getsockopt(fd, level, option, &value, &size) == 0 ? value : 0;
+  if (::getsockopt(fd, level, option, &value, &size) != 0) return errno_error(name);
+  return value;
 }
 
-uint64_t netns_cookie(int fd) {
+// 0 where the kernel has no such thing.
+Result<uint64_t> netns_cookie(int fd) {
   uint64_t cookie = 0;
   socklen_t size = sizeof cookie;
-  return ::getsockopt(fd, SOL_SOCKET, kNetnsCookie, &cookie, &size) == 0 ? cookie : 0;
+  if (::getsockopt(fd, SOL_SOCKET, kNetnsCookie, &cookie, &size) == 0) return cookie;
+  if (errno == ENOPROTOOPT) return 0;
+  return errno_error("SO_NETNS_COOKIE");
 }
 
 // Whose socket listens on this TCP port, from /proc/net/tcp{,6}: "sl local remote st ... uid ...".
@@ -171,10 +176,13 @@ constexpr SocketOption kCopied[] = {
 };
 
 // The value as the kernel gives it; empty where this kind of socket does not have the option.
-std::string option_value(int fd, const SocketOption& option) {
+Result<std::string> option_value(int fd, const SocketOption& option) {
   std::string value(64, '\0');
   auto size = static_cast<socklen_t>(value.size());
-  if (::getsockopt(fd, option.level, option.option, value.data(), &size) != 0) size = 0;
+  if (::getsockopt(fd, option.level, option.option, value.data(), &size) != 0) {
+    if (errno != EOPNOTSUPP && errno != ENOPROTOOPT) return errno_error(option.name);
+    size = 0;
+  }
   value.resize(size);
   return value;
 }
@@ -183,10 +191,10 @@ Result<void> copy_options(int from, int to) {
   TRY(set_option(to, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR"));
   TRY(set_option(to, SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT"));
   for (const SocketOption& option : kCopied) {
-    const std::string value = option_value(from, option);
-    if (value == option_value(to, option)) continue;
+    const std::string value = TRY(option_value(from, option));
+    if (value == TRY(option_value(to, option))) continue;
     if (option.is_doubled) {
-      const int half = get_option(from, option.level, option.option) / 2;
+      const int half = TRY(get_option(from, option.level, option.option, option.name)) / 2;
       TRY(set_option(to, option.level, option.option, option.name, half));
     } else if (::setsockopt(to, option.level, option.option, value.data(),
                             static_cast<socklen_t>(value.size())) != 0) {
@@ -225,7 +233,7 @@ Result<UniqueFd> clone_listener(int original) {
   TRY(set_option(original, SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT"));
   UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return errno_error("socket");
-  if (netns_cookie(original) != netns_cookie(fd.get())) {
+  if (TRY(netns_cookie(original)) != TRY(netns_cookie(fd.get()))) {
     return Error{
         EINVAL,
         "the socket of " + address.text() +
@@ -247,7 +255,7 @@ Result<void> check_clone(int original, int clone) {
   if (!(address == wanted)) {
     return Error{EINVAL, "listens at " + address.text() + ", not at " + wanted.text()};
   }
-  if (netns_cookie(original) != netns_cookie(clone)) {
+  if (TRY(netns_cookie(original)) != TRY(netns_cookie(clone))) {
     return Error{EINVAL, "is in another network namespace"};
   }
   constexpr SocketOption kDecisive[] = {
@@ -255,7 +263,7 @@ Result<void> check_clone(int original, int clone) {
       {SOL_SOCKET, SO_BINDTODEVICE, "SO_BINDTODEVICE"},
   };
   for (const SocketOption& option : kDecisive) {
-    if (option_value(original, option) == option_value(clone, option)) continue;
+    if (TRY(option_value(original, option)) == TRY(option_value(clone, option))) continue;
     return Error{EINVAL, std::string("has another ") + option.name};
   }
   struct stat owner {};
@@ -275,14 +283,12 @@ uint64_t socket_cookie(int fd) {
 }
 
 Result<void> check_listener(int fd) {
-  int type = 0;
-  socklen_t size = sizeof type;
-  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return errno_error("SO_TYPE");
-  const int family = get_option(fd, SOL_SOCKET, SO_DOMAIN);
+  const int type = TRY(get_option(fd, SOL_SOCKET, SO_TYPE, "SO_TYPE"));
+  const int family = TRY(get_option(fd, SOL_SOCKET, SO_DOMAIN, "SO_DOMAIN"));
   if (type != SOCK_STREAM || (family != AF_INET && family != AF_INET6 && family != AF_UNIX)) {
     return Error{EINVAL, "not a TCP or Unix stream socket (ListenStream=)"};
   }
-  if (get_option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 0) {
+  if (TRY(get_option(fd, SOL_SOCKET, SO_ACCEPTCONN, "SO_ACCEPTCONN")) == 0) {
     return Error{EINVAL, "not a listening socket (is Accept=yes set in the socket unit?)"};
   }
   return {};
@@ -302,7 +308,7 @@ Result<void> make_blocking(int fd) {
 }
 
 Result<void> make_prompt(int fd) {
-  if (get_option(fd, SOL_SOCKET, SO_DOMAIN) == AF_UNIX) return {};
+  if (TRY(get_option(fd, SOL_SOCKET, SO_DOMAIN, "SO_DOMAIN")) == AF_UNIX) return {};
   return set_option(fd, IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY");
 }
 

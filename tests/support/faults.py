@@ -7,6 +7,7 @@
 Only the one thread is traced (the supervisor has no other), not what it forks.
 """
 import collections
+import os
 import pathlib
 import re
 import shutil
@@ -60,6 +61,20 @@ class Trace:
     def calls(self):
         """How often each was made."""
         return collections.Counter(match[1] for line in self.lines if (match := CALL.match(line)))
+
+
+def release(pid):
+    """Sends the tracer of a process away, if there is one; what it has written is complete then."""
+    def tracer():
+        try:
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
+        return int(re.search(r"^TracerPid:\t(\d+)$", status, re.MULTILINE)[1])
+
+    if first := tracer():
+        os.kill(first, signal.SIGINT)
+    until(lambda: not tracer(), f"nobody traces {pid}")
 
 
 def injection(call, error, when):

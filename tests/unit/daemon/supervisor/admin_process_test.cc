@@ -30,7 +30,8 @@ class AdminProcessTest : public LoopTest {
                                    .stop_timeout = std::chrono::milliseconds(50)},
                                   [this](UniqueFd end) { controls_.push_back(std::move(end)); })
                  .value();
-    config_text_ = sys::create_sealed_file("test", "text").value();
+    config_text_ =
+        std::make_shared<const UniqueFd>(sys::create_sealed_file("test", "text").value());
   }
 
   void run(size_t sockets = 1, const std::string& user = "nobody") {
@@ -40,7 +41,7 @@ class AdminProcessTest : public LoopTest {
           {"",
            sys::bind_listener(sys::parsed("127.0.0.1:0"), sys::Sharing::Exclusive, 16, 0).value()});
     }
-    admin_->run(std::move(passed), {.user = user}, config_text_.get());
+    admin_->run(std::move(passed), {.user = user}, config_text_);
   }
 
   void stop_and_wait() {
@@ -62,7 +63,7 @@ class AdminProcessTest : public LoopTest {
   }
 
   worker::TemporaryDirectory directory_;
-  UniqueFd config_text_;
+  std::shared_ptr<const UniqueFd> config_text_;
   std::vector<UniqueFd> controls_;
   std::unique_ptr<AdminProcess> admin_;
   int stopped_ = 0;

@@ -40,8 +40,8 @@ TEST_F(LoadGeneration, KeepsTheVeryTextThatWasValidated) {
   ASSERT_TRUE(loaded.generation) << loaded.faults.front();
   EXPECT_EQ(loaded.generation->number, 7U);
   EXPECT_EQ(loaded.generation->config.pools.size(), 1U);
-  EXPECT_EQ(sys::read_memory_file(loaded.generation->text.get()).value(), kText);
-  EXPECT_LT(::pwrite(loaded.generation->text.get(), "x", 1, 0), 0) << "sealed";
+  EXPECT_EQ(sys::read_memory_file(loaded.generation->text->get()).value(), kText);
+  EXPECT_LT(::pwrite(loaded.generation->text->get(), "x", 1, 0), 0) << "sealed";
 }
 
 TEST_F(LoadGeneration, ListsEveryFaultWithItsPlace) {
