@@ -25,7 +25,8 @@ Probe::Acceptor owner_of_address(int connection, pid_t worker, bool is_ended) {
   AddressOwner owner{.is_worker = sys::holds_socket(worker, inode)};
   if (owner.is_worker != sys::Holder::Yes) {
     owner.is_trusted_user = user == 0 || sys::runs_as(worker, user);
-    owner.is_other_worker = owner.is_worker == sys::Holder::No &&
+    // The last look is at all that we have open: only where the answer decides.
+    owner.is_other_worker = owner.is_trusted_user && owner.is_worker == sys::Holder::No &&
                             sys::holds_socket(::getpid(), inode) == sys::Holder::Yes;
   }
   return owner.acceptor();

@@ -19,7 +19,8 @@ constexpr Duration kPauseAfterOthers = std::chrono::milliseconds(20);
 void ReadyWatch::probed(ProbeOutcome outcome, Instant now) {
   has_passed_ = has_passed_ || outcome == ProbeOutcome::Passed;
   is_unsure_ = is_unsure_ || outcome == ProbeOutcome::Unsure;
-  const bool was_taken = outcome == ProbeOutcome::Elsewhere;
+  // At an address of its own a stranger stays.
+  const bool was_taken = outcome == ProbeOutcome::Elsewhere && reach_ != Reach::Own;
   const Duration pause =
       std::min(kFirstPause * (int64_t{1} << std::min(probes_, 5U)), kLongestPause);
   if (!was_taken) ++probes_;

@@ -104,6 +104,16 @@ TEST(ReadyWatch, AProbeThatAnotherWorkerTookIsTriedAgainSoon) {
   }
 }
 
+TEST(ReadyWatch, AStrangerAtAnAddressOfItsOwnIsNotPestered) {
+  ReadyWatch own = watch({.kind = Kind::Connect}, Reach::Own);
+  int at = 0;
+  for (const int pause : {10, 20, 40, 80, 160, 320, 320}) {
+    own.probed(ProbeOutcome::Elsewhere, after(at));
+    EXPECT_EQ(own.next(after(at)).at, after(at + pause));
+    at += pause;
+  }
+}
+
 TEST(ReadyWatch, AProbeThatCannotBeMadeIsASecondOfLife) {
   for (const Kind kind : {Kind::Http, Kind::Connect}) {
     EXPECT_EQ(watch({.kind = kind, .path = "/"}).next(after(999)).at, after(1000));
