@@ -3,11 +3,10 @@
 // together. Pure: the chance is an argument.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
-#include "daemon/base/instant.h"
+#include "daemon/base/growing_pause.h"
 
 namespace sockherd::rooms {
 
@@ -18,16 +17,15 @@ class Backoff {
 
   // After a failure. random: any number.
   Duration next(uint64_t random) {
-    const Duration base = wait_;
-    wait_ = std::min(wait_ * 2, kLongest);
+    const Duration base = pause_.next();
     constexpr uint64_t kSteps = 1024;
     return base * 3 / 4 + base / 2 * static_cast<int64_t>(random % (kSteps + 1)) / kSteps;
   }
   // It has worked.
-  void reset() { wait_ = kFirst; }
+  void reset() { pause_.reset(); }
 
  private:
-  Duration wait_ = kFirst;
+  GrowingPause pause_{kFirst, kLongest};
 };
 
 }  // namespace sockherd::rooms

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 
 #include "daemon/base/clock.h"
@@ -11,11 +10,6 @@
 #include "daemon/bus/interface.h"
 
 namespace sockherd::supervisor {
-namespace {
-
-constexpr Duration kLongestPause = std::chrono::minutes(1);
-
-}  // namespace
 
 Result<std::unique_ptr<AdminProcess>> AdminProcess::create(
     sd_event* loop, Setup setup, std::function<void(UniqueFd)> serve_control) {
@@ -33,7 +27,7 @@ void AdminProcess::run(std::vector<AdminSocket> sockets, const config::Admin& ad
   user_ = admin.user;
   config_text_ = std::move(config_text);
   dismiss();
-  pause_ = Duration{0};
+  pause_.reset();
   is_wanted_ = !sockets_.empty();
   if (is_wanted_) start();
 }
@@ -110,16 +104,16 @@ void AdminProcess::on_exit(const fleet::WorkerExited& exited) {
   ++restarts_;
   const Instant now = monotonic_now();
   const bool has_lasted = began_at_ != Instant{} && now - began_at_ >= setup_.stable_after;
-  pause_ = pause_ == Duration{0} || has_lasted ? setup_.first_pause
-                                               : std::min(pause_ * 2, kLongestPause);
+  if (has_lasted) pause_.reset();
+  const Duration pause = pause_.next();
   began_at_ = Instant{};
-  const int64_t seconds = std::chrono::ceil<std::chrono::seconds>(pause_).count();
+  const int64_t seconds = std::chrono::ceil<std::chrono::seconds>(pause).count();
   if (exited.kind == fleet::ExitKind::NotStarted) {
     log::error("admin-start-failed", {{"error", exited.detail}, {"again_in_s", seconds}});
   } else {
     log::warn("admin-exited", {{"how", exited.detail}, {"again_in_s", seconds}});
   }
-  retry_.arm(now + pause_);
+  retry_.arm(now + pause);
 }
 
 }  // namespace sockherd::supervisor

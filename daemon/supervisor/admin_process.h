@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/growing_pause.h"
 #include "daemon/config/config.h"
 #include "daemon/config/load.h"
 #include "daemon/supervisor/watch.h"
@@ -47,12 +48,15 @@ class AdminProcess {
   void stop(std::function<void()> stopped);
 
   uint64_t restarts() const { return restarts_; }
-  Duration pause() const { return pause_; }  // the last one before a start
+  Duration pause() const { return pause_.last(); }  // the last one before a start
   const std::vector<AdminSocket>& sockets() const { return sockets_; }
 
  private:
   AdminProcess(sd_event* loop, Setup setup, std::function<void(UniqueFd)> serve_control)
-      : loop_(loop), setup_(std::move(setup)), serve_control_(std::move(serve_control)) {}
+      : loop_(loop),
+        setup_(std::move(setup)),
+        serve_control_(std::move(serve_control)),
+        pause_(setup_.first_pause, std::chrono::minutes(1)) {}
   void start();
   void dismiss();
   void kill_leaving();
@@ -71,7 +75,7 @@ class AdminProcess {
   Watch deadline_;  // of those that leave
   std::function<void()> stopped_;
   bool is_wanted_ = false;
-  Duration pause_{0};
+  GrowingPause pause_;
   Instant began_at_{};
   uint64_t restarts_ = 0;
   uint64_t number_ = 0;

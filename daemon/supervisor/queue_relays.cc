@@ -25,16 +25,22 @@ std::string reachable(const sys::SocketAddress& address) {
 
 Result<void> QueueRelays::look(const Socket& socket, const std::string& pool, int fd,
                                const sys::SocketAddress& address, Duration patience, Instant now) {
-  const Instant since = since_.emplace(socket, now).first->second;
-  if (patience <= Duration{0} || now - since < patience || is_at(socket)) return {};
-  return start(socket, pool, fd, address);
+  Neglected& queue = neglected_.try_emplace(socket, Neglected{.since = now}).first->second;
+  if (patience <= Duration{0} || now - queue.since < patience || is_at(socket)) return {};
+  if (now < queue.again_at) return {};
+  const bool was_in_vain = std::exchange(queue.was_in_vain, false);
+  const Result<void> started = was_in_vain
+                                   ? Error{0, "none could be passed on to " + address.text()}
+                                   : start(socket, pool, fd, address);
+  if (!started.ok()) queue.again_at = now + queue.pause.next();
+  return started;
 }
 
 Result<void> QueueRelays::start(const Socket& socket, const std::string& pool, int fd,
                                 const sys::SocketAddress& address) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return errno_error("pipe2");
-  Errand errand{.pool = pool, .socket = socket, .counter = UniqueFd(ends[0]), .exit = {}};
+  Errand errand{.pool = pool, .socket = socket, .counter = UniqueFd(ends[0])};
   const UniqueFd theirs(ends[1]);
   // Programs may have made it wait (bind_keeper.h); the errand must not.
   TRY(sys::make_nonblocking(fd));
@@ -43,12 +49,8 @@ Result<void> QueueRelays::start(const Socket& socket, const std::string& pool, i
       .fds = {{fd, "relay"}, {theirs.get(), "count"}},
   };
   const sys::Child child = TRY(sys::spawn(request));
-  auto exit = Watch::on_exit(loop_, child.pid, [this, pid = child.pid](const siginfo_t& /*info*/) {
-    const auto found = errands_.find(pid);
-    if (found == errands_.end()) return;
-    count(found->second);
-    errands_.erase(found);
-  });
+  auto exit = Watch::on_exit(loop_, child.pid,
+                             [this, pid = child.pid](const siginfo_t& /*info*/) { on_exit(pid); });
   if (!exit.ok()) return std::move(exit).error();
   errand.exit = std::move(exit).value();
   errands_[child.pid] = std::move(errand);
@@ -56,6 +58,19 @@ Result<void> QueueRelays::start(const Socket& socket, const std::string& pool, i
       "queue-relayed",
       {{"pool", pool}, {"listener", socket.first}, {"slot", socket.second}, {"pid", child.pid}});
   return {};
+}
+
+void QueueRelays::on_exit(pid_t pid) {
+  const auto found = errands_.find(pid);
+  if (found == errands_.end()) return;
+  Errand& errand = found->second;
+  count(errand);
+  const auto queue = neglected_.find(errand.socket);
+  if (queue != neglected_.end() && errand.counter) {
+    queue->second.was_in_vain = errand.passed == 0;
+    if (errand.passed > 0) queue->second.pause.reset();
+  }
+  errands_.erase(found);
 }
 
 bool QueueRelays::is_at(const Socket& socket) const {
@@ -74,13 +89,14 @@ void QueueRelays::leave(const Socket& socket) {
 }
 
 void QueueRelays::count_all() {
-  for (const auto& [pid, errand] : errands_) count(errand);
+  for (auto& [pid, errand] : errands_) count(errand);
 }
 
-void QueueRelays::count(const Errand& errand) {
+void QueueRelays::count(Errand& errand) {
   if (!errand.counter) return;
   std::array<char, 4096> bytes;
   for (ssize_t got = 0; (got = ::read(errand.counter.get(), bytes.data(), bytes.size())) > 0;) {
+    errand.passed += static_cast<uint64_t>(got);
     passed_[errand.pool] += static_cast<uint64_t>(got);
   }
 }

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include "daemon/base/growing_pause.h"
 #include "daemon/base/log.h"
 #include "daemon/base/nearest.h"
 #include "daemon/base/now_and_then.h"
@@ -53,6 +54,17 @@ TEST(NowAndThen, SaysTheFirstTimeAndThenHowOften) {
   }
   EXPECT_EQ(failures.count(begin + std::chrono::seconds(10)), 100U);
   EXPECT_FALSE(failures.count(begin + std::chrono::seconds(19)));
+}
+
+TEST(GrowingPause, DoublesToTheLongestAndBeginsAnewWhenItHasWorked) {
+  using std::chrono::seconds;
+  GrowingPause pause(seconds(2), seconds(10));
+  EXPECT_EQ(pause.last(), seconds(0));
+  for (const int expected : {2, 4, 8, 10, 10}) EXPECT_EQ(pause.next(), seconds(expected));
+  EXPECT_EQ(pause.last(), seconds(10));
+  pause.reset();
+  EXPECT_EQ(pause.last(), seconds(0));
+  EXPECT_EQ(pause.next(), seconds(2));
 }
 
 TEST(ParseNumber, TakesAllOrNothing) {
