@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "daemon/base/assert.h"
@@ -27,12 +26,6 @@ constexpr unsigned kFlagBits = 8;
 // The entries of the kernel: generation << 32 | operation << 28 | index.
 constexpr unsigned kIndexBits = 28;
 constexpr uint64_t kOperationMask = uint64_t{15} << kIndexBits;
-
-// iovec has no const: sendmsg does not write through it.
-std::array<iovec, 2> parts_of(std::string_view first, std::string_view second) {
-  return {iovec{const_cast<char*>(first.data()), first.size()},
-          iovec{const_cast<char*>(second.data()), second.size()}};
-}
 
 }  // namespace
 
@@ -112,7 +105,7 @@ void UringLoop::begin_receiving(uint32_t index, unsigned flags) {
 // Where all that was received has been read.
 void UringLoop::resume_receiving(uint32_t index) {
   if ((state_of(index) & (kIsWatched | kReceives | kEnded | kFailed)) != kIsWatched) return;
-  const Activity* activity = activity_of(index);
+  const UringActivity* activity = activity_of(index);
   if (activity == nullptr || !activity->has_bytes()) begin_receiving(index, 0);
 }
 
@@ -145,11 +138,11 @@ bool UringLoop::release_socket(uint32_t index, int /*fd*/) {
     ring_->enter(std::chrono::seconds(1));
     take_in();
   }
-  Activity* activity = activity_of(index);
-  const bool is_sending = activity != nullptr && activity->sending != Sending::Nothing;
+  const UringActivity* activity = activity_of(index);
+  const bool has_send = activity != nullptr && activity->has_send();
   const bool has_bytes = activity != nullptr && activity->has_bytes();
   state &= ~kStops;
-  if (is_sending || has_bytes || (state & (kEnded | kFailed)) != 0) {
+  if (has_send || has_bytes || (state & (kEnded | kFailed)) != 0) {
     resume_receiving(index);
     return false;
   }
@@ -164,10 +157,9 @@ bool UringLoop::release_socket(uint32_t index, int /*fd*/) {
 void UringLoop::end_socket(uint32_t index, UniqueFd fd) {
   uint32_t& state = state_of(index);
   if ((state & kIsWatched) == 0) return;  // no one but us: closed here
-  Activity* activity = activity_of(index);
-  if (activity != nullptr && activity->sending == Sending::UnderWay) {
+  if (is_sending(index)) {
     cancel(index, Operation::Send);
-    while (activity->sending == Sending::UnderWay) {
+    while (is_sending(index)) {
       ring_->enter(std::chrono::seconds(1));
       take_in();
     }
@@ -241,7 +233,7 @@ void UringLoop::on_received(uint32_t index, const io_uring_cqe& cqe) {
   }
   if (cqe.res > 0) {
     SH_ASSERT(has_buffer);
-    need_activity(index).pieces.push_back({buffer, 0, static_cast<uint32_t>(cqe.res)});
+    need_activity(index).add_received(buffer, static_cast<uint32_t>(cqe.res));
     return tell(index, event::kReadable);
   }
   if (has_buffer) ring_->give_back(buffer);
@@ -261,9 +253,7 @@ void UringLoop::on_received(uint32_t index, const io_uring_cqe& cqe) {
 }
 
 void UringLoop::on_sent(uint32_t index, int result) {
-  Activity& activity = need_activity(index);
-  activity.sending = Sending::Completed;
-  activity.sent = result;
+  need_activity(index).on_sent(result);
   tell(index, event::kWritable);
 }
 
@@ -283,9 +273,7 @@ void UringLoop::on_hang_up(uint32_t index, const io_uring_cqe& cqe) {
 }
 
 void UringLoop::tell(uint32_t index, Events events) {
-  Activity& activity = need_activity(index);
-  if (activity.events == 0) ready_.push_back({tag_of(index), 0, false});
-  activity.events |= events;
+  if (need_activity(index).add_events(events)) ready_.push_back({tag_of(index), 0, false});
 }
 
 void UringLoop::dispatch_all() {
@@ -316,12 +304,12 @@ void UringLoop::dispatch_watch(const Ready& ready) {
 
 void UringLoop::dispatch_socket(uint64_t tag) {
   const auto index = static_cast<uint32_t>(tag);
-  Activity* activity = activity_of(index);
-  if (activity == nullptr || activity->events == 0) return;  // it was released
-  dispatch(tag, std::exchange(activity->events, 0));
+  UringActivity* activity = activity_of(index);
+  if (activity == nullptr || !activity->has_events()) return;  // it was released
+  dispatch(tag, activity->take_events());
   if (!is_current(tag)) return;
   activity = activity_of(index);
-  if (activity != nullptr && !activity->pieces.empty()) put_aside(index);
+  if (activity != nullptr && activity->holds_buffers()) put_aside(index);
   if (activity != nullptr && activity->is_over()) end_activity(index);
   const uint32_t state = state_of(index);
   if ((state & (kEnded | kStops)) != 0 && (state & kFailed) == 0) wait_for_hang_up(index);
@@ -329,48 +317,30 @@ void UringLoop::dispatch_socket(uint64_t tag) {
 
 // --- Activities
 
-UringLoop::Activity* UringLoop::activity_of(uint32_t index) {
+UringActivity* UringLoop::activity_of(uint32_t index) {
   const uint32_t place = state_of(index) >> kFlagBits;
-  return place == 0 ? nullptr : &activities_[place - 1];
+  return place == 0 ? nullptr : &activities_.at(place - 1);
 }
 
-UringLoop::Activity& UringLoop::need_activity(uint32_t index) {
-  if (Activity* activity = activity_of(index)) return *activity;
-  auto place = static_cast<uint32_t>(activities_.size());
-  if (free_activities_.empty()) {
-    activities_.emplace_back();
-  } else {
-    place = free_activities_.back();
-    free_activities_.pop_back();
-  }
+UringActivity& UringLoop::need_activity(uint32_t index) {
+  if (UringActivity* activity = activity_of(index)) return *activity;
+  const uint32_t place = activities_.take_place();
   state_of(index) |= (place + 1) << kFlagBits;
-  return activities_[place];
+  return activities_.at(place);
 }
 
 void UringLoop::end_activity(uint32_t index) {
-  Activity* activity = activity_of(index);
+  UringActivity* activity = activity_of(index);
   if (activity == nullptr) return;
-  for (const Piece& piece : activity->pieces) ring_->give_back(piece.buffer);
-  activity->pieces.clear();
-  if (activity->aside.capacity() > 0) activity->aside = std::string();
-  activity->aside_begin = 0;
-  activity->events = 0;
-  activity->sending = Sending::Nothing;
+  activity->end(*ring_);
   uint32_t& state = state_of(index);
-  free_activities_.push_back((state >> kFlagBits) - 1);
+  activities_.leave_place((state >> kFlagBits) - 1);
   state &= (uint32_t{1} << kFlagBits) - 1;
 }
 
-// The watcher has enough for now.
+// Nothing more is received until the watcher has read what it left.
 void UringLoop::put_aside(uint32_t index) {
-  Activity& activity = *activity_of(index);
-  activity.aside.erase(0, activity.aside_begin);
-  activity.aside_begin = 0;
-  for (const Piece& piece : activity.pieces) {
-    activity.aside += ring_->bytes(piece.buffer, piece.end).substr(piece.begin);
-    ring_->give_back(piece.buffer);
-  }
-  activity.pieces.clear();
+  activity_of(index)->put_aside(*ring_);
   uint32_t& state = state_of(index);
   if ((state & (kReceives | kStops)) != kReceives) return;
   state |= kStops;
@@ -382,35 +352,13 @@ void UringLoop::put_aside(uint32_t index) {
 Outcome UringLoop::receive(uint32_t index, int fd, std::span<char> room) {
   const uint32_t state = state_of(index);
   if ((state & kIsWatched) == 0) return io::receive(fd, room);
-  if (Activity* activity = activity_of(index); activity != nullptr && activity->has_bytes()) {
-    const size_t taken = take_bytes(*activity, room);
+  if (UringActivity* activity = activity_of(index); activity != nullptr && activity->has_bytes()) {
+    const size_t taken = activity->take_bytes(*ring_, room);
     resume_receiving(index);
     return {State::Done, taken};
   }
   if ((state & kFailed) != 0) return {State::Failed, 0};
   return {(state & kEnded) != 0 ? State::Ended : State::Blocked, 0};
-}
-
-size_t UringLoop::take_bytes(Activity& activity, std::span<char> room) {
-  size_t taken = 0;
-  const auto take = [&taken, room](std::string_view bytes) {
-    const size_t count = std::min(bytes.size(), room.size() - taken);
-    std::memcpy(room.data() + taken, bytes.data(), count);
-    taken += count;
-    return count;
-  };
-  activity.aside_begin += take(std::string_view(activity.aside).substr(activity.aside_begin));
-  size_t read = 0;
-  for (Piece& piece : activity.pieces) {
-    piece.begin +=
-        static_cast<uint32_t>(take(ring_->bytes(piece.buffer, piece.end).substr(piece.begin)));
-    if (piece.begin < piece.end) break;
-    ring_->give_back(piece.buffer);
-    ++read;
-  }
-  activity.pieces.erase(activity.pieces.begin(),
-                        activity.pieces.begin() + static_cast<ptrdiff_t>(read));
-  return taken;
 }
 
 // --- Send
@@ -421,36 +369,23 @@ Outcome UringLoop::all_or_blocked(uint32_t index, Outcome outcome, size_t wanted
   return outcome;
 }
 
-// Done: all of what was sent has left. Blocked: `bytes` of it have.
+// As UringActivity::take_sent(), of a socket that may have none.
 Outcome UringLoop::take_sent(uint32_t index, size_t wanted) {
-  Activity* activity = activity_of(index);
-  if (activity == nullptr || activity->sending == Sending::Nothing) return {State::Blocked, 0};
-  activity->sending = Sending::Nothing;
-  const int sent = activity->sent;
+  UringActivity* activity = activity_of(index);
+  if (activity == nullptr || !activity->has_send()) return {State::Blocked, 0};
+  const Outcome outcome = activity->take_sent(wanted);
   if (activity->is_over()) end_activity(index);
-  if (sent < 0) return {sent == -EAGAIN || sent == -EINTR ? State::Blocked : State::Failed, 0};
-  const auto bytes = static_cast<size_t>(sent);
-  return {bytes < wanted ? State::Blocked : State::Done, bytes};
+  return outcome;
 }
 
 bool UringLoop::is_sending(uint32_t index) {
-  const Activity* activity = activity_of(index);
-  return activity != nullptr && activity->sending == Sending::UnderWay;
+  const UringActivity* activity = activity_of(index);
+  return activity != nullptr && activity->is_sending();
 }
 
 void UringLoop::begin_send(uint32_t index, std::string_view first, std::string_view second) {
-  Activity& activity = need_activity(index);
-  activity.sending = Sending::UnderWay;
   io_uring_sqe& entry = ring_->add();
-  if (second.empty()) {
-    io_uring_prep_send(&entry, fds_[index], first.data(), first.size(), MSG_NOSIGNAL);
-  } else {
-    activity.parts = parts_of(first, second);
-    activity.message = {};
-    activity.message.msg_iov = activity.parts.data();
-    activity.message.msg_iovlen = activity.parts.size();
-    io_uring_prep_sendmsg(&entry, fds_[index], &activity.message, MSG_NOSIGNAL);
-  }
+  need_activity(index).begin_send(entry, fds_[index], first, second);
   io_uring_sqe_set_data64(&entry, name_of(index, Operation::Send));
 }
 

@@ -15,15 +15,11 @@
 // In what completes, an index (28 bits) and the generation say whose it is, 4 bits what it was.
 #pragma once
 
-#include <sys/socket.h>
-
-#include <array>
-#include <deque>
-#include <string>
 #include <vector>
 
 #include "daemon/io/loop.h"
 #include "daemon/io/uring.h"
+#include "daemon/io/uring_activity.h"
 
 namespace sockherd::io {
 
@@ -36,29 +32,6 @@ class UringLoop final : public Loop {
 
  private:
   enum class Operation : uint32_t { Ignored, Poll, Receive, Send, Room, HangUp };
-  enum class Sending : uint8_t { Nothing, UnderWay, Completed };
-
-  struct Piece {  // of what was received, in a buffer of the ring
-    uint16_t buffer;
-    uint32_t begin;
-    uint32_t end;
-  };
-
-  // What there is to remember of a socket while something is under way; else it has none.
-  struct Activity {
-    std::vector<Piece> pieces;
-    std::string aside;  // before the pieces: what the watcher has left
-    size_t aside_begin = 0;
-    Events events = 0;  // to be told
-    Sending sending = Sending::Nothing;
-    int sent = 0;  // result of the completed one
-    std::array<iovec, 2> parts{};
-    msghdr message = {};  // of parts
-
-    bool has_bytes() const { return !pieces.empty() || aside_begin < aside.size(); }
-    bool is_over() const { return !has_bytes() && events == 0 && sending == Sending::Nothing; }
-  };
-
   struct Ready {
     uint64_t tag;
     Events events;   // of a watch; those of a socket are in its activity
@@ -105,17 +78,16 @@ class UringLoop final : public Loop {
   void begin_send(uint32_t index, std::string_view first, std::string_view second);
   Outcome take_sent(uint32_t index, size_t wanted);
 
-  Activity* activity_of(uint32_t index);
-  Activity& need_activity(uint32_t index);
+  // A socket has one while there is something to remember of it.
+  UringActivity* activity_of(uint32_t index);
+  UringActivity& need_activity(uint32_t index);
   void end_activity(uint32_t index);
   void put_aside(uint32_t index);
-  size_t take_bytes(Activity& activity, std::span<char> room);
 
   std::unique_ptr<Uring> ring_;
-  bool is_dispatching_ = false;      // what is sent now leaves with what others send in this turn
-  std::vector<int> fds_;             // by index
-  std::deque<Activity> activities_;  // at addresses that stay
-  std::vector<uint32_t> free_activities_;
+  bool is_dispatching_ = false;  // what is sent now leaves with what others send in this turn
+  std::vector<int> fds_;         // by index
+  UringActivities activities_;
   std::vector<Ready> ready_;
   std::vector<uint64_t> without_receive_;  // tags of sockets whose receive has ended and is wanted
 };
