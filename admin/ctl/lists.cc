@@ -1,7 +1,7 @@
 #include "admin/ctl/actions.h"
 #include "admin/ctl/json.h"
 #include "admin/ctl/verbs.h"
-#include "daemon/config/options.h"
+#include "daemon/config/option_text.h"
 
 namespace sockherd::ctl {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "daemon/base/parse.h"
-#include "daemon/config/options.h"
+#include "daemon/config/option_text.h"
 
 namespace sockherd::config {
 namespace {

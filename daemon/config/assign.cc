@@ -9,6 +9,7 @@
 #include "daemon/config/answers.h"
 #include "daemon/config/bus_url.h"
 #include "daemon/config/commands.h"
+#include "daemon/config/option_text.h"
 #include "daemon/config/units.h"
 
 namespace sockherd::config {

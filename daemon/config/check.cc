@@ -9,6 +9,7 @@
 #include "daemon/config/assign.h"
 #include "daemon/config/check_command.h"
 #include "daemon/config/commands.h"
+#include "daemon/config/option_text.h"
 #include "daemon/config/units.h"
 
 namespace sockherd::config {

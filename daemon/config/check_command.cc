@@ -8,6 +8,7 @@
 #include "daemon/base/bounds.h"
 #include "daemon/config/assign.h"
 #include "daemon/config/commands.h"
+#include "daemon/config/option_text.h"
 
 namespace sockherd::config {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "daemon/config/address.h"
-#include "daemon/config/options.h"
+#include "daemon/config/option_text.h"
 #include "daemon/config/units.h"
 
 namespace sockherd::config {

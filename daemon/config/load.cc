@@ -4,6 +4,7 @@
 #include "daemon/config/assign.h"
 #include "daemon/config/check.h"
 #include "daemon/config/document.h"
+#include "daemon/config/option_text.h"
 #include "daemon/config/options.h"
 #include "daemon/config/overrides.h"
 #include "daemon/config/report.h"

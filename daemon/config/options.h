@@ -1,8 +1,9 @@
 // THE option table: every setting with its section, type, unit, default, bounds and help.
 //
 // Parsing, defaults, bounds, the sample file, `sockherdctl config show` and the check of the man
-// page all come from it. A new option is a member in config.h, a row in options.cc and an entry in
-// man/sockherd.toml.5. Pure.
+// page all come from it. A new option is a member in config.h, a row in the part of the table
+// that its subject has (option_rows.h) and an entry in man/sockherd.toml.5. What options are in
+// words is option_text.h. Pure.
 #pragma once
 
 #include <array>
@@ -77,21 +78,5 @@ const SectionInfo& info(Section section);
 // The rows of one section, in the order of the manual.
 std::vector<const Option*> options_of(Section section);
 const Option* find_option(Section section, std::string_view name);
-
-// "a whole number", "a duration such as \"30s\", ...": what the type wants, in messages.
-std::string_view expectation(Type type);
-// "integer", "duration", ...: the type in a word or few, for the manual and for programs.
-std::string_view type_name(Type type);
-
-// A number of this option in its own notation: 30000 → "30s", 16384 → "16KiB".
-std::string format_number(const Option& option, int64_t number);
-// "1 to 1024", "1ms to 1d", "" where there are no bounds.
-std::string format_bounds(const Option& option);
-// The value that `object` has for this option, as TOML: "\"30s\"", "4096", "[\"web\"]". Routes have
-// rows of their own and give their number.
-std::string format_value(const Option& option, const Object& object);
-
-// `text` as a TOML basic string, with quotes; control characters are escaped.
-std::string quote(std::string_view text);
 
 }  // namespace sockherd::config

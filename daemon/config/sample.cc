@@ -1,6 +1,7 @@
 #include <string>
 
 #include "daemon/config/load.h"
+#include "daemon/config/option_text.h"
 #include "daemon/config/options.h"
 
 namespace sockherd::config {

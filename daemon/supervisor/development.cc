@@ -19,7 +19,7 @@
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
-#include "daemon/config/options.h"
+#include "daemon/config/option_text.h"
 #include "daemon/supervisor/exit_status.h"
 #include "daemon/sys/listen_socket.h"
 #include "daemon/sys/pidfd.h"

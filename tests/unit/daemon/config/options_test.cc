@@ -4,6 +4,7 @@
 #include <set>
 
 #include "daemon/config/load.h"
+#include "daemon/config/option_text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
