@@ -217,6 +217,9 @@ void Supervisor::carry_out(const fleet::Action& action) {
   } else if (const auto* happened = std::get_if<fleet::Happened>(&action)) {
     const WorkerProcess* process = hands_.process(happened->id);
     log_transition(*happened, process != nullptr ? process->pid() : happened->pid);
+  } else if (const auto* drain = std::get_if<fleet::Drain>(&action)) {
+    drains_.push_back(*drain);
+    note(action);
   } else {
     std::visit(
         [this](const auto& a) {
@@ -250,7 +253,10 @@ void Supervisor::after_events() {
   }
   hands_.forget_unused(fleet_.workers(), planned_generations());
   if (has_unsaved_) save_state();
-  hands_.release_new();  // now whoever comes after us knows of them
+  // Now whoever comes after us knows of them: of a worker that starts, and that one goes. A
+  // successor to whom it still was the slot's would take its successor back.
+  hands_.release_new();
+  for (const fleet::Drain& drain : std::exchange(drains_, {})) hands_.carry_out(drain);
   manager_.status(status_text());
   system_bus_->touch();
 }

@@ -198,6 +198,7 @@ class Supervisor {
   bool is_lame_ = false;
   bool has_handed_over_ = false;
   bool has_unsaved_ = false;
+  std::vector<fleet::Drain> drains_;  // not told yet: first it is saved
   bool has_save_failed_ = false;
   bool is_watchdog_withheld_ = false;
 };

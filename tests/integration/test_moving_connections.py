@@ -11,6 +11,7 @@ import unittest
 from tests.support import processes
 from tests.support.case import ManagedCase
 from tests.support.daemon import basic_config
+from tests.support.faults import Trace
 from tests.support.http import connect
 from tests.support.metrics import scrape
 from tests.support.wait import until
@@ -194,6 +195,18 @@ class MovingConnections(ManagedCase):
         outcomes += play(kept, [0.0] * len(kept))
         lost = len(clients) + len(kept) - outcomes["answered"]
         self.assertLessEqual(lost, 2, f"{outcomes}\n{daemon.log()}")  # of one connection, twice
+
+    def test_supervisor_is_killed_before_it_has_saved(self):
+        """Nobody is told to go before whoever comes next knows it. Here writing that down takes long."""
+        daemon = self.ready(basic_config(workers=2, pool=TINY))
+        clients = self.clients(daemon)
+        with Trace(daemon.pid, ["-e", "trace=rename", "-e", "inject=rename:delay_enter=500000"]):
+            daemon.signal(signal.SIGHUP)
+            until(lambda: "reloaded generation=2" in daemon.log(), "the end of the reload")
+            daemon.crash()
+        until(lambda: len(daemon.worker_processes()) == 2, "two workers", explain=daemon.log)
+        self.assertEqual(play(clients, [0.0] * len(clients)), {"answered": len(clients)},
+                         daemon.log())
 
     def test_old_workers_end_at_once(self):
         """There is nothing left for them to do, though no client has gone."""
