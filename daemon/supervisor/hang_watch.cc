@@ -1,16 +1,11 @@
 #include "daemon/supervisor/hang_watch.h"
 
+#include "daemon/supervisor/look_gap.h"
+
 namespace sockherd::supervisor {
-namespace {
-
-// Whoever looks less often was stopped himself, and the worker perhaps with him (a suspended
-// machine, a stopped group of processes): then the time in between says nothing.
-constexpr Duration kLongestGap = std::chrono::seconds(2);
-
-}  // namespace
 
 std::optional<fleet::HangReason> HangWatch::look(const Sight& sight, Instant now, Duration limit) {
-  const bool is_first = !last_ || now - looked_at_ > kLongestGap;
+  const bool is_first = !last_ || now - looked_at_ > longest_gap(limit);
   looked_at_ = now;
   if (is_first || sight.beats != last_->beats) beat_at_ = now;
   if (is_first || !sight.has_queue || sight.accepted != last_->accepted) accepted_at_ = now;

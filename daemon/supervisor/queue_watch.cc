@@ -2,17 +2,13 @@
 
 #include <utility>
 
+#include "daemon/supervisor/look_gap.h"
+
 namespace sockherd::supervisor {
-namespace {
-
-// As in HangWatch: whoever looks less often was stopped himself.
-constexpr Duration kLongestGap = std::chrono::seconds(2);
-
-}  // namespace
 
 QueueWatch::Verdict QueueWatch::look(const Sight& sight, Instant now, Duration limit,
                                      const std::function<Moved()>& has_moved) {
-  const bool is_first = !last_ || now - looked_at_ > kLongestGap;
+  const bool is_first = !last_ || now - looked_at_ > longest_gap(limit);
   const bool moves = is_first || sight.length == 0 || sight.length < *last_;
   looked_at_ = now;
   last_ = sight.length;

@@ -46,9 +46,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"Beating", 1000, {{0, 1}, {500, 2}, {1000, 3}, {1500, 4}, {2000, 5}}},
         Case{"StandingStill", 1000, {{0, 1}, {500, 1}, {999, 1}, {1000, 1}}, kStill},
-        Case{"BeatingSlowly", 1000, {{0, 1}, {900, 2}, {1800, 3}, {2700, 4}}},
+        Case{"BeatingSlowly",
+             1000,
+             {{0, 1}, {450, 1}, {900, 2}, {1350, 2}, {1800, 3}, {2250, 3}, {2700, 4}}},
         Case{"TheFirstLookSaysNothing", 1, {{0, 1}}},
-        Case{"SinceTheLastBeatAndNotTheFirstLook", 1000, {{0, 1}, {900, 2}, {1800, 2}}},
+        Case{"SinceTheLastBeatAndNotTheFirstLook",
+             1000,
+             {{0, 1}, {450, 1}, {900, 2}, {1350, 2}, {1800, 2}}},
         Case{"AWorkerOfWhichNothingHasBeenSeenYet", 1000, {{0, 0}, {500, 0}, {1000, 0}}, kStill},
         Case{"NoLimit", 0, {{0, 1}, {1900, 1}, {3800, 1}, {5700, 1}}},
         // Accepts nothing because there is nothing.
@@ -59,10 +63,10 @@ INSTANTIATE_TEST_SUITE_P(
              kQueue},
         Case{"QueueAccepted",
              1000,
-             {{0, 1, 5, true}, {600, 2, 6, true}, {1200, 3, 7, true}, {1800, 4, 8, true}}},
+             {{0, 1, 5, true}, {500, 2, 6, true}, {1000, 3, 7, true}, {1500, 4, 8, true}}},
         Case{"QueueEmptyInBetween",
              1000,
-             {{0, 1, 5, true}, {600, 2, 5, false}, {1200, 3, 5, true}, {1599, 4, 5, true}}},
+             {{0, 1, 5, true}, {500, 2, 5, false}, {1000, 3, 5, true}, {1499, 4, 5, true}}},
         // A machine that was suspended: the worker could not run either.
         Case{"Suspended", 1000, {{0, 1}, {900, 1}, {3'600'000, 1}}},
         Case{"SuspendedAndStillNotBack",
@@ -72,7 +76,14 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"SuspendedWithAQueue",
              1000,
              {{0, 1, 5, true}, {900, 1, 5, true}, {90'000, 1, 5, true}}},
-        Case{"AGapThatIsNone", 1000, {{0, 1}, {2000, 1}}, kStill},
+        Case{"AGapThatIsNone", 6000, {{0, 1}, {2000, 1}, {4000, 1}, {6000, 1}}, kStill},
+        // A busy machine that let the supervisor run first.
+        Case{"NotLookedAtForHalfOfTheLimit", 500, {{0, 1}, {200, 1}, {900, 1}, {1200, 1}}},
+        Case{"LookedAtAgainAndStillNotBack",
+             500,
+             {{0, 1}, {200, 1}, {900, 1}, {1150, 1}, {1400, 1}},
+             kStill},
+        Case{"TheShortestLimitIsJudgedAtEachLook", 200, {{0, 1}, {200, 1}}, kStill},
         Case{"LoopFirst", 1000, {{0, 1, 5, true}, {500, 1, 5, true}, {1000, 1, 5, true}}, kStill}),
     [](const auto& one) { return std::string(one.param.name); });
 

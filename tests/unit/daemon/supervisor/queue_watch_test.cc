@@ -77,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
              {{0, 1}, {250, 1}, {500, 1}, {749, 1}},
              kFlows,
              Asked::OneIsGone},
-        Case{"NobodyStallsBeforeThoseThatWaitAreNoted", 1000, {{0, 5}, {900, 5}}, kDoubtful},
+        Case{"NobodyStallsBeforeThoseThatWaitAreNoted", 1000, {{0, 5}, {500, 5}}, kDoubtful},
         Case{"Shrinks", 1000, {{0, 5}, {240, 6}, {499, 5}, {738, 5}, {748, 7}}, kFlows},
         Case{"ShrinksInDoubt", 1000, {{0, 5}, {250, 5}, {499, 4}, {748, 4}}, kFlows},
         Case{"EmptyInBetween", 1000, {{0, 5}, {240, 0}, {489, 5}}, kFlows},
@@ -116,6 +116,7 @@ INSTANTIATE_TEST_SUITE_P(
              {{0, 5}, {250, 5}, {500, 8}, {999, 80}, {1000, 80}},
              kFlows,
              Asked::OnesOfSiblingsPerhaps},
+        Case{"NotLookedAtForMoreThanHalfOfIt", 1000, {{0, 5}, {900, 5}}, kFlows},
         Case{"NoLimit", 0, {{0, 5}, {1900, 5}, {3800, 5}}, kFlows},
         Case{"Suspended", 1000, {{0, 5}, {400, 5}, {3'600'000, 5}, {3'600'249, 5}}, kFlows}),
     [](const auto& one) { return std::string(one.param.name); });
