@@ -74,7 +74,11 @@ class WebSocketConnection final : public WebSocket, public Peer {
   void finish_turn();
   void settle();
   void call_soon();
-  WebSocketTraffic& traffic();
+  WebSocketTraffic& traffic() {
+    if (traffic_ == nullptr) acquire_traffic();
+    return *traffic_;
+  }
+  void acquire_traffic();
   void release_traffic();
   bool is_reading() const;
   bool receive_more();
@@ -88,7 +92,7 @@ class WebSocketConnection final : public WebSocket, public Peer {
   void handle_message(const websocket::Receiver::Step& step);
   void handle_close(uint16_t code, std::string_view reason);
 
-  // What goes.
+  // What goes (web_socket_sending.cc).
   bool is_full() const { return unsent() >= service_.limits.web_socket.buffer_bytes; }
   Sent admit();
   void queue(websocket::Kind kind, std::string_view payload);
@@ -97,7 +101,7 @@ class WebSocketConnection final : public WebSocket, public Peer {
   void flush();
   void answer_pings();
 
-  // The end.
+  // The end (web_socket_end.cc).
   void fail(uint16_t code, std::string_view reason);
   void abort();
   void reset_connection();
@@ -105,7 +109,7 @@ class WebSocketConnection final : public WebSocket, public Peer {
   void start_linger();
   void count_close(uint16_t code);
 
-  // Time.
+  // Time (there, too).
   Instant deadline() const;
   void set_deadline(Instant at);
   void on_timeout(Instant now);
