@@ -85,7 +85,7 @@ class Call final : public app::Request,
   // The same of a kept one, if somebody still waits.
   void answer_wire();
 
-  // --- app::Request
+  // --- app::Request (call_request.cc)
   app::Method method() const override { return method_; }
   std::string_view path() const override { return path_; }
   std::string_view prefix() const override;
@@ -105,7 +105,7 @@ class Call final : public app::Request,
   std::string_view client() const override;
   std::any& local(std::string_view name) override;
 
-  // --- app::Response
+  // --- app::Response (call_response.cc)
   app::Response& status(int status) override;
   int status() const override { return status_; }
   app::Response& header(std::string_view name, std::string_view value) override;
