@@ -11,11 +11,12 @@
 //   - whoever asks others has somebody to ask to his end, as far as it depends on us;
 //   - who asks others is not started by a rollout before there is somebody to ask, nor at the first
 //     start, but for those who do not come;
-//   - every worker that is not ready has a deadline.
+//   - every worker that is not ready has a deadline, and so has what is under way.
 // It asks for one timer: next_deadline(). The hands are daemon/supervisor. Parts: fleet.cc takes
 // events in, slots.cc brings the slots nearer to what is wanted, health.cc is about those that
 // serve badly, rollout.cc replaces workers by others, asking.cc orders those who ask and those who
-// are asked, adoption.cc leaves a fleet to a successor and takes one over.
+// are asked, adoption.cc leaves a fleet to a successor and takes one over, awaited.cc knows how
+// long what is under way may take.
 #pragma once
 
 #include <map>
@@ -43,6 +44,11 @@ class Fleet {
 
   // When the next Tick is due, if ever.
   std::optional<Instant> next_deadline() const;
+
+  // Until when what is under way (the first start, a rollout, the stop) gets on or fails, by what
+  // is known now. Nothing = nothing is under way; or only what has been killed is missing, of which
+  // nobody knows when it ends.
+  std::optional<Instant> awaited_until() const;
 
   Refusal refusal(const Reload& request) const;
   Refusal refusal(const Restart& request) const;
@@ -123,6 +129,10 @@ class Fleet {
   void forget_removed_pools();
   void check_started_up();
   void check_finished();
+
+  // What is under way (awaited.cc).
+  bool is_first_awaited(const Pool& pool, uint32_t index) const;
+  bool is_awaited(const Worker& worker) const;
 
   // Pools that ask others (asking.cc).
   bool is_askable(const std::optional<WorkerId>& id) const;

@@ -154,7 +154,8 @@ void Supervisor::begin_stop() {
     manager_.stopping();
   }
   if (!std::exchange(is_lame_, true) && grace > Duration{0} && fleet_.has_started()) {
-    lame_duck_.arm(monotonic_now() + grace);
+    lame_until_ = monotonic_now() + grace;
+    lame_duck_.arm(lame_until_);
     after_events();
   } else {
     post(fleet::Stop{});

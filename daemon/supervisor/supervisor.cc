@@ -334,6 +334,7 @@ Result<void> Supervisor::watch_signals() {
 // that does not serve, a supervisor in good health is of no use.
 void Supervisor::on_look(const Monitor::Progress& progress) {
   save_if_changed();
+  manager_.extend(awaited_until(), monotonic_now());
   const auto share = static_cast<uint64_t>(hands_.current().config.daemon.watchdog_share);
   const bool is_judged = fleet_.has_started() && !fleet_.is_stopping();
   const bool is_alive = !is_judged || uint64_t{progress.serving} * 100 >= share * progress.wanted;
@@ -343,6 +344,12 @@ void Supervisor::on_look(const Monitor::Progress& progress) {
   log::write(is_alive ? log::Level::Notice : log::Level::Error,
              is_alive ? "watchdog-resumed" : "watchdog-withheld",
              {{"serving", progress.serving}, {"wanted", progress.wanted}});
+}
+
+// What systemd waits for where it waits for us.
+std::optional<Instant> Supervisor::awaited_until() const {
+  const bool is_lame_only = is_lame_ && !fleet_.is_stopping();
+  return is_lame_only ? std::optional(lame_until_) : fleet_.awaited_until();
 }
 
 // The first pool of the file: what people with one pool mean, and those with more have sockherdctl.

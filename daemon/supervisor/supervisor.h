@@ -154,6 +154,7 @@ class Supervisor {
   void adopt_generation(uint32_t number, std::vector<AdminSocket> admin_sockets);
   void record_reload(bool ok, double seconds, const std::vector<std::string>& reasons);
   std::string status_text() const;
+  std::optional<Instant> awaited_until() const;
 
   struct Ticket {
     std::string what;  // of a restart
@@ -180,6 +181,7 @@ class Supervisor {
   std::optional<Monitor> monitor_;
   std::unique_ptr<StopQuery> stop_query_;
   Watch lame_duck_;
+  Instant lame_until_;
   std::deque<fleet::Event> events_;
   bool is_processing_ = false;
   Watch timer_;

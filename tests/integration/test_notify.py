@@ -5,7 +5,11 @@ import unittest
 
 from tests.support.case import DaemonCase
 from tests.support.daemon import basic_config
+from tests.support.http import Wire
 from tests.support.wait import until
+
+SLOW = ('[listener.web]\n[pool.web]\nlisteners = ["web"]\nworkers = 1\ncommand = ["/bin/sleep", "1000"]\n'
+        'ready = { notify = true }\nstart_timeout = "10m"\n')
 
 
 class Notify(DaemonCase):
@@ -54,6 +58,45 @@ class Notify(DaemonCase):
         daemon.signal(signal.SIGTERM)
         daemon.notify.wait_for("STOPPING", "1", since=mark)
         self.assertEqual(daemon.exit_status(), 0)
+
+    def assert_asked_for_time(self, daemon, since=0):
+        """A little, ahead of TimeoutStartSec= and the like; it is repeated."""
+        message = daemon.notify.wait_for("EXTEND_TIMEOUT_USEC", since=since, explain=daemon.log)
+        usec = int(message["EXTEND_TIMEOUT_USEC"])
+        self.assertTrue(10_000_000 < usec <= 30_000_000, usec)
+
+    def test_a_start_that_takes_long(self):
+        """systemd is asked for more time at once, as long as start_timeout allows."""
+        daemon = self.launch(SLOW)
+        self.assert_asked_for_time(daemon)
+        self.assertEqual(daemon.notify.values("READY"), [])
+
+    def test_a_reload_that_takes_long(self):
+        """As at the start."""
+        daemon = self.ready()
+        daemon.rewrite(SLOW)
+        mark = daemon.notify.mark()
+        daemon.signal(signal.SIGHUP)
+        daemon.notify.wait_for("RELOADING", "1", since=mark)
+        self.assert_asked_for_time(daemon, mark)
+        self.assertIsNone(daemon.notify.find("READY", "1", since=mark))
+
+    def test_a_stop_that_takes_long(self):
+        """As long as workers finish."""
+        daemon = self.ready(basic_config(pool='drain_timeout = "10m"'))
+        mark = daemon.notify.mark()
+        with Wire(daemon.address("web")) as wire:
+            wire.ask("GET /plaintext HTTP/1.1\r\nHost: x\r\n\r\n")
+            wire.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234")
+            daemon.signal(signal.SIGTERM)
+            self.assert_asked_for_time(daemon, mark)
+
+    def test_a_stop_that_is_announced(self):
+        """For lame_duck, before the workers are told."""
+        daemon = self.ready('[daemon]\nlame_duck = "1h"\n' + basic_config())
+        mark = daemon.notify.mark()
+        daemon.signal(signal.SIGTERM)
+        self.assert_asked_for_time(daemon, mark)
 
     def test_watchdog(self):
         """At least twice in each WATCHDOG_USEC, also while nothing happens; none without it."""

@@ -17,6 +17,15 @@ from tests.system.service import (ADMIN_SOCKET, CONFIG, SERVICE, SOCKET, admin, 
                                   main_pid, scale, show, systemctl, wait_workers, web_address,
                                   worker_pids)
 
+# Ready after 5 s, gone 5 s after it was told to.
+SLOW_COMMAND = """\
+[listener.web]
+[pool.web]
+listeners = ["web"]
+workers = 1
+command = ["/bin/sh", "-c", "trap 'sleep 5; exit' TERM; while :; do sleep 0.1; done"]
+ready = { alive = "5s" }
+"""
 LOST_WITH_A_PROCESS = ("reset", "eof", "short_answer")
 
 
@@ -90,6 +99,22 @@ class Activation(SystemCase):
         done = subprocess.run(["systemd-analyze", "verify", "--man=no", SERVICE, SOCKET,
                                ADMIN_SOCKET], text=True, capture_output=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
+class Patience(SystemCase):
+    """systemd's own deadlines are for a supervisor that stands still."""
+
+    def test_start_reload_and_stop(self):
+        """Each takes longer than systemd would wait, and no longer than the pool may take."""
+        service.drop_in(SERVICE, "[Service]\nTimeoutStartSec=3s\nTimeoutStopSec=3s\n")
+        self.addCleanup(service.remove_drop_in, SERVICE)
+        CONFIG.write_text(SLOW_COMMAND)
+        systemctl("start", SERVICE)
+        before = main_pid()
+        systemctl("reload", SERVICE)
+        self.assertEqual((show("ReloadResult"), show("ActiveState"), main_pid()), ("success", "active", before))
+        systemctl("stop", SERVICE)
+        self.assertEqual((show("Result"), show("ExecMainStatus")), ("success", "0"), journal())
 
 
 class UnderLoad(SystemCase):

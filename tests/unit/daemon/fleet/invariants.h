@@ -40,6 +40,7 @@ class Invariants {
     check_waits(actions, after);
     check_rest(after, now);
     check_time(after, now);
+    check_awaited(after, hands);
   }
 
  private:
@@ -398,6 +399,20 @@ class Invariants {
     copy.on(Tick{}, at);
     const auto next = copy.next_deadline();
     EXPECT_TRUE(!next || *next > at) << "a Tick makes no progress";
+  }
+
+  // What is under way has a bound, and what is not has none.
+  static void check_awaited(const Fleet& fleet, const ImaginedHands& hands) {
+    const auto& workers = fleet.workers();
+    if (std::any_of(workers.begin(), workers.end(),
+                    [](const auto& w) { return w.second.killed; })) {
+      return;
+    }
+    if (hands.start_failed > 0 && !fleet.is_stopping()) return;
+    const bool is_starting = !fleet.has_started() && !fleet.pools().empty();
+    const bool is_under_way =
+        fleet.is_stopping() ? !workers.empty() : is_starting || fleet.is_rolling();
+    EXPECT_EQ(fleet.awaited_until().has_value(), is_under_way);
   }
 
   std::set<WorkerId> adopted_;
