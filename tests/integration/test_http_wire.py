@@ -5,6 +5,7 @@ import unittest
 from tests.support.case import SharedDaemonCase
 from tests.support.daemon import basic_config
 from tests.support.http import Wire
+from tests.support.wait import until
 
 HOST = "Host: x\r\n"
 GET = f"GET /plaintext HTTP/1.1\r\n{HOST}\r\n"
@@ -47,17 +48,20 @@ REFUSED = {  # what is sent: the status it is answered with, after which the con
 }
 
 
-class HttpWire(SharedDaemonCase):
-    """A pool with short deadlines and small bodies."""
-
-    config = basic_config(workers=1, pool='header_timeout = "300ms"\nbody_timeout = "300ms"\n'
-                          'keepalive_timeout = "600ms"\nmax_body_size = "4KiB"')
+class WireCase(SharedDaemonCase):
+    """What all of these need."""
 
     def wire(self):
         """A connection of its own."""
         wire = Wire(self.daemon.address("web"))
         self.addCleanup(wire.close)
         return wire
+
+
+class HttpWire(WireCase):
+    """A pool with small bodies, and all the time that there is by default."""
+
+    config = basic_config(workers=1, pool='max_body_size = "4KiB"')
 
     # ---- persistence and order ----
 
@@ -153,7 +157,7 @@ class HttpWire(SharedDaemonCase):
         self.assertEqual((answer.status, answer.headers["Allow"]), (204, "GET, HEAD, OPTIONS"))
         self.assertEqual(wire.ask(f"GET /nothing HTTP/1.1\r\n{HOST}\r\n").status, 404)
 
-    # ---- refusals and deadlines ----
+    # ---- refusals ----
 
     def test_refused_requests(self):
         """Each with its status, then the end: nobody knows where a next request would begin."""
@@ -170,26 +174,6 @@ class HttpWire(SharedDaemonCase):
         self.assertEqual(wire.ask(GET + "BAD\r\n\r\n").body, HELLO)
         self.assertEqual(wire.receive().status, 400)
         self.assertTrue(wire.at_end())
-
-    def test_408_for_a_head_that_does_not_end(self):
-        """header_timeout counts from the first byte, and bytes do not prolong it."""
-        wire = self.wire()
-        self.assertEqual(wire.ask("GET / HTTP/1.1\r\nHo").status, 408)
-        self.assertTrue(wire.at_end())
-
-    def test_408_for_a_body_that_stops(self):
-        """body_timeout."""
-        wire = self.wire()
-        wire.send(f"POST /echo HTTP/1.1\r\n{HOST}Content-Length: 9\r\n\r\nabc")
-        self.assertEqual(wire.receive().status, 408)
-        self.assertTrue(wire.at_end())
-
-    def test_idle_connections_end_without_a_word(self):
-        """keepalive_timeout: before the first request, and between two."""
-        silent, idle = self.wire(), self.wire()
-        self.assertEqual(idle.ask(GET).body, HELLO)
-        self.assertTrue(idle.at_end())
-        self.assertTrue(silent.at_end())
 
     # ---- answers ----
 
@@ -215,6 +199,45 @@ class HttpWire(SharedDaemonCase):
         self.assertEqual(answer.body, HELLO)
         self.assertRegex(answer.headers["Date"], r"^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$")
         self.assertEqual(wire.ask(f"OPTIONS * HTTP/1.1\r\n{HOST}\r\n").status, 204)
+
+
+class Deadlines(WireCase):
+    """A pool with short ones, for those who let them pass."""
+
+    config = basic_config(workers=1, pool='header_timeout = "300ms"\nbody_timeout = "300ms"')
+
+    def test_408_for_a_head_that_does_not_end(self):
+        """header_timeout counts from the first byte, and bytes do not prolong it."""
+        wire = self.wire()
+        self.assertEqual(wire.ask("GET / HTTP/1.1\r\nHo").status, 408)
+        self.assertTrue(wire.at_end())
+
+    def test_408_for_a_body_that_stops(self):
+        """body_timeout."""
+        wire = self.wire()
+        wire.send(f"POST /echo HTTP/1.1\r\n{HOST}Content-Length: 9\r\n\r\nabc")
+        self.assertEqual(wire.receive().status, 408)
+        self.assertTrue(wire.at_end())
+
+
+class Idle(WireCase):
+    """A pool that keeps nobody for long."""
+
+    config = basic_config(workers=1, pool='keepalive_timeout = "600ms"')
+
+    def served(self):
+        """A connection that has had an answer; None where it was taken for an idle one before we got to ask."""
+        wire = self.wire()
+        try:
+            return wire if wire.ask(GET).body == HELLO else None
+        except ConnectionError:
+            return None
+
+    def test_idle_connections_end_without_a_word(self):
+        """keepalive_timeout: before the first request, and between two."""
+        silent, idle = self.wire(), until(self.served, "an answer")
+        self.assertTrue(idle.at_end())
+        self.assertTrue(silent.at_end())
 
 
 if __name__ == "__main__":

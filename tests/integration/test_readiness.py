@@ -117,6 +117,7 @@ class Probed(ReadinessCase):
         self.assertEqual(answer.status, 500, daemon.log())
         self.assertEqual(daemon.pids(), before)
         ill.write_text("200", encoding="ascii")
+        daemon.rewrite(self.balanced(balance, "--health", str(ill)))  # which has all its time, beside the load
         load = self.load(daemon)
         load.after(100)
         self.assertEqual(daemon.reload().status, 200, daemon.log())
