@@ -4,26 +4,16 @@ import pathlib
 import unittest
 
 from tests.support import processes
-from tests.support.hammer import Hammer
 from tests.support.http import request
 from tests.support.wait import until
 from tests.system import upgrade
 from tests.system.case import SystemCase
 from tests.system.rpm_packages import Packages, rpm
-from tests.system.service import (ADMIN_SOCKET, CONFIG, SERVICE, SOCKET, configure, ctl, journal, main_pid, scale,
+from tests.system.service import (ADMIN_SOCKET, CONFIG, SERVICE, SOCKET, configure, journal, main_pid, scale,
                                   serving, settle, show, systemctl, web_address)
+from tests.system.upgrade import INSTANCE, INSTANCE_CONFIG, INSTANCE_TEXT
 
 UNITS = (SERVICE, SOCKET, ADMIN_SOCKET)
-INSTANCE = "sockherd@shop.service"
-INSTANCE_CONFIG = pathlib.Path("/etc/sockherd/shop.toml")
-INSTANCE_TEXT = """\
-[listener.web]
-address = "127.0.0.1:8099"
-[pool.web]
-listeners = ["web"]
-workers = 2
-routes = [{ path = "/", module = "demo" }]
-"""
 OURS = ("etc", "usr", "var", "run")  # where a package could have left something
 
 
@@ -76,24 +66,6 @@ class C_Upgrade(upgrade.UpgradeCase):
         if version == "no-start":
             self.assertRegex(done.stdout + done.stderr, r"sockherd\.service.*failed", journal())
         self.assertEqual(self.packages.version(), self.packages.versions[version])
-
-    def test_instances(self):
-        """Those of the template that run are restarted, too; what they listen on is not."""
-        INSTANCE_CONFIG.write_text(INSTANCE_TEXT)
-        self.addCleanup(INSTANCE_CONFIG.unlink)
-        self.addCleanup(systemctl, "stop", INSTANCE, "sockherd-admin@shop.socket")
-        systemctl("start", INSTANCE)
-        load = Hammer("127.0.0.1:8099", path="/plaintext", body="Hello, World!", short=4, keepalive=4,
-                      slow_after_ms=3000)
-        self.addCleanup(load.__exit__)
-        load.after(200)
-        for version in ("next", "this"):
-            before = int(show("MainPID", INSTANCE))
-            self.assertEqual(self.packages.put(version).returncode, 0)
-            until(lambda last=before: int(show("MainPID", INSTANCE)) not in (0, last), "another supervisor")
-            until(lambda: "upgrade-done" in ctl("--instance", "shop", "events"), "all workers are new")
-            load.after(200)
-        self.assert_nothing_lost(load.stop())
 
 
 class D_Erase(SystemCase):

@@ -6,6 +6,7 @@ installs one and returns what was said, with the status; its `version()` is what
 debian_package.py and rpm_inside.py have one each, and know how theirs says that something went wrong.
 """
 import os
+import pathlib
 import time
 
 from tests.support.hammer import Hammer
@@ -18,6 +19,19 @@ from tests.system.service import (ADMIN_SOCKET, CONFIG, SERVICE, SOCKET, configu
 
 REQUESTS = 100_000
 WORKERS = 4
+
+INSTANCE = "sockherd@shop.service"
+INSTANCE_ADMIN_SOCKET = "sockherd-admin@shop.socket"
+INSTANCE_CONFIG = pathlib.Path("/etc/sockherd/shop.toml")
+INSTANCE_WEB = "127.0.0.1:8099"
+INSTANCE_TEXT = f"""\
+[listener.web]
+address = "{INSTANCE_WEB}"
+[pool.web]
+listeners = ["web"]
+workers = 2
+routes = [{{ path = "/", module = "demo" }}]
+"""
 
 
 def is_of_this_file(pid):
@@ -169,3 +183,22 @@ class UpgradeCase(SystemCase):
         self.assertEqual(self.packages.put("next").returncode, 0)
         self.assertEqual([show("ActiveState", unit) for unit in (SERVICE, SOCKET, ADMIN_SOCKET)],
                          3 * ["inactive"])
+
+    def test_instances(self):
+        """Those of the template that run are restarted, too; what they listen on is not."""
+        INSTANCE_CONFIG.write_text(INSTANCE_TEXT)
+        self.addCleanup(INSTANCE_CONFIG.unlink)
+        self.addCleanup(systemctl, "stop", INSTANCE, INSTANCE_ADMIN_SOCKET)
+        systemctl("start", INSTANCE)
+        load = Hammer(INSTANCE_WEB, path="/plaintext", body="Hello, World!", short=4, keepalive=4,
+                      slow_after_ms=3000)
+        self.addCleanup(load.__exit__)
+        load.after(200)
+        for version in ("next", "this"):
+            before = int(show("MainPID", INSTANCE))
+            self.assertEqual(self.packages.put(version).returncode, 0, journal(60, INSTANCE))
+            until(lambda last=before: int(show("MainPID", INSTANCE)) not in (0, last) and
+                  show("ActiveState", INSTANCE) == "active", "another supervisor")
+            until(lambda: "upgrade-done" in service.ctl("--instance", "shop", "events"), "all workers are new")
+            load.after(200)
+        self.assert_nothing_lost(load.stop())
