@@ -15,9 +15,10 @@ from tests.support.wait import until
 from tests.system import service
 from tests.system.case import SystemCase
 from tests.system.profiles import ProfileCase
-from tests.system.service import SERVICE, configure, journal, show, systemctl, web_address, worker_pids
+from tests.system.service import SERVICE, SOCKET, configure, journal, show, systemctl, web_address, worker_pids
+from tests.system.upgrade import INSTANCE, INSTANCE_ADMIN_SOCKET, INSTANCE_CONFIG, INSTANCE_TEXT, INSTANCE_WEB
 
-EXAMPLES = pathlib.Path("/usr/share/doc/sockherd/examples")
+LOGROTATE = "/etc/logrotate.d/sockherd"
 
 
 def journal_entries(*matches):
@@ -137,15 +138,21 @@ class SealedBus(ProfileCase):
 
 
 class Rotation(SystemCase):
-    """The example for logrotate."""
+    """The file for logrotate, as it is installed."""
 
-    def ask_until_it_is_in(self, log, name):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path("/var/log/sockherd")
+        for path in self.folder.rglob("*.log*"):
+            path.unlink()
+
+    def ask_until_it_is_in(self, log, name, address=""):
         """Requests until one is in the file; returns when all of them are, which take their time."""
         asked = 0
 
         def found():
             nonlocal asked
-            self.assertEqual(request(web_address(), "GET", f"/plaintext?{name}").status, 200)
+            self.assertEqual(request(address or web_address(), "GET", f"/plaintext?{name}").status, 200)
             asked += 1
             return log.exists() and f"?{name}" in log.read_text()
         until(found, "a line of the request", explain=journal)
@@ -153,23 +160,48 @@ class Rotation(SystemCase):
         until(lambda: sum(file.read_text().count(f"?{name}") for file in files if file.exists()) == asked,
               "a line of each request", explain=journal)
 
+    def rotate(self):
+        """Now. It has nothing to say."""
+        done = subprocess.run(["logrotate", "--force", LOGROTATE], text=True, capture_output=True)
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+
     def test_a_new_file_is_written(self):
-        """logrotate takes the example as it is, and what comes afterwards is in a new file."""
-        log = pathlib.Path("/var/log/sockherd/access.log")
-        shutil.copy(EXAMPLES / "logrotate.conf", "/etc/logrotate.d/sockherd")
-        self.addCleanup(os.unlink, "/etc/logrotate.d/sockherd")
+        """What comes after a rotation is in a new file."""
+        log = self.folder / "access.log"
         configure(pool=f'access_log = "{log}"')
         systemctl("start", SERVICE)
         service.wait_workers(2)
         self.addCleanup(configure)
         self.ask_until_it_is_in(log, "before")
-        done = subprocess.run(["logrotate", "-f", "/etc/logrotate.d/sockherd"], text=True,
-                              capture_output=True)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.rotate()
         self.ask_until_it_is_in(log, "after")  # the signal reaches the workers a moment later
         self.assertIn("?before", pathlib.Path(f"{log}.1").read_text())
         self.assertNotIn("?before", log.read_text())
         self.assertEqual(show("ActiveState"), "active")
+
+    def test_where_nothing_logs_nothing_happens(self):
+        """Nor is it a failure that there is nobody to tell: the service is stopped, and has left a log."""
+        self.start()
+        self.rotate()
+        systemctl("stop", SERVICE, SOCKET)
+        self.rotate()
+        log = self.folder / "access.log"
+        log.write_text("a line\n")
+        shutil.chown(log, "sockherd", "sockherd")
+        self.rotate()
+        self.assertEqual([path.name for path in self.folder.glob("*.log*")], ["access.log.1"])
+
+    def test_instances(self):
+        """Their logs are in folders of their own."""
+        log = self.folder / "shop/access.log"
+        INSTANCE_CONFIG.write_text(INSTANCE_TEXT + f'access_log = "{log}"\n')
+        self.addCleanup(INSTANCE_CONFIG.unlink)
+        self.addCleanup(systemctl, "stop", INSTANCE, INSTANCE_ADMIN_SOCKET)
+        systemctl("start", INSTANCE)
+        self.ask_until_it_is_in(log, "before", INSTANCE_WEB)
+        self.rotate()
+        self.ask_until_it_is_in(log, "after", INSTANCE_WEB)
+        self.assertNotIn("?before", log.read_text())
 
 
 if __name__ == "__main__":
