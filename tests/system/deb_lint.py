@@ -81,7 +81,7 @@ class Package(unittest.TestCase):
         service, dev = contents(PACKAGE), contents(DEV)
         for path in ("/usr/sbin/sockherd", "/usr/bin/sockherdctl", "/usr/libexec/sockherd/sockherd-worker",
                      "/lib/systemd/system/sockherd.service", "/lib/systemd/system/sockherd.socket",
-                     "/usr/lib/sysusers.d/sockherd.conf", "/etc/sockherd/sockherd.toml",
+                     "/usr/lib/sysusers.d/sockherd.conf", "/etc/sockherd/sockherd.toml", "/etc/logrotate.d/sockherd",
                      "/usr/share/man/man8/sockherd.8.gz", "/usr/share/bash-completion/completions/sockherdctl"):
             self.assertIn(path, service)
         for path in ("/usr/include/sockherd/app.h", "/usr/share/cmake/sockherd/sockherdConfig.cmake",
@@ -120,7 +120,7 @@ class Package(unittest.TestCase):
         first, rest = postinst.split("start_all() {")[1].split("\n}\n", 1)
         self.assertIn("deb-systemd-invoke stop", first)
         self.assertEqual([line.strip() for line in rest.splitlines() if "start_all" in line], ["start_all"])
-        self.assertRegex(rest, r'\[ -z "\$2" \] \|\| \[ ! -d /run/sockherd \]; }; }; then\n    start_all\n    exit 0\n')
+        self.assertRegex(rest, r'\[ -z "\$2" \] \|\| \[ ! -d /run/sockherd \]; }; then\n    start_all\n    exit 0\n')
 
     def test_an_example_builds_against_the_installed_header(self):
         """As who installs sockherd-dev would do it."""

@@ -15,8 +15,11 @@ from tests.system.container import HOME
 from tests.system.deb_packages import Packages, apt, installed, run
 from tests.system.service import (ADMIN_SOCKET, SERVICE, SOCKET, configure, journal, main_pid, show, systemctl,
                                   wait_workers)
+from tests.system.upgrade import INSTANCE, INSTANCE_CONFIG, INSTANCE_TEXT
 
 UNITS = (SERVICE, SOCKET, ADMIN_SOCKET)
+WANTS = pathlib.Path("/etc/systemd/system/multi-user.target.wants")
+APPARMOR_OFF = pathlib.Path("/etc/apparmor.d/disable/usr.sbin.sockherd")
 PACKAGES = Packages()
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 WEB = "127.0.0.1:8080"
@@ -101,28 +104,37 @@ class Installation(PackageCase):
     def test_where_no_systemd_runs(self):
         """Everything works, and nothing is started."""
         before = files()
-        for name in ("this", "next", "this"):
+        self.install("this", before=without_systemd())
+        self.assertEqual(os.readlink(APPARMOR_OFF), "/etc/apparmor.d/usr.sbin.sockherd", "the profile would be loaded")
+        APPARMOR_OFF.unlink()
+        for name in ("next", "this"):
             self.install(name, before=without_systemd())
+        self.assertFalse(APPARMOR_OFF.is_symlink(), "whether it is loaded is the administrator's now")
         self.assertEqual(self.states(), 3 * ["inactive"])
         self.assertTrue(pathlib.Path("/etc/systemd/system/sockets.target.wants", SOCKET).is_symlink(), "not enabled")
         self.check(apt("purge", "sockherd", before=without_systemd()))
         self.assertEqual(files() - before, set())
 
     def test_purge_leaves_nothing(self):
-        """Of all that it brings and makes while it runs."""
+        """Of all that it brings and makes while it runs, instances included."""
         before = files()
         self.install()
+        INSTANCE_CONFIG.write_text(INSTANCE_TEXT)
+        systemctl("enable", "--now", INSTANCE)
         configure(pool='access_log = "/var/log/sockherd/access.log"')
         systemctl("restart", SERVICE)
         wait_workers(2)
         service.scale(3)
         request(WEB, "GET", "/plaintext")
-        pids = [main_pid(), *processes.children(main_pid())]
+        pids = [pid for main in (main_pid(), int(show("MainPID", INSTANCE)))
+                for pid in (main, *processes.children(main))]
         until(pathlib.Path("/var/log/sockherd/access.log").exists, "a log")
         made = files() - before
         for path in ("/run/sockherd/state", "/var/log/sockherd/access.log", "/etc/sockherd/sockherd.toml",
-                     "/usr/sbin/sockherd", f"/etc/systemd/system/multi-user.target.wants/{SERVICE}"):
+                     "/usr/sbin/sockherd", str(WANTS / SERVICE), str(WANTS / INSTANCE), str(APPARMOR_OFF),
+                     "/run/sockherd@shop/state", "/var/log/sockherd/shop", "/etc/logrotate.d/sockherd"):
             self.assertIn(path, made)
+        INSTANCE_CONFIG.unlink()
         self.check(apt("purge", "sockherd"))
         self.assertEqual(files() - before, set())
         self.assertFalse([pid for pid in pids if processes.is_alive(pid)])
@@ -133,12 +145,31 @@ class Installation(PackageCase):
         self.install()
         configure(workers=3)
         text = service.CONFIG.read_text()
+        systemctl("enable", INSTANCE)
         self.check(apt("remove", "sockherd"))
+        self.assertFalse((WANTS / INSTANCE).is_symlink(), "a link that leads nowhere")
         self.assertEqual((self.states(), service.CONFIG.read_text()), (3 * ["inactive"], text))
         self.assertFalse(pathlib.Path("/run/sockherd").exists())
         self.install()
         self.assertEqual((self.states(), service.CONFIG.read_text()), (3 * ["active"], text))
         wait_workers(3)
+
+
+    def test_a_removal_that_is_given_up(self):
+        """What ran runs again, and what was stopped stays so."""
+        self.install()
+        prerm = pathlib.Path("/var/lib/dpkg/info/sockherd.prerm")
+        whole = prerm.read_text()
+        self.addCleanup(prerm.write_text, whole)
+        prerm.write_text(f"{whole}\nexit 1\n")
+        for stopped, expected in (((), 3 * ["active"]), ((SERVICE, SOCKET), ["inactive", "inactive", "active"])):
+            if stopped:
+                systemctl("stop", *stopped)
+            pid = main_pid()
+            self.assertNotEqual(run("dpkg", "--remove", "sockherd").returncode, 0)
+            self.assertEqual(self.states(), expected, journal(60, *UNITS))
+            self.assertTrue(pid == 0 or main_pid() != pid, "it was not stopped in between")
+            self.assertEqual(installed()[0], "installed")
 
 
 class TakenPort(PackageCase):
