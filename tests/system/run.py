@@ -13,7 +13,7 @@ import tempfile
 
 from tests.system import container, debs, frame, tree, user_mode
 
-SUITES = ("inside", "lossless", "commands", "profiles", "surroundings")
+SUITES = ("inside", "lossless", "commands", "profiles", "surroundings", "documents")
 BARE = ("debian_package",)
 NEXT = "opt/sockherd-next"
 
