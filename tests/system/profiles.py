@@ -163,9 +163,15 @@ class Default(ProfileCase):
             self.assertEqual(len(os.sched_getaffinity(pid)), 1)
 
     def test_programs_that_compile(self):
-        """jit.conf: node."""
+        """jit.conf: node; without it node says that it has no memory."""
+        command = ["/usr/bin/node", str(HOME / "examples/node/server.js")]
+        CONFIG.write_text(COMMAND.format(command=json.dumps(command), more="", listener=""))
+        self.assertNotEqual(systemctl("start", SERVICE, check=False).returncode, 0)
+        self.assertIn("signal TRAP", journal(60))
+        self.assertIn("Fatal javascript OOM", journal(60))
+        systemctl("stop", SERVICE)
         self.use("jit")
-        self.run_commands(["/usr/bin/node", str(HOME / "examples/node/server.js")])
+        self.run_commands(command)
 
     def test_programs_and_sites_in_a_home(self):
         """home.conf shows them, to be read; without it there is nothing to start."""
