@@ -1,7 +1,6 @@
 """Where sockets come from: systemd by name, or our own bind where it passed none."""
 import os
 import shutil
-import signal
 import subprocess
 import unittest
 
@@ -10,7 +9,7 @@ from tests.support.daemon import (Daemon, basic_config, duplicate, reserved_port
                                   unix_listener)
 from tests.support.http import Wire, request
 from tests.support.paths import program
-from tests.support.processes import descriptors, session_of
+from tests.support.processes import descriptors, kill_session
 
 THREE = """
 [listener.v4]
@@ -184,8 +183,7 @@ class InATerminal(DaemonCase):
         self.assertEqual(len(before), 2)
         daemon.process.kill()
         daemon.process.wait()
-        for pid in session_of(daemon.pid):  # they serve on, since there seems to be a service manager
-            os.kill(pid, signal.SIGKILL)
+        kill_session(daemon.pid)  # they serve on, since there seems to be a service manager
         daemon.start()
         daemon.ready()
         self.assertFalse(before & set(daemon.runtime.glob("notify.[0-9]*")), daemon.log())

@@ -12,7 +12,6 @@ import json
 import os
 import pathlib
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -232,8 +231,8 @@ class Daemon:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        for pid in processes.session_of(self.process.pid) if self.process else []:
-            os.kill(pid, signal.SIGKILL)
+        if self.process:
+            processes.kill_session(self.process.pid)
         for listener in (one for many in self.sockets.values() for one in many):
             listener.close()
         self.notify.close()

@@ -1,7 +1,9 @@
 """What /proc knows about processes."""
 import collections
+import contextlib
 import os
 import pathlib
+import signal
 
 PROC = pathlib.Path("/proc")
 
@@ -29,6 +31,13 @@ def session_of(leader):
     """The living processes of a session."""
     return [pid for pid in pids() if (fields := stat_fields(pid)) and int(fields[3]) == leader
             and fields[0] not in "ZX"]
+
+
+def kill_session(leader):
+    """SIGKILL to all that is left of a session. What ends by itself meanwhile is as good."""
+    for pid in session_of(leader):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def children(pid):
