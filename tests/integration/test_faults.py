@@ -18,6 +18,7 @@ GET = "GET /whoami HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 BASE, MORE = 2, 4  # workers
 QUEUED = 12
 MOST_FAILURES = 4  # of an action: each may have waited for its deadline
+PATIENCE = 2.0  # s for an answer that may be lost; who asks once more gets one
 
 TABLE = {  # of each call: with what it fails; the first error also at its last occurrence
     "socket": ("EMFILE", "EPERM"),
@@ -60,7 +61,6 @@ class FaultCase(ManagedCase):
         """A daemon that nothing has happened to."""
         self.daemon = self.ready(basic_config(
             workers=BASE, pool='max_workers = 8\nrestart_delay = "10ms"\nrestart_delay_max = "50ms"'))
-        self.daemon.admin_timeout = 2.0
         self.running = self.load(self.daemon, short=4, slow=10, rate=200,
                                  slow_after_ms=10_000) if self.load_runs else None
 
@@ -136,10 +136,14 @@ class FaultCase(ManagedCase):
 
     def told(self, ask):
         """An answer; None if the admin process loses, or has no, connection to the supervisor."""
+        daemon, patience = self.daemon, self.daemon.admin_timeout
+        daemon.admin_timeout = PATIENCE
         try:
             return ask()
         except (KeyError, OSError):
             return None
+        finally:
+            daemon.admin_timeout = patience
 
     def explain(self):
         """What is there instead."""
