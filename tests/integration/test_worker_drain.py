@@ -13,6 +13,8 @@ from tests.support.http import connect
 
 GET = b"GET /plaintext HTTP/1.1\r\nHost: x\r\n\r\n"
 CLIENTS = 400
+BOTH_SIDES = CLIENTS / 10
+ATTEMPTS = 5
 
 
 class Client:
@@ -61,6 +63,19 @@ class Client:
 class WorkerDrain(unittest.TestCase):
     """Options: idle for 100 ms, and ended over 300 ms."""
 
+    def setUp(self):
+        self.chaos = random.Random(3)
+
+    def drains(self, looks, other):
+        """The outcomes of each drain, until one has met both sides of the moment: `answered` and `other`.
+        Where this machine stands still for half a second everybody comes too late, and that shows nothing."""
+        for _ in range(ATTEMPTS):
+            outcomes = self.drained(looks)
+            yield outcomes
+            if min(outcomes["answered"], outcomes[other]) > BOTH_SIDES:
+                return
+        self.fail(f"{ATTEMPTS} drains, and never both answered and {other}: {outcomes}")
+
     def drained(self, looks):
         """How the second requests of many clients ended, sent at random moments of a drain."""
         worker = Supervised(config(drain_idle="100ms", drain_spread="300ms"))
@@ -68,16 +83,13 @@ class WorkerDrain(unittest.TestCase):
         clients = [Client(address(worker.listener), looks) for _ in range(CLIENTS)]
         for client in clients:
             self.addCleanup(client.socket.close)
-        chaos = random.Random(3)
         os.kill(worker.pid, signal.SIGTERM)
         begun = time.monotonic()
         for client in clients:
-            client.at = begun + chaos.uniform(0.0, 0.5)
+            client.at = begun + self.chaos.uniform(0.0, 0.5)
         outcomes = collections.Counter(self.play(sorted(clients, key=lambda client: client.at)))
         self.assertEqual(worker.wait(), 0)
         self.assertEqual(sum(outcomes.values()), CLIENTS)
-        # Both sides of the moment were met, or the test has shown nothing.
-        self.assertGreater(outcomes["answered"], CLIENTS / 10, outcomes)
         return outcomes
 
     def play(self, clients):
@@ -108,16 +120,14 @@ class WorkerDrain(unittest.TestCase):
 
         The race of RFC 9112 section 9.5 lasts some microseconds here, so one of the 400 may meet it.
         """
-        outcomes = self.drained(looks=True)
-        self.assertLessEqual(outcomes["no answer"], 1, outcomes)
-        self.assertEqual((outcomes["reset"], outcomes["kept"]), (0, 0), outcomes)
-        self.assertGreater(outcomes["ended before"], CLIENTS / 10, outcomes)
+        for outcomes in self.drains(looks=True, other="ended before"):
+            self.assertLessEqual(outcomes["no answer"], 1, outcomes)
+            self.assertEqual((outcomes["reset"], outcomes["kept"]), (0, 0), outcomes)
 
     def test_clients_that_do_not_look_see_the_end_and_no_reset(self):
         """As a pool of connections does: the end is there, and the next request is sent all the same."""
-        outcomes = self.drained(looks=False)
-        self.assertEqual((outcomes["reset"], outcomes["kept"]), (0, 0), outcomes)
-        self.assertGreater(outcomes["no answer"], CLIENTS / 10, outcomes)
+        for outcomes in self.drains(looks=False, other="no answer"):
+            self.assertEqual((outcomes["reset"], outcomes["kept"]), (0, 0), outcomes)
 
 
 if __name__ == "__main__":
