@@ -9,7 +9,7 @@ import unittest
 
 from tests.integration.test_real_clients import RealClients
 from tests.support.case import SharedDaemonCase
-from tests.support.daemon import basic_config
+from tests.support.daemon import address_of, basic_config, tcp_listener
 from tests.support.metrics import scrape
 
 MODULES = "/usr/share/nodejs"
@@ -39,7 +39,7 @@ async def echoes(**options):
         await ws.send(pieces("a fragment " * 5000))
         right += await ws.recv() == "a fragment " * 5000
         pong = await ws.ping(b"are you there")
-        await asyncio.wait_for(pong, 10)
+        await asyncio.wait_for(pong, 60)
         used = [extension.name for extension in ws.extensions]
     return [right, used, ws.close_code]
 
@@ -47,7 +47,7 @@ async def ended(say):
     async with websockets.connect(URL, max_size=None, compression=None) as ws:
         await say(ws)
         try:
-            await asyncio.wait_for(ws.recv(), 20)
+            await asyncio.wait_for(ws.recv(), 60)
         except websockets.ConnectionClosed:
             pass
         return ws.close_code
@@ -124,10 +124,10 @@ function refused(options) {
 """
 
 PAGE = """<!doctype html><title>WebSocket</title><p id="found">nothing</p>
-<img id="hold" src="/io?ms=10000"><script>
+<img id="hold" src="http://HOLD/"><script>
 const found = {};
 const base = location.host;
-// As long as the picture is not there the page is not loaded, and the browser waits.
+// As long as the picture is not there the page is not loaded, and the browser waits: its server never answers.
 function open(path, protocols) {
   return new Promise((resolve) => {
     const ws = new WebSocket("ws://" + base + path, protocols);
@@ -139,6 +139,11 @@ function open(path, protocols) {
 const next = (ws) => new Promise((resolve) => { ws.onmessage = (event) => resolve(event.data); });
 const closed = (ws) => new Promise((resolve) => {
   ws.onclose = (event) => resolve([event.code, event.reason, event.wasClean]); });
+const show = () => {
+  document.getElementById("found").textContent = JSON.stringify(found);
+  document.getElementById("hold").src = "";
+};
+setTimeout(show, 120000);  // what there is, when something does not come
 (async () => {
   const ws = await open("/ws");
   found.extensions = ws.extensions.split(";")[0];
@@ -162,10 +167,7 @@ const closed = (ws) => new Promise((resolve) => {
   one.send("to all");
   found.room = await heard;
   found.refused = (await open("/other")) === null;
-})().catch((error) => { found.error = String(error); }).finally(() => {
-  document.getElementById("found").textContent = JSON.stringify(found);
-  document.getElementById("hold").src = "";
-});
+})().catch((error) => { found.error = String(error); }).finally(show);
 </script>
 """
 
@@ -178,7 +180,8 @@ class WebSocketClients(RealClients):
         cls.folder = pathlib.Path(cls.enterClassContext(
             tempfile.TemporaryDirectory(prefix="sh-ws-", dir="/tmp")))
         cls.folder.chmod(0o755)
-        (cls.folder / "page.html").write_text(PAGE, encoding="utf-8")
+        holder = cls.enterClassContext(tcp_listener())
+        (cls.folder / "page.html").write_text(PAGE.replace("HOLD", address_of(holder)), encoding="utf-8")
         routes = (f'{{ path = "/ws", websocket = "echo" }}, {{ path = "/room", websocket = "room:r" }}, '
                   f'{{ path = "/other", websocket = "echo", origins = ["https://other.example"] }}, '
                   f'{{ path = "/page/", files = "{cls.folder}" }}, {{ path = "/", module = "demo" }}')
