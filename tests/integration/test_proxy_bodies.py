@@ -20,7 +20,7 @@ MARK = 64 << 20  # so often there is something else than zeros in a big body
 PIECE = 1 << 20
 GROWTH = 16 << 20  # of a worker's memory: buffers of a connection, what the allocator keeps
 SLOW = 1000
-WORSE_MS = 500  # as in test_slow_clients.py
+WORSE_MS = 1500  # as in test_slow_clients.py
 
 LIMITS = """
 max_body_size = "2GiB"

@@ -7,9 +7,9 @@ What must hold does not depend on how fast the machine is:
   comes in one piece and stops has earned minutes at that rate, so that only body_timeout can end it;
   the same for what is read. So the counters are compared for equality.
 - The others' 99th percentile is compared with the one that the same load had just before, on the
-  same machine, and may be worse by half a second. That is far more than a busy machine adds, and far
-  less than an engine would that waits for one of the slow clients: the shortest of their deadlines
-  is three seconds, and there are hundreds of them.
+  same machine, and may be worse by a second and a half. That is far more than a busy machine adds,
+  other suites included that begin meanwhile, and far less than an engine would that waits for one of
+  the slow clients: the shortest of their deadlines is three seconds, and there are hundreds of them.
 """
 import pathlib
 import resource
@@ -25,7 +25,7 @@ from tests.support.slow_clients import Manner, SlowClients
 from tests.support.wait import until
 
 EACH = 250  # clients of a kind
-WORSE_MS = 500
+WORSE_MS = 1500
 
 LIMITS = """
 header_timeout = "3s"
