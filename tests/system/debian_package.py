@@ -24,10 +24,10 @@ PACKAGES = Packages()
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 WEB = "127.0.0.1:8080"
 
-# What changes all the time, and what keeps a diary.
+# What changes all the time, what keeps a diary, and what a timer writes at midnight (logrotate, dpkg-db-backup).
 NOT_OURS = ("/proc", "/sys", "/dev", "/tmp", "/run/systemd", "/run/log", "/run/udev", "/run/dbus", "/var/log/apt",
             "/var/log/journal", "/var/log/dpkg.log", "/var/log/alternatives.log", "/var/cache", "/var/lib/dpkg",
-            "/var/lib/apt", "/var/lib/systemd", "/var/tmp", f"/{HOME}", "/root")
+            "/var/lib/apt", "/var/lib/systemd", "/var/lib/logrotate", "/var/backups", "/var/tmp", f"/{HOME}", "/root")
 # The account stays (README.Debian), and whoever writes those files leaves a copy of what was before.
 ACCOUNT = {f"/etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow")}
 
