@@ -1,4 +1,5 @@
 """Reloads that touch sockets: a listener that moves or goes, the admin addresses, a start beside."""
+import contextlib
 import os
 import signal
 
@@ -6,7 +7,7 @@ from tests.support import processes
 from tests.support.case import DaemonCase
 from tests.support.daemon import address_of, reserved_port, tcp_listener
 from tests.support.hammer import Hammer
-from tests.support.http import request
+from tests.support.http import attempt, request
 from tests.support.wait import until
 
 POOL = """
@@ -129,6 +130,16 @@ class Listeners(Sockets):
             load.after(200)
         self.assert_nothing_lost(load.stop(), daemon)
 
+    def kill_until_backoff(self, daemon, name):
+        """The first end of a worker costs no wait, every further one a longer wait than the last."""
+        def waits():
+            worker = daemon.workers(name)[0]
+            if worker["state"] == "ready":
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker["pid"], signal.SIGKILL)
+            return worker["state"] == "backoff"
+        until(waits, "a worker that has to wait", explain=daemon.log)
+
     def test_a_pool_in_backoff_keeps_its_listener(self):
         """A change in another pool parked it, as if it had been removed."""
         port, other = self.free_port(), self.free_port()
@@ -136,11 +147,7 @@ class Listeners(Sockets):
                   f'[listener.api]\naddress = "127.0.0.1:{other}"\n' +
                   pool("web", ["web"], 1, 'restart_delay = "2s"') + pool("api", ["api"], 1))
         daemon = self.ready(config, sockets={})
-        for _ in range(2):  # the first end costs no wait
-            victim = daemon.wait_workers(1, "web")[0]["pid"]
-            os.kill(victim, signal.SIGKILL)
-            until(lambda dead=victim: dead not in [w["pid"] for w in daemon.workers("web")], "its end")
-        self.assertEqual(daemon.workers("web")[0]["state"], "backoff", daemon.log())
+        self.kill_until_backoff(daemon, "web")
         self.assertEqual(daemon.scale(3, "api").status, 200)
         daemon.wait_workers(3, "api")
         answer = daemon.admin("GET", "/v1/listeners").json()
@@ -170,11 +177,11 @@ class Admin(Sockets):
         def status_for(host):
             return request(f"127.0.0.1:{port}", "GET", "/v1/status", headers={"Host": host}).status
 
-        until(lambda: status_for("one.example") == 200, "the admin server", explain=daemon.log)
+        until(lambda: attempt(lambda: status_for("one.example")) == 200, "the admin server", explain=daemon.log)
         self.assertNotEqual(status_for("two.example"), 200)
         daemon.rewrite(base + text % (port, "two.example"))
         daemon.ctl("reload", check=0)
-        until(lambda: status_for("two.example") == 200, "the new hosts", explain=daemon.log)
+        until(lambda: attempt(lambda: status_for("two.example")) == 200, "the new hosts", explain=daemon.log)
         self.assertNotIn("admin-change-failed", daemon.log())
 
     def test_passed_sockets_outlive_a_change(self):
@@ -185,8 +192,8 @@ class Admin(Sockets):
         daemon.ctl("reload", check=0)
         daemon.rewrite(base + "[admin]\nenabled = true\n")
         daemon.ctl("reload", check=0)
-        until(lambda: daemon.admin("GET", "/v1/status", index=1).status == 200, "the admin server",
-              explain=daemon.log)
+        until(lambda: attempt(lambda: daemon.admin("GET", "/v1/status", index=1).status) == 200,
+              "the admin server", explain=daemon.log)
 
     def test_an_address_in_use_fails_the_reload(self):
         """It was called a success, with an error in the log."""

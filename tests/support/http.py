@@ -57,6 +57,15 @@ def request(address, method, path, body=None, headers=None, timeout=30.0):
         connection.close()
 
 
+def attempt(ask):
+    """What it returns; None where the connection fails, or ends before the answer does: for until(), while whoever
+    answers is replaced."""
+    try:
+        return ask()
+    except (OSError, http.client.HTTPException):
+        return None
+
+
 class RawResponse(Response):
     """An answer read from a socket that may carry more of them."""
 
