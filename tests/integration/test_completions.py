@@ -4,6 +4,7 @@ import pathlib
 import pty
 import re
 import select
+import shlex
 import subprocess
 import time
 import unittest
@@ -12,6 +13,7 @@ from tests.support.case import DaemonCase
 from tests.support.paths import ROOT, bin_dir
 
 COMPLETIONS = ROOT / "packaging/completions"
+QUOTED = shlex.quote(str(COMPLETIONS))
 SECONDS = 30
 
 
@@ -28,7 +30,7 @@ class Shells(DaemonCase):
 
     def setUp(self):
         daemon = self.ready()
-        self.environment = {**os.environ, "PATH": f"{bin_dir()}:{os.environ['PATH']}",
+        self.environment = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": f"{bin_dir()}:{os.environ['PATH']}",
                             "SOCKHERD_CONTROL": str(daemon.runtime / "control")}
 
     def check(self, offered):
@@ -52,7 +54,7 @@ class Shells(DaemonCase):
         def offered(line):
             words = ["sockherdctl", *line.split(), *([""] if line.endswith(" ") else [])]
             text = self.run_shell(
-                "bash", "-c", f"source {COMPLETIONS}/sockherdctl.bash\n"
+                "bash", "-c", f"source {QUOTED}/sockherdctl.bash\n"
                 'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sockherdctl\n'
                 'printf "%s\\n" "${COMPREPLY[@]}"', "bash", *words)
             return set(text.split())
@@ -62,7 +64,7 @@ class Shells(DaemonCase):
         """By its own `complete -C`."""
         def offered(line):
             text = self.run_shell("fish", "--no-config", "-c",
-                                  f"source {COMPLETIONS}/sockherdctl.fish; complete -C $argv[1]",
+                                  f"source {QUOTED}/sockherdctl.fish; complete -C $argv[1]",
                                   f"sockherdctl {line}")
             return {entry.split("\t")[0] for entry in text.splitlines()}
         self.check(offered)
@@ -82,7 +84,7 @@ class Zsh:
         if self.pid == 0:
             os.execvpe("zsh", ["zsh", "-f", "-i"], {**environment, "TERM": "dumb", "COLUMNS": "4000"})
         # The list goes behind a mark; a widget prints it, so that no terminal size plays a part.
-        self.say(f"PROMPT=; fpath=({COMPLETIONS} $fpath); autoload -Uz compinit; compinit -u -D\n"
+        self.say(f"PROMPT=; fpath=({QUOTED} $fpath); autoload -Uz compinit; compinit -u -D\n"
                  "unsetopt zle_bracketed_paste; offers=()\n"
                  "compadd() { builtin compadd -A _hits -D _none \"$@\" 2>/dev/null; local -a _all;"
                  " builtin compadd -O _all \"$@\"; offers+=($_all); builtin compadd \"$@\" }\n"
