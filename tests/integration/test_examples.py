@@ -18,6 +18,9 @@ class Chat(SharedDaemonCase):
         cls.config = module_config(example("chat"), workers=2)
         super().setUpClass()
 
+    def setUp(self):
+        self.kept = {}  # of each wire: what it has heard from those whose turn it was not
+
     def join(self, name):
         """Somebody in the room."""
         wire = WebSocketWire(self.daemon.address("web"), f"/ws?name={name}")
@@ -45,9 +48,9 @@ class Chat(SharedDaemonCase):
         late = self.join("late")
         self.hear(late, "<b>last</b>")
 
-    def hear_from(self, wire, name, heard={}):  # pylint: disable=dangerous-default-value
+    def hear_from(self, wire, name):
         """The next thing that `name` says, whatever others say meanwhile."""
-        kept = heard.setdefault(id(wire), [])
+        kept = self.kept.setdefault(wire, [])
         while not any(message["name"] == name for message in kept):
             kept.append(json.loads(wire.receive_message()[1]))
         message = next(message for message in kept if message["name"] == name)
@@ -114,6 +117,13 @@ class Api(SharedDaemonCase):
         wrong = self.ask("PATCH", "/notes")
         self.assertEqual((wrong.status, wrong.headers["Allow"]), (405, "GET, HEAD, POST, OPTIONS"))
 
+    def read_until(self, wire, line):
+        """That line is the last one that was read."""
+        seen = []
+        while not seen or seen[-1] != line:
+            seen.append(wire.reader.readline())
+            self.assertTrue(seen[-1], f"it ended before {line}: {seen}")
+
     def test_events_tell_what_changes(self):
         """In every thread."""
         listeners = []
@@ -122,13 +132,11 @@ class Api(SharedDaemonCase):
             self.addCleanup(wire.close)
             wire.send("GET /api/events HTTP/1.0\r\nHost: x\r\n\r\n")
             self.assertIn(b"200", wire.reader.readline())
-            while wire.reader.readline() != b"data: {}\n":
-                pass
+            self.read_until(wire, b"data: {}\n")
             listeners.append(wire)
         note = self.ask("POST", "/notes", {"text": "tell"}).json()
         for wire in listeners:
-            while wire.reader.readline() != b"event: added\n":
-                pass
+            self.read_until(wire, b"event: added\n")
             self.assertEqual(json.loads(wire.reader.readline().removeprefix(b"data: ")), note)
 
     def test_uploads(self):

@@ -197,8 +197,9 @@ class PrivatePort(ManagedCase):
         with self.load(daemon, count=400) as load:
             load.finish()
         before = scrape(daemon)
-        os.kill(daemon.pids("api")[0], signal.SIGKILL)
-        until(lambda: daemon.pids("api").get(0), "a successor")
+        victim = daemon.pids("api")[0]
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: daemon.pids("api").get(0) not in (None, victim), "a successor")
         now = self.assert_counters_grow(daemon, before)
         daemon.restart()
         daemon.wait_workers(2, "api")
