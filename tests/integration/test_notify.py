@@ -1,5 +1,6 @@
 """What systemd is told, and when: sd_notify(3), asserted datagram by datagram."""
 import signal
+import statistics
 import time
 import unittest
 
@@ -100,24 +101,33 @@ class Notify(DaemonCase):
 
     def test_watchdog(self):
         """At least twice in each WATCHDOG_USEC, also while nothing happens; none without it."""
-        daemon = self.ready(watchdog_usec=400_000)
+        daemon = self.ready(watchdog_usec=1_000_000)
         mark = daemon.notify.mark()
         pings = until(lambda: (found := [message for message in daemon.notify.messages[mark:]
                                          if message.get("WATCHDOG") == "1"])[5:] and found,
                       "six watchdog pings")
-        average = (pings[-1].at - pings[0].at) / (len(pings) - 1)
-        self.assertLess(average, 0.4, "slower than systemd's patience")
-        self.assertEqual(self.ready().notify.values("WATCHDOG"), [])
+        # The median: one that comes late, because this machine had other things to do, says nothing.
+        pauses = [later.at - one.at for one, later in zip(pings, pings[1:])]
+        self.assertLess(statistics.median(pauses), 1, f"slower than systemd's patience: {pauses}")
+        other = self.ready(basic_config(workers=1))
+        mark = other.notify.mark()
+        self.assertEqual(other.scale(2).status, 200)
+        other.wait_workers(2)
+        self.wait_status(other, mark, "2")
+        self.assertEqual(other.notify.values("WATCHDOG"), [])
 
     def test_status_follows_the_workers(self):
         """`systemctl status` shows how many serve."""
         daemon = self.ready(basic_config(workers=2))
         mark = daemon.notify.mark()
         daemon.scale(3)
-        until(lambda: any("3" in message.get("STATUS", "")
-                          for message in daemon.notify.messages[mark:]),
-              "a STATUS with the number of workers",
-              explain=lambda: repr(daemon.notify.values("STATUS")))
+        self.wait_status(daemon, mark, "3")
+
+    @staticmethod
+    def wait_status(daemon, since, text):
+        """Waits until that is told to systemd."""
+        until(lambda: any(text in message.get("STATUS", "") for message in daemon.notify.messages[since:]),
+              f"a STATUS with {text}", explain=lambda: repr(daemon.notify.values("STATUS")))
 
     def test_without_a_manager(self):
         """No NOTIFY_SOCKET: serves all the same."""
