@@ -7,12 +7,14 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <map>
 #include <numeric>
 #include <random>
 
+#include "daemon/base/clock.h"
 #include "daemon/sys/steering.h"
 #include "tests/unit/daemon/sys/group.h"
 
@@ -303,12 +305,13 @@ TEST_F(BalancerGroup, TheSocketsOfALostPredecessorAreFreedByDetachingItsProgram)
   EXPECT_THAT(added.error().what, HasSubstr("predecessor"));
 
   ASSERT_TRUE(stop_steering(group_[0].get()).ok());
-  int milliseconds = 0;  // poll(2) on nothing, as the caller's timer
-  while (!made->add(0, group_[0].get()).ok() && milliseconds < 2000) {
-    milliseconds += 5 + ::poll(nullptr, 0, 5);
+  // 16 ms, measured on an idle machine; the kernel does it when it has nothing else to do.
+  const Instant deadline = monotonic_now() + std::chrono::seconds(30);
+  bool is_added = false;
+  while (!(is_added = made->add(0, group_[0].get()).ok()) && monotonic_now() < deadline) {
+    ::poll(nullptr, 0, 5);  // as the caller's timer
   }
-  EXPECT_TRUE(made->add(0, group_[0].get()).ok());
-  EXPECT_THAT(milliseconds, Le(1000)) << "16 ms, measured on an idle machine";
+  EXPECT_TRUE(is_added);
 }
 
 TEST_F(BalancerGroup, SaysWhenASocketCanNotBeAdded) {
