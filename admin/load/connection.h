@@ -15,6 +15,7 @@
 
 #include "admin/load/plan.h"
 #include "admin/load/tally.h"
+#include "daemon/http/response_head.h"
 #include "daemon/io/socket.h"
 #include "daemon/websocket/deflate.h"
 #include "daemon/websocket/receiver.h"
@@ -58,6 +59,7 @@ struct Setting {
   std::string payload;           // of every message, but for its stamp
   std::string text;              // of a message that came compressed
   websocket::Receiver receiver;  // of all WebSockets that are between two messages
+  http::ReceivedHead head;       // of the answer that is read just now
   websocket::Inflater inflater;
   websocket::Deflater deflater;
 

@@ -28,8 +28,9 @@ std::string write_request(const Plan& plan) {
   return text + "\r\n" + plan.body;
 }
 
-Asked HttpConnection::asked() const {
-  return setting_.plan.method == "HEAD" ? Asked::HeadOnly : Asked::WithContent;
+// What its answers depend on.
+http::Method HttpConnection::asked() const {
+  return setting_.plan.method == "HEAD" ? http::Method::Head : http::Method::Get;
 }
 
 void HttpConnection::on_connected() {
@@ -77,7 +78,7 @@ bool HttpConnection::take(std::span<char> bytes) {
       fail(Failure::BadAnswer);  // to what was never asked
       return false;
     }
-    const ResponseReader::Step step = reader_.read(data.substr(taken));
+    const ResponseReader::Step step = reader_.read(data.substr(taken), setting_.head);
     taken += step.consumed;
     if (step.state == http::ParseState::Refused) {
       fail(Failure::BadAnswer);

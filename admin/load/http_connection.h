@@ -25,7 +25,7 @@ class HttpConnection final : public Connection {
   void write_message(Instant due) override;
   void flush() override;
   bool answered();
-  Asked asked() const;
+  http::Method asked() const;
 
   ResponseReader reader_;
   std::string rest_;     // of what came, and makes no sense yet

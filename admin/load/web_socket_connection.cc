@@ -71,8 +71,8 @@ std::optional<uint64_t> read_stamp(std::string_view payload) {
   return number;
 }
 
-std::optional<std::string_view> handshake_fault(const ResponseHead& head, std::string_view key,
-                                                const Plan& plan) {
+std::optional<std::string_view> handshake_fault(const http::ReceivedHead& head,
+                                                std::string_view key, const Plan& plan) {
   if (head.status != 101) return "another status than 101";
   if (!http::equals_ignore_case(head.field("upgrade"), "websocket")) return "no Upgrade: websocket";
   if (!has_token(head.field("connection"), "upgrade")) return "no Connection: Upgrade";
@@ -107,8 +107,9 @@ bool WebSocketConnection::take(std::span<char> bytes) {
 bool WebSocketConnection::take_handshake(std::span<char> bytes) {
   std::string& rest = unfinished_->rest;
   rest.append(bytes.data(), bytes.size());
-  ResponseHead head;
-  const HeadParse parse = parse_response_head(rest, Asked::WithContent, head);
+  const http::ReceivedHead& head = setting_.head;
+  const http::ParseResult parse = http::parse_response_head(
+      rest, kResponseLimits, {.upgrade = true}, setting_.head, unfinished_->scanned);
   if (parse.state == http::ParseState::Incomplete) return true;
   const std::string_view key(unfinished_->key.data(), unfinished_->key.size());
   if (parse.state == http::ParseState::Complete) setting_.tally.add_status(head.status);

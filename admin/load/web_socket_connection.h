@@ -29,8 +29,8 @@ Stamp stamp_of(uint64_t number);
 std::optional<uint64_t> read_stamp(std::string_view payload);
 
 // Why the answer to a handshake is none; nothing where it is.
-std::optional<std::string_view> handshake_fault(const ResponseHead& head, std::string_view key,
-                                                const Plan& plan);
+std::optional<std::string_view> handshake_fault(const http::ReceivedHead& head,
+                                                std::string_view key, const Plan& plan);
 
 class WebSocketConnection final : public Connection {
  public:
@@ -44,6 +44,7 @@ class WebSocketConnection final : public Connection {
     websocket::Receiver receiver;
     std::string rest;                              // bytes that it has not consumed
     std::array<char, websocket::kKeyBytes> key{};  // in the handshake
+    size_t scanned = 0;                            // of its answer
   };
 
   void on_connected() override;
