@@ -99,8 +99,8 @@ def take_backports(tree):
     """Upgrades these packages in a tree that is not booted; apt has the host's network."""
     source = tree / "etc/apt/sources.list.d/backports.list"
     source.write_text(f"deb {MIRROR} {SUITE}-backports main\n")
-    apt = ("apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends "
-           f"-o Dpkg::Use-Pty=0 -t {SUITE}-backports install {' '.join(BACKPORTS)}")
+    apt = ("apt-get -q -o Acquire::Retries=3 update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends "
+           f"-o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -t {SUITE}-backports install {' '.join(BACKPORTS)}")
     done = subprocess.run(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--pipe", "-D", str(tree),
                            "sh", "-c", apt], text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
