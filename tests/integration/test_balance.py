@@ -67,14 +67,14 @@ class Balance(ManagedCase):
               explain=lambda: f"{self.listener(daemon)}\n{daemon.log()}")
 
     def least_connections(self, **options):
-        """A daemon that balances so, if it can; nothing after it was seen that it says why not."""
+        """A daemon that balances so. Where it cannot, it was seen that it says why not, and the rest is skipped."""
         daemon = self.ready(config(), **options)
         daemon.wait_workers(4)
         if has_cap_bpf():
             self.wait_in_force(daemon, "least-connections")
             return daemon
         self.assert_degraded(daemon)
-        return None
+        return self.skipTest("no CAP_BPF")
 
     def assert_degraded(self, daemon):
         """Serves as before, and says why: once in the log, always in the lists and metrics."""
@@ -97,8 +97,6 @@ class Balance(ManagedCase):
     def test_a_burst_is_spread_evenly_whatever_was_open_before(self):
         """Also when the workers hold different numbers of connections."""
         daemon = self.least_connections()
-        if daemon is None:
-            return
         self.assertEqual(self.shares(daemon, 64), {slot: 16 for slot in range(4)})
         for _ in range(5):
             self.shares(daemon, 37, keep=False)
@@ -109,8 +107,6 @@ class Balance(ManagedCase):
     def test_one_who_is_scaled_in_gets_what_the_others_have(self):
         """And one who is scaled away gets nothing."""
         daemon = self.least_connections()
-        if daemon is None:
-            return
         daemon.scale(2)
         daemon.wait_workers(2)
         self.assertEqual(self.shares(daemon, 40), {0: 20, 1: 20})
@@ -123,8 +119,6 @@ class Balance(ManagedCase):
     def test_the_tables_outlive_a_crash_and_a_restart(self):
         """The next supervisor goes on with the loads as they are, and nothing is lost."""
         daemon = self.least_connections()
-        if daemon is None:
-            return
         self.assertEqual([name for name in daemon.store.names() if ".bpf." in name], TABLES)
         self.assertEqual(self.shares(daemon, 64), {slot: 16 for slot in range(4)})
         load = self.mixed_load(daemon)
@@ -141,8 +135,6 @@ class Balance(ManagedCase):
     def test_a_lost_predecessor_is_replaced(self):
         """Its program holds our sockets until it is detached; until then the hash serves."""
         daemon = self.least_connections()
-        if daemon is None:
-            return
         load = self.mixed_load(daemon)
         daemon.kill()
         with daemon.notify.lock:

@@ -142,11 +142,14 @@ class Listeners(StoreCase):
                 address = daemon.address("api")
                 wires = self.half_requests(address, 10)
                 daemon.sockets.pop("api")[0].close()  # its socket unit is gone, too
+                since = len(daemon.log())
                 self.change(daemon, listeners("web") + pool("web"), how)
                 self.assertEqual([wire.finish() for wire in wires], [ECHO] * 10)
                 self.wait_slots(daemon, "sockherd.slot.0.web", "sockherd.slot.1.web")
                 until(lambda a=address: self.refuses(a), "the old address refuses")
-                self.assertIn("api", daemon.log())
+                for slot in (0, 1):  # adopted, and ended when there was nothing left to do
+                    self.assertIn(f"worker-adopted pool=api slot={slot} ", daemon.log()[since:])
+                    daemon.wait_log(f"worker-exited pool=api slot={slot} ", since)
                 load.after(100)
                 self.assert_all_serve(daemon, 2)
                 self.assert_nothing_lost(load.stop(), daemon)

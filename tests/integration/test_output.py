@@ -126,7 +126,10 @@ class Elsewhere(OutputCase):
     def test_discarded_output_is_nowhere(self):
         """And nobody waits for it."""
         daemon, path = self.launch_writers(pool='output = "discard"')
+        pid = daemon.pids()[0]
         self.say(daemon, path, b"nothing\n" * 100_000)
+        os.kill(pid, 9)  # with its end all that it has written would have been read
+        until(lambda: daemon.pids().get(0, pid) != pid, "its successor", explain=daemon.log)
         self.assertNotIn("nothing", daemon.log())
 
 
