@@ -10,10 +10,9 @@ import struct
 import tempfile
 import unittest
 
-from tests.support import processes
 from tests.support.case import ManagedCase
 from tests.support.daemon import basic_config, stub_config
-from tests.support.http import Wire, connect, request
+from tests.support.http import HalfRequest, Wire, connect, request
 from tests.support.metrics import scrape
 from tests.support.wait import until
 
@@ -137,12 +136,11 @@ class Lines(AccessLogCase):
         self.assertEqual(self.statuses(daemon, len(tries)), {400: len(tries) - 1, 200: 1})
 
     def test_what_is_refused_is_logged(self):
-        """400, 404, 408, 413, 414, 431, 501 and 505, each with what came of its first line."""
-        daemon = self.logging(workers=1, more='header_timeout = "300ms"\nmax_body_size = "1KiB"')
+        """400, 404, 413, 414, 431, 501 and 505, each with what came of its first line."""
+        daemon = self.logging(workers=1, more='max_body_size = "1KiB"')
         cases = [(400, b"GET /bad HTTP/1.1\r\nHost : x\r\n\r\n", "GET /bad HTTP/1.1"),
                  (404, b"GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
                   "GET /none HTTP/1.1"),
-                 (408, b"GET /slo", "GET /slo"),
                  (413, b"POST /big HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n",
                   "POST /big HTTP/1.1"),
                  (414, b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", None),
@@ -162,6 +160,15 @@ class Lines(AccessLogCase):
             self.assertEqual(logged[status], line or logged[status])
         self.assertTrue(logged[414].startswith("GET /aaa"), logged[414][:20])
         self.assertTrue(logged[414].endswith("aaa..."), logged[414][-20:])
+
+    def test_who_is_too_slow_is_logged(self):
+        """408, with what came of the first line."""
+        daemon = self.logging(workers=1, more='header_timeout = "300ms"')
+        with connect(daemon.address("web")) as one:
+            one.sendall(b"GET /slo")
+            self.assertIn(b"HTTP/1.1 408 ", one.recv(4096))
+        match = COMBINED.fullmatch(self.wait_lines(daemon, 1)[0])
+        self.assertEqual((match[4], match[3]), ("408", "GET /slo"))
 
     def test_connections_above_the_limit_are_logged(self):
         """The 503 of those that are told at length, and of those beyond."""
@@ -196,23 +203,29 @@ class Lines(AccessLogCase):
         self.wait_lines(daemon, 1)
         with connect(daemon.address("web")) as one:
             one.sendall(b"GET /www/big HTTP/1.1\r\nHost: x\r\n\r\n")
-            one.recv(65536)
+            seen = 0
+            while seen < 100_000:
+                seen += len(got := one.recv(65536))
+                self.assertTrue(got, seen)
             self.reset(one)
         waiting, big = map(json.loads, self.wait_lines(daemon, 2))
         self.assertEqual((waiting["status"], waiting["bytes"], waiting["complete"]),
                          (499, 0, False))
         self.assertEqual((big["status"], big["complete"]), (200, False))
-        self.assertGreater(big["bytes"], 60000)
+        self.assertGreaterEqual(big["bytes"], seen - 1000)  # but for the head
         self.assertLess(big["bytes"], 64 << 20)
 
     def test_a_client_that_resets_is_logged_with_its_address(self):
         """Nobody probes without a name: the kernel does not know it any more when it is logged."""
         daemon = self.logging()
-        for _ in range(100):
-            with connect(daemon.address("web")) as one:
-                one.sendall(GET)
-                self.reset(one)
-        until(lambda: len(self.lines(daemon)) >= 10, "lines of those that were read")
+
+        def hang_up():
+            for _ in range(20):
+                with connect(daemon.address("web")) as one:
+                    one.sendall(GET)
+                    self.reset(one)
+            return len(self.lines(daemon)) >= 10
+        until(hang_up, "lines of those that were read")
         self.assertEqual({line.split()[0] for line in self.lines(daemon)}, {"127.0.0.1"})
 
     @staticmethod
@@ -251,14 +264,13 @@ class Rotation(AccessLogCase):
     def test_a_worker_that_drains_reopens_too(self):
         """Its last answer is in the new file."""
         daemon = self.logging(workers=1)
-        with Wire(daemon.address("web")) as wire:
-            wire.send(b"GET /io?ms=1500 HTTP/1.1\r\nHost: x\r\n\r\n")
-            until(lambda: scrape(daemon).total("sockherd_http_requests_total") == 1, "the request")
+        with HalfRequest(daemon.address("web")) as wire:
+            until(lambda: scrape(daemon).total("sockherd_http_requests_total") == 2, "half of the request")
             self.assertEqual(daemon.reload().status, 200)
             self.rotate(daemon, 1)
-            self.assertEqual(wire.receive().status, 200)
-        until(lambda: "/io?ms=1500" in (daemon.directory / "access.log").read_text(), "the line")
-        self.assertNotIn("/io", (daemon.directory / "access.log.1").read_text())
+            self.assertEqual(wire.finish(), (200, b"0123456789"))
+        until(lambda: "/echo" in (daemon.directory / "access.log").read_text(), "the line")
+        self.assertNotIn("/echo", (daemon.directory / "access.log.1").read_text())
 
     def test_adopted_workers_reopen_too(self):
         """Those that a supervisor before has started."""
@@ -282,8 +294,6 @@ class Rotation(AccessLogCase):
         (pid,) = silent.pids().values()
         os.kill(pid, signal.SIGUSR1)
         silent.signal(signal.SIGUSR1)
-        silent.wait_log("reopening-logs")
-        until(lambda: not processes.is_pending(pid, signal.SIGUSR1), "it has taken that")
         self.assertEqual(silent.whoami()["pid"], pid)
 
     def test_other_programs_are_left_alone(self):
@@ -353,8 +363,12 @@ class Trouble(AccessLogCase):
         self.assert_dropped(daemon, "full", 1)
         self.assertIn("access-log-full", daemon.log())
         # When it reads again, the log goes on.
-        until(lambda: self.drain(reader) == 0 and daemon.get("/none").status == 404 and
-              b"GET /none " in self.take(reader), "the line of a request")
+        seen = bytearray()
+
+        def goes_on():
+            seen.extend(self.take(reader))
+            return daemon.get("/none").status == 404 and b"GET /none " in seen
+        until(goes_on, "the line of a request")
 
     @staticmethod
     def take(reader):
@@ -363,12 +377,6 @@ class Trouble(AccessLogCase):
             return os.read(reader, 1 << 20)
         except BlockingIOError:
             return b""
-
-    def drain(self, reader):
-        """Reads all that is there."""
-        while self.take(reader):
-            pass
-        return 0
 
     def test_a_reader_that_is_gone(self):
         """Lines are lost and counted until there is one again."""
@@ -415,6 +423,7 @@ class Trouble(AccessLogCase):
         self.assertEqual(daemon.get("/plaintext").status, 200)
         daemon.rewrite(self.config(daemon, "{}/other.log", style="json"))
         self.assertEqual(daemon.reload().status, 200)
+        daemon.wait_workers(2)  # until it has ended, an old one may have accepted once more
         self.assertEqual(daemon.get("/plaintext").status, 200)
         other = daemon.directory / "other.log"
         until(lambda: other.exists() and other.read_text(), "a line in the new file")

@@ -153,7 +153,7 @@ class OwnBind(DaemonCase):
     def test_two_daemons_do_not_share_a_port_silently(self):
         """A second one with the same address must fail, not take half of the connections."""
         holder, port = reserved_port()
-        holder.close()
+        self.addCleanup(holder.close)
         config = self.config([f"127.0.0.1:{port}"])
         self.ready(config, sockets={})
         second = self.launch(config, sockets={})
@@ -174,7 +174,7 @@ class InATerminal(DaemonCase):
         if daemon.start_status() is None:
             self.assertTrue((daemon.runtime / "admin.sock").is_socket())
         else:
-            self.assert_in(["127.0.0.1:9753", "address already in use"], daemon.log())
+            self.assert_in("127.0.0.1:9753", daemon.log())
 
     def test_a_killed_one_leaves_nothing_for_ever(self):
         """The next one removes the sockets of workers that are gone."""

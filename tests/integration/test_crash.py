@@ -78,7 +78,7 @@ class Crash(DaemonCase):
         lost = sum(report[key] for key in LOST_WITH_A_PROCESS)
         self.assertEqual(report.lost, lost, report.summary())
         self.assertLessEqual(lost, clients * kills, report.summary())
-        self.assertEqual(report["slow"], 0, report.summary())
+        self.assertEqual(report.late, 0, report.summary())
 
     def test_restarts_are_counted_and_explained(self):
         """The worker list says how the last one ended."""

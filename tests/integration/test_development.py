@@ -3,23 +3,16 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import unittest
 
+from tests.support.daemon import reserved_port
 from tests.support.http import request
 from tests.support.modules import module
 from tests.support.orphans import die_with_parent
 from tests.support.paths import bin_dir, program
 from tests.support.wait import until
-
-
-def free_port():
-    """One that nobody has at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Development(unittest.TestCase):
@@ -29,7 +22,8 @@ class Development(unittest.TestCase):
         self.directory = pathlib.Path(self.enterContext(
             tempfile.TemporaryDirectory(prefix="sh-", dir="/tmp")))
         self.log_file = self.directory / "log"
-        self.port = free_port()
+        holder, self.port = reserved_port()
+        self.addCleanup(holder.close)
 
     def log(self):
         """All that was said."""

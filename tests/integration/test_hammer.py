@@ -1,11 +1,13 @@
 """The hammer must see every way of losing a request, and must not see any where there is none."""
 import contextlib
+import re
 import signal
 import socket
+import subprocess
 import tempfile
 import unittest
 
-from tests.support.faulty_server import FaultyServer, refusing_address
+from tests.support.faulty_server import GOOD_CLOSE, FaultyServer, refusing_address
 from tests.support.hammer import FAILURES, Hammer, hammer
 from tests.support.wait import until
 
@@ -25,6 +27,12 @@ def run(*behaviours, **options):
     """The report of such a load."""
     with contextlib.ExitStack() as stack:
         return begin(stack, *behaviours, **options).finish()
+
+
+def dropped(port):
+    """Whether a listening socket has dropped a SYN."""
+    listed = subprocess.run(["ss", "-tlnHm", f"sport = :{port}"], check=True, text=True, capture_output=True).stdout
+    return int(re.search(r"\bd(\d+)\)", listed)[1])
 
 
 class HammerSees(unittest.TestCase):
@@ -78,6 +86,24 @@ class HammerSees(unittest.TestCase):
         self.assert_counts(report, timeout=1)
         self.assertIn("connect", report["first_failures"][0]["where"])
 
+    def test_syn_that_is_lost(self):
+        """It is sent again after a second: that is no failure, and counted whatever late is."""
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            port = listener.getsockname()[1]
+            with socket.create_connection(("127.0.0.1", port)):
+                with Hammer(f"127.0.0.1:{port}", short=1, count=1, timeout_ms=60_000) as load:
+                    until(lambda: dropped(port), "a drop")
+                    listener.accept()[0].close()
+                    with listener.accept()[0] as connection:
+                        connection.recv(65536)
+                        connection.sendall(GOOD_CLOSE)
+                    report = load.finish()
+        self.assert_counts(report, ok=1)
+        self.assertEqual(report["syn_resent"], 1)
+        self.assertGreaterEqual(report.late, 1)
+
     def test_missing_unix_socket_is_another_connect_error(self):
         """ENOENT is neither refused nor reset."""
         with tempfile.TemporaryDirectory(prefix="sh-") as directory:
@@ -125,6 +151,7 @@ class HammerDoesNotSee(unittest.TestCase):
         report = run("good", mode="keepalive", requests=12)
         self.assert_all_ok(report)
         self.assertLessEqual(report["connections"], 4)
+        self.assertEqual(report.late, 0)
 
     def test_connection_close_is_honoured(self):
         """Said by the server: the client opens a new one, nothing failed."""

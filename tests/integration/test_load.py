@@ -137,7 +137,7 @@ class Http(unittest.TestCase):
         client waited with it, one request would have been slow."""
         server = self.server(stalled=100)
         report = measured("http", server.url, "--rate", 400, "--count", 800, "--connections", 1,
-                          "--duration", "2s")
+                          "--duration", "60s")  # it is over with the last one
         self.assertEqual((report["answered"], report["unsent"]), (800, 0))
         # The last of those that were due in the first 400 ms of the stall still waited for 100 ms.
         self.assertGreater(report["latency_ns"]["p90"], 100e6)
@@ -274,7 +274,9 @@ class WebSockets(unittest.TestCase):
 
         def serve(socket):
             socket.send(PING, b"there?")
-            pongs.append(socket.receive())
+            while (came := socket.receive())[0] != PONG:
+                socket.send(*came)  # a message that was sent before the ping was seen
+            pongs.append(came)
             socket.echo()
         with WebSocketStub(serve) as stub:
             report = measured("ws", stub.url, "--hold", "--duration", "300ms", "--connections", 20,
@@ -284,12 +286,13 @@ class WebSockets(unittest.TestCase):
 
     def test_a_room(self):
         """Every message at every connection, the sender's too; and what is missing is told."""
-        members, lock = [], threading.Lock()
+        members, lock, all_there = [], threading.Lock(), threading.Barrier(10)
         left_out = []
 
         def serve(socket):
             with lock:
                 members.append(socket)
+            all_there.wait(60)  # a client has its 101 before we know of it
             while (came := socket.receive()) and came[0] != CLOSE:
                 with lock:
                     for member in members:
@@ -304,6 +307,7 @@ class WebSockets(unittest.TestCase):
             report = measured(*arguments)
             self.assertEqual((report["sent"], report["answered"], report["missing"]), (50, 500, 0))
             self.assertEqual(report["latency_ns"]["count"], 500)
+            until(lambda: not members, "everybody has left")
             left_out.extend([None])
 
             def drop_one(socket):
@@ -344,14 +348,14 @@ class WebSockets(unittest.TestCase):
             socket.send(CLOSE, (1001).to_bytes(2, "big"))
             socket.receive()
         with WebSocketStub(serve) as stub:
-            report = measured("ws", stub.url, "--hold", "--duration", "500ms", "--connections", 5)
+            report = measured("ws", stub.url, "--hold", "--duration", "2s", "--connections", 5)
         self.assertEqual((report["closes"], report["connections"]["ended"]), ({"1001": 5}, 5))
         self.assertEqual(report["errors"], 0)
 
     def test_a_slow_answer_is_a_timeout(self):
         """Each message has its time; the connection goes with it."""
         with WebSocketStub(lambda socket: [socket.receive(), socket.receive()]) as stub:
-            report = measured("ws", stub.url, "--count", 2, "--connections", 2, "--timeout", "300ms",
+            report = measured("ws", stub.url, "--count", 2, "--connections", 2, "--timeout", "2s",
                               status=FAILED)
         self.assertEqual(report["errors_by_kind"], {"answer timeout": 2})
 

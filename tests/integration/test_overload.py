@@ -4,13 +4,12 @@ are told at once to come back later, and nothing grows.
 The handlers wait at a gate that the test opens once a request, so no clock decides anything.
 """
 import contextlib
-import os
 import pathlib
 import selectors
-import tempfile
 import unittest
 
 from tests.support.case import DaemonCase
+from tests.support.gate import Gate
 from tests.support.http import Wire
 from tests.support.metrics import scrape
 from tests.support.paths import bin_dir
@@ -23,30 +22,11 @@ GROWTH = 1 << 20  # bytes of a worker that thousands of rejected requests may le
 ROUNDS = 20
 
 
-class Gate:
-    """A FIFO. Each byte in it lets one handler pass."""
-
-    def __init__(self, directory):
-        self.path = pathlib.Path(directory) / "gate"
-        os.mkfifo(self.path)
-        self.fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)  # of both ends: nobody waits for the other
-
-    def open(self, count=1):
-        """For so many."""
-        os.write(self.fd, b"x" * count)
-
-    def close(self):
-        """For good."""
-        os.close(self.fd)
-
-
 class Overload(DaemonCase):
     """One worker."""
 
     def setUp(self):
-        directory = self.enterContext(tempfile.TemporaryDirectory(prefix="sh-gate-"))
-        pathlib.Path(directory).chmod(0o755)
-        self.gate = Gate(directory)
+        self.gate = Gate()
         self.addCleanup(self.gate.close)
         self.request = f"GET /gate?fifo={self.gate.path} HTTP/1.1\r\nHost: x\r\n\r\n"
 

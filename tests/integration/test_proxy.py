@@ -7,9 +7,11 @@ import signal
 import socket
 import tempfile
 import threading
+import types
 import unittest
 
 from tests.support import http, paths, wait
+from tests.support.faulty_server import refusing_address
 from tests.support.spawn_worker import spawn_worker, tcp_listener
 from tests.support.upstream import Upstream, answering
 
@@ -46,6 +48,12 @@ routes = [{{ path = "/", proxy = [{addresses}] {route} }}]
         made = Upstream(serve, path)
         self.addCleanup(made.close)
         return made
+
+    def gone(self):
+        """One that refuses connections; its port is kept, or another program might get it."""
+        holder, address = refusing_address()
+        self.addCleanup(holder.close)
+        return types.SimpleNamespace(address=address)
 
 
 class Requests(ProxyCase):
@@ -107,16 +115,12 @@ class Requests(ProxyCase):
 class Failures(ProxyCase):
     def test_the_other_one_is_asked(self):
         """One that refuses connections is never seen by clients."""
-        gone = Upstream(answering())
-        gone.close()
-        address = self.worker([gone, self.upstream(answering(b"well"))])
+        address = self.worker([self.gone(), self.upstream(answering(b"well"))])
         for _ in range(20):
             self.assertEqual(http.request(address, "POST", "/", b"once").body, b"well")
 
     def test_nobody_can_be_reached(self):
-        gone = Upstream(answering())
-        gone.close()
-        address = self.worker([gone], 'connect_timeout = "20ms"')
+        address = self.worker([self.gone()], 'connect_timeout = "20ms"')
         self.assertEqual(http.request(address, "GET", "/").status, 502)
 
     def test_a_crash_in_the_middle_is_told_at_once(self):

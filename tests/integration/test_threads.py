@@ -215,7 +215,7 @@ class Trouble(ThreadCase):
         load.after(200)
         report = load.stop()
         lost = sum(report[key] for key in LOST_WITH_A_PROCESS)
-        self.assertEqual((report.lost, report["slow"]), (lost, 0), report.summary())
+        self.assertEqual((report.lost, report.late), (lost, 0), report.summary())
         self.assertLessEqual(lost, 3 * clients, report.summary())
 
     def test_one_thread_that_hangs_is_noticed(self):

@@ -55,7 +55,7 @@ class DaemonCase(unittest.TestCase):
         that may be lost by a limit that is written down."""
         explain = f"{report.summary()}\n{daemon.log() if daemon else ''}"
         self.assertLessEqual(report.lost, at_most, explain)
-        self.assertEqual(report["slow"], 0, explain)
+        self.assertEqual(report.late, 0, explain)
         self.assertGreater(report["ok"], 0)
 
     def assert_in(self, needles, text):

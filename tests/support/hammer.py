@@ -20,14 +20,22 @@ def _prepare():
 class Report(dict):
     """The JSON of the hammer; `lost` is what no test may ever see above 0."""
 
+    is_patient = True  # the test has chosen what late is
+
     @property
     def lost(self):
         """Requests that ended in anything but a right answer."""
         return self["failed"]
 
+    @property
+    def late(self):
+        """Right answers that took too long, and, unless late is what the test has chosen, connections whose
+        first SYN was lost: those are a second late, as anybody may be on a busy machine."""
+        return self["slow"] + (0 if self.is_patient else self["syn_resent"])
+
     def summary(self):
         """One line for messages: the counts that are not 0, and the first failures."""
-        counts = {key: self[key] for key in ("requests", "ok", *FAILURES, "slow") if self[key]}
+        counts = {key: self[key] for key in ("requests", "ok", *FAILURES, "slow", "syn_resent") if self[key]}
         return f"{counts} {self['first_failures'][:5]}"
 
 
@@ -48,6 +56,7 @@ class Hammer:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         text=True, preexec_fn=_prepare)
         self.report = None
+        self.is_patient = "slow_after_ms" in options
 
     def __enter__(self):
         return self
@@ -62,7 +71,9 @@ class Hammer:
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"sockherd-hammer ended with status {self.process.wait()}")
-        return Report(json.loads(line))
+        report = Report(json.loads(line))
+        report.is_patient = self.is_patient
+        return report
 
     def so_far(self):
         """The counts at this moment. Only while the load lasts until stop()."""

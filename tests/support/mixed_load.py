@@ -7,7 +7,7 @@ import signal
 
 from tests.support.hammer import FAILURES, Hammer, Report
 
-SUMMED = ("connections", "requests", "ok", "failed", "slow", "idle_closed", *FAILURES)
+SUMMED = ("connections", "requests", "ok", "failed", "slow", "syn_resent", "idle_closed", *FAILURES)
 
 
 def merged(reports):
@@ -37,7 +37,7 @@ class MixedLoad:
         self.waiting = Hammer(address, **{
             **common, "path": f"/io?ms={wait_ms}", "short": waiting, "rate": 4 * waiting,
             "timeout_ms": wait_ms + 5000,
-            "slow_after_ms": wait_ms + common.get("slow_after_ms", 1000)})
+            "slow_after_ms": wait_ms + common.get("slow_after_ms", 3000)})
 
     def __exit__(self, *_):
         self.quick.__exit__()

@@ -9,8 +9,8 @@ again at the same address.
 import signal
 import subprocess
 
+from tests.support.daemon import reserved_port
 from tests.support.orphans import die_with_parent
-from tests.support.tcp import free_port
 from tests.support.wait import until
 
 
@@ -19,7 +19,7 @@ class RedisServer:
 
     def __init__(self, addresses=("127.0.0.1",), password=""):
         self.addresses, self.password = list(addresses), password
-        self.port = free_port(self.addresses[0])
+        self.holder, self.port = reserved_port(self.addresses[0])  # ours between kill() and start(), too
         self.process = None
 
     def __enter__(self):
@@ -27,6 +27,7 @@ class RedisServer:
 
     def __exit__(self, *_):
         self.kill()
+        self.holder.close()
 
     def url_at(self, address):
         """As the option `bus` has it, with one of its addresses."""

@@ -44,5 +44,5 @@ class SystemCase(unittest.TestCase):
 
     def assert_nothing_lost(self, report):
         """Not one."""
-        self.assertEqual((report.lost, report["slow"]), (0, 0), f"{report.summary()}\n{journal()}")
+        self.assertEqual((report.lost, report.late), (0, 0), f"{report.summary()}\n{journal()}")
         self.assertGreater(report["ok"], 0)

@@ -161,7 +161,7 @@ class UnderLoad(SystemCase):
         lost = sum(report[key] for key in LOST_WITH_A_PROCESS)
         self.assertEqual(report.lost, lost, report.summary())
         self.assertLessEqual(lost, 3 * 12, report.summary())
-        self.assertEqual(report["slow"], 0, report.summary())
+        self.assertEqual(report.late, 0, report.summary())
 
     def test_scale_over_the_admin_port(self):
         """2 to 6 to 1, short connections."""

@@ -47,7 +47,7 @@ def reloads(system, count):
     samples, down = {0: sample()}, {}
     earlier = scrape(service)
     load = Hammer(system.address, path="/plaintext", short=2, keepalive=8, slow=8, think_ms=300,
-                  latency_ms=20, rate=200)
+                  latency_ms=20, rate=200, slow_after_ms=1000)
     began = time.monotonic()
     for number in range(1, count + 1):
         service.ctl("reload")

@@ -18,7 +18,7 @@ from tests.system.service import journal, systemctl
 SYSTEMS = (Sockherd, Nginx, NginxReuseport, Haproxy, Puma)
 BETWEEN = 800   # right answers between two actions
 LATE_RATE = 300  # a second; this client is written in Python
-CLIENTS = {"short": 16, "keepalive": 24, "slow": 32, "waiting": 16, "rate": 1200}
+CLIENTS = {"short": 16, "keepalive": 24, "slow": 32, "waiting": 16, "rate": 1200, "slow_after_ms": 1000}
 
 
 def arguments():

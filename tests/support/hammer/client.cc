@@ -19,6 +19,13 @@ bool is_reset(int error) {
   return error == ECONNRESET || error == EPIPE;
 }
 
+// Of a connection that nothing was written to: the SYN. The kernel knows, a clock would only guess.
+bool has_resent(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_total_retrans > 0;
+}
+
 }  // namespace
 
 // ---- connecting ----
@@ -83,6 +90,7 @@ void Engine::on_connect_event(Client& client) {
 
 void Engine::on_connected(Client& client) {
   client.connect_time = now_ - client.begun;
+  if (has_resent(client.fd.get())) tally_.on_syn_resent(client.mode);
   client.answers = 0;
   client.ended.reset();
   client.written = 0;

@@ -174,7 +174,8 @@ one for the state so far at each SIGUSR1. SIGTERM: no new requests, report; a se
                      a request that it writes before that is lost, as on a network
   --duration S       seconds; --count N: requests; neither: until SIGTERM
   --rate R           new connections a second; default: as fast as answers come
-  --timeout-ms N     per connect and request (5000); --slow-after-ms N: counted as slow (1000)
+  --timeout-ms N     per connect and request (5000); --slow-after-ms N: counted as slow (3000); a SYN
+                     that was lost is counted by itself, as syn_resent, however late anybody is
   --status N, --body TEXT, --body-prefix TEXT, --body-size N    what a right answer is (200)
   --count-bodies     report how often each body came
   --sources N        source addresses 127.0.0.1-N, against running out of ports (200)

@@ -37,7 +37,7 @@ struct Options {
   Duration think{0};       // longest pause between two requests of a keep-alive connection
   Duration latency{0};     // after which a client learns that the server has closed
   Duration timeout = std::chrono::seconds(5);
-  Duration slow_after = std::chrono::seconds(1);
+  Duration slow_after = std::chrono::seconds(3);
   uint64_t seed = 1;
   uint32_t sources = 200;  // how many of 127.0.0.x the clients use
 

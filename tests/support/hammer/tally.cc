@@ -56,6 +56,7 @@ std::string members_json(ModeTally& tally) {
   out += ",\"requests\":" + std::to_string(requests);
   out += ",\"failed\":" + std::to_string(requests - tally.outcomes[0]);
   out += ",\"slow\":" + std::to_string(tally.slow);
+  out += ",\"syn_resent\":" + std::to_string(tally.syn_resent);
   out += ",\"idle_closed\":" + std::to_string(tally.idle_closed);
   if (tally.latencies_us.empty()) return out;
   return out + ",\"latency_ms\":" + latency_json(tally.latencies_us);
@@ -65,6 +66,7 @@ void add(ModeTally& sum, const ModeTally& part, Tally::Detail detail) {
   sum.connections += part.connections;
   for (size_t i = 0; i < kOutcomes; ++i) sum.outcomes[i] += part.outcomes[i];
   sum.slow += part.slow;
+  sum.syn_resent += part.syn_resent;
   sum.idle_closed += part.idle_closed;
   if (detail == Tally::Detail::Counts) return;
   sum.latencies_us.insert(sum.latencies_us.end(), part.latencies_us.begin(),

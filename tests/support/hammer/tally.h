@@ -39,6 +39,7 @@ struct ModeTally {
   uint64_t connections = 0;  // that connect() was called for
   std::array<uint64_t, kOutcomes> outcomes{};
   uint64_t slow = 0;         // took longer than --slow-after-ms; among the ok ones
+  uint64_t syn_resent = 0;   // connections that somebody dropped the first SYN of
   uint64_t idle_closed = 0;  // closed by the server between requests, which it may do
   std::vector<uint32_t> latencies_us;
 };
@@ -46,6 +47,7 @@ struct ModeTally {
 class Tally {
  public:
   void on_connection(Mode mode) { ++of(mode).connections; }
+  void on_syn_resent(Mode mode) { ++of(mode).syn_resent; }
   void on_idle_closed(Mode mode) { ++of(mode).idle_closed; }
   void on_answer(Mode mode, Duration latency, Duration slow_after);
   void on_failure(Failure failure);
