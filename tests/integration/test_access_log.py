@@ -10,6 +10,7 @@ import struct
 import tempfile
 import unittest
 
+from tests.support import processes
 from tests.support.case import ManagedCase
 from tests.support.daemon import basic_config, stub_config
 from tests.support.http import HalfRequest, Wire, connect, request
@@ -294,6 +295,8 @@ class Rotation(AccessLogCase):
         (pid,) = silent.pids().values()
         os.kill(pid, signal.SIGUSR1)
         silent.signal(signal.SIGUSR1)
+        silent.wait_log("reopening-logs")
+        until(lambda: not processes.is_pending(pid, signal.SIGUSR1), "it has taken that")
         self.assertEqual(silent.whoami()["pid"], pid)
 
     def test_other_programs_are_left_alone(self):

@@ -22,6 +22,13 @@ def is_alive(pid):
     return fields is not None and fields[0] not in "ZX"
 
 
+def is_pending(pid, number):
+    """Whether a signal was sent to a process that it has not taken yet."""
+    status = (PROC / str(pid) / "status").read_text()
+    pending = next(line for line in status.splitlines() if line.startswith("ShdPnd:")).split()[1]
+    return bool(int(pending, 16) >> (number - 1) & 1)
+
+
 def pids():
     """All processes."""
     return [int(entry) for entry in os.listdir(PROC) if entry.isdigit()]
