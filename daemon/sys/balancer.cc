@@ -106,7 +106,7 @@ struct Balancer::Layout {
 
 constexpr std::array<Balancer::Layout, Balancer::kTables> Balancer::kLayouts = {{
     {"sockets", BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, sizeof(uint64_t), kMostSlots},
-    {"loads", BPF_MAP_TYPE_ARRAY, sizeof(stats::SlotLoad), kMostSlots},
+    {"loads", BPF_MAP_TYPE_ARRAY, sizeof(SlotLoad), kMostSlots},
     {"served", BPF_MAP_TYPE_ARRAY, sizeof(uint64_t), kServedEntries},
 }};
 
@@ -205,7 +205,7 @@ void Balancer::serve(std::span<const uint32_t> slots) {
 }
 
 void Balancer::settle(uint32_t slot, int64_t before, const Waiting& waiting) {
-  stats::SlotLoad& load = loads()[slot];
+  SlotLoad& load = loads()[slot];
   const int64_t after = load.under_way();
   const int64_t least = waiting.queued;
   const int64_t most = least + waiting.handshakes;

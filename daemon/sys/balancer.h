@@ -2,7 +2,7 @@
 // an eBPF program (bpf/least_connections.bpf.c) and three tables that it shares with us.
 //
 //   sockets   slot → socket. The kernel takes a closed socket out by itself.
-//   loads     slot → stats::SlotLoad, mapped by us and by the workers.
+//   loads     slot → SlotLoad, mapped by us and by the workers.
 //   served    the list of slots to choose among, mapped by us.
 //
 // Needs CAP_BPF to make, and nothing to use. The program stays attached when we die, and goes on
@@ -22,9 +22,9 @@
 
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
-#include "daemon/stats/slot_load.h"
 #include "daemon/sys/load_table.h"
 #include "daemon/sys/shared_memory.h"
+#include "daemon/sys/slot_load.h"
 
 namespace sockherd::sys {
 
@@ -57,7 +57,7 @@ class Balancer {
   // it. Empty: the kernel's hash over all members.
   void serve(std::span<const uint32_t> slots);
 
-  std::span<stats::SlotLoad> loads() const { return loads_.slots(); }
+  std::span<SlotLoad> loads() const { return loads_.slots(); }
 
   // The table of the loads, borrowed: for a worker to map.
   int loads_fd() const { return tables_[Loads].get(); }

@@ -3,12 +3,12 @@
 namespace sockherd::sys {
 
 Result<LoadTable> LoadTable::map(int fd) {
-  return LoadTable(TRY(Mapping::create(fd, kSlots * sizeof(stats::SlotLoad), Access::ReadWrite)));
+  return LoadTable(TRY(Mapping::create(fd, kSlots * sizeof(SlotLoad), Access::ReadWrite)));
 }
 
-std::span<stats::SlotLoad> LoadTable::slots() const {
+std::span<SlotLoad> LoadTable::slots() const {
   if (mapping_.bytes().empty()) return {};
-  return {reinterpret_cast<stats::SlotLoad*>(mapping_.bytes().data()), kSlots};
+  return {reinterpret_cast<SlotLoad*>(mapping_.bytes().data()), kSlots};
 }
 
 }  // namespace sockherd::sys

@@ -7,8 +7,8 @@
 
 #include "daemon/base/bounds.h"
 #include "daemon/base/result.h"
-#include "daemon/stats/slot_load.h"
 #include "daemon/sys/shared_memory.h"
+#include "daemon/sys/slot_load.h"
 
 namespace sockherd::sys {
 
@@ -22,7 +22,7 @@ class LoadTable {
   static Result<LoadTable> map(int fd);
 
   // By slot. Valid as long as this object, or the one it was moved to.
-  std::span<stats::SlotLoad> slots() const;
+  std::span<SlotLoad> slots() const;
 
  private:
   explicit LoadTable(Mapping mapping) : mapping_(std::move(mapping)) {}

@@ -57,7 +57,7 @@ Result<int> socket_option(int fd, int option, const char* name) {
   return value;
 }
 
-stats::SlotLoad* load_of(const Service& service, const Place& place) {
+sys::SlotLoad* load_of(const Service& service, const Place& place) {
   const auto table = service.loads.find(place.listener);
   if (table == service.loads.end() || place.slot >= sys::LoadTable::kSlots) return nullptr;
   return &table->second.slots()[place.slot];

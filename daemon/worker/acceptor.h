@@ -7,7 +7,7 @@
 // spin; out of memory, it pauses. Destroying it lets go of the listener and leaves its queue as it
 // is, for whoever holds the socket next.
 //
-// Where the listener is balanced by load, it publishes the load of its slot (stats/slot_load.h).
+// Where the listener is balanced by load, it publishes the load of its slot (sys/slot_load.h).
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 #include "daemon/base/unique_fd.h"
 #include "daemon/io/loop.h"
 #include "daemon/io/timer_wheel.h"
-#include "daemon/stats/slot_load.h"
+#include "daemon/sys/slot_load.h"
 #include "daemon/worker/place.h"
 #include "daemon/worker/service.h"
 
@@ -69,7 +69,7 @@ class Acceptor final : private io::Watcher, private io::Timer {
   io::Watch watch_;
   io::Events events_ = io::event::kReadable;
   unsigned budget_;  // connections accepted in one wake-up
-  stats::SlotLoad* load_ = nullptr;
+  sys::SlotLoad* load_ = nullptr;
   bool is_serving_;           // not only emptying
   uint64_t unpublished_ = 0;  // connections accepted since publish_load()
 };

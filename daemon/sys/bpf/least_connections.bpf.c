@@ -3,7 +3,7 @@
 // load(slot) = open + assigned - accepted - forgotten. The worker of a slot publishes what it has
 // open and has accepted; but that is stale within a burst (max/mean up to 2.19, measured), so the
 // program counts what it assigned itself. The other half, and who writes what: sys/balancer.h and
-// stats/slot_load.h.
+// sys/slot_load.h.
 //
 // Loads with CAP_BPF alone. Without CAP_PERFMON the verifier forbids variable offsets into a map
 // value, so each access to a table is a lookup by its key.
@@ -20,7 +20,7 @@
 #define TCP_FLAGS 13  // offset in the header
 #define SYN 0x02
 
-struct slot_load {  // stats::SlotLoad
+struct slot_load {  // sys::SlotLoad
   __u64 assigned;
   __u64 open;
   __u64 accepted;

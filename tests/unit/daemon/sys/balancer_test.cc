@@ -131,7 +131,7 @@ class BalancerGroup : public testing::Test {
     ASSERT_TRUE(attached.ok()) << attached.error().what;
   }
 
-  stats::SlotLoad& load(uint32_t slot) { return balancer_->loads()[slot]; }
+  SlotLoad& load(uint32_t slot) { return balancer_->loads()[slot]; }
 
   // The tables, as the service manager keeps them.
   std::map<uint32_t, UniqueFd> kept() {

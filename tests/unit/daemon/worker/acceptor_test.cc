@@ -70,7 +70,7 @@ TEST_F(AcceptorTest, TakesItsQueueBeforeItLetsGo) {
 class CountingAcceptorTest : public ::testing::Test {
  protected:
   CountingAcceptorTest() {
-    constexpr size_t kBytes = sys::LoadTable::kSlots * sizeof(stats::SlotLoad);
+    constexpr size_t kBytes = sys::LoadTable::kSlots * sizeof(sys::SlotLoad);
     const UniqueFd memory = std::move(sys::create_memory_file("loads", kBytes)).value();
     harness_.service().loads["web"] = std::move(sys::LoadTable::map(memory.get())).value();
     table_ = harness_.service().loads["web"].slots();
@@ -86,7 +86,7 @@ class CountingAcceptorTest : public ::testing::Test {
 
   Harness harness_;
   UniqueFd listener_ = io::listen_on_loopback();
-  std::span<stats::SlotLoad> table_;
+  std::span<sys::SlotLoad> table_;
   std::unique_ptr<Acceptors> acceptors_;
 };
 

@@ -11,7 +11,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace sockherd::stats {
+namespace sockherd::sys {
 
 struct alignas(64) SlotLoad {
   std::atomic<uint64_t> assigned;   // written by the program: connections begun on this slot
@@ -28,7 +28,7 @@ struct alignas(64) SlotLoad {
                                 forgotten.load(std::memory_order_relaxed));
   }
 };
-static_assert(sizeof(SlotLoad) == 64);  // struct slot_load in sys/bpf/least_connections.bpf.c
+static_assert(sizeof(SlotLoad) == 64);  // struct slot_load in bpf/least_connections.bpf.c
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
 
-}  // namespace sockherd::stats
+}  // namespace sockherd::sys
