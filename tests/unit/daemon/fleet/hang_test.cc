@@ -204,6 +204,27 @@ TEST(Probation, IsOfNoUseWithoutASibling) {
   EXPECT_THAT(herd.served(), ElementsAre(1));
 }
 
+// The one without doubt leaves, and the one that stays stalls: that is no reason to serve one for
+// the first time that goes as well.
+TEST(Probation, WhoWasNeverServedIsNotServedOnItsWayOut) {
+  Herd herd;
+  herd.start(3);
+  herd.on(WorkerReady{herd.current(0)});
+  herd.on(WorkerReady{herd.current(1)});
+  for (int i = 0; i < 2; ++i) {
+    herd.exit(herd.current(2));
+    herd.live_through(seconds(1));
+  }
+  const WorkerId doubtful = herd.current(2);
+  herd.on(WorkerReady{doubtful});
+  herd.on(WorkerStalls{herd.current(0)});
+  ASSERT_THAT(herd.served(), ElementsAre(1));
+  herd.on(Scale{"web", 1});
+  EXPECT_THAT(herd.served(), ElementsAre(0));
+  EXPECT_TRUE(herd.processes.at(doubtful).must_go());
+  EXPECT_EQ(herd.current(2), 0U);
+}
+
 TEST(Probation, IsNotForThoseWhoseQueuesSiblingsTake) {
   Herd herd;
   PoolSpec pool = pool_spec("web", 2);

@@ -107,6 +107,37 @@ TEST_F(Lingering, WhoWasNewInAReloadThatFailsIsAskedByThoseWhoWereNewWithIt) {
   EXPECT_EQ(herd_.processes.size(), 3U);
 }
 
+// Its slot is wanted no more, and whoever stays accepts: that is somebody to steer to, and nobody
+// to ask.
+TEST_F(Lingering, WhoIsAskedInASlotThatNobodyWantsIsAskedUntilThoseWhoAskHaveEnded) {
+  serve(asked(2));
+  const WorkerId second = herd_.current(1, "api");
+  change_the_handover();
+  herd_.exit(api_);
+  EXPECT_TRUE(is_asked(second)) << "there is nobody else";
+  herd_.quiet_all();
+  EXPECT_FALSE(is_told_to_go(second));
+  herd_.exit(web_);
+  EXPECT_FALSE(is_asked(second));
+  herd_.on(WorkerQuiet{second});
+  EXPECT_TRUE(is_told_to_go(second));
+}
+
+// Who accepts and who is asked do not stand in for each other.
+TEST_F(Lingering, OneInDoubtIsAskedWhereTheOthersAccept) {
+  serve();
+  change_the_handover();
+  herd_.on(WorkerStalls{api_});
+  EXPECT_TRUE(is_asked(api_)) << "there is nobody else to ask";
+}
+TEST_F(Lingering, OneInDoubtAcceptsWhereTheOthersAreAsked) {
+  serve();
+  change_the_handover();
+  herd_.on(WorkerStalls{herd_.current(0, "api")});
+  EXPECT_THAT(herd_.steered.at("api"),
+              ElementsAre(Served{0, herd_.current(0, "api")}, Served{0, api_}));
+}
+
 // A listener without anybody keeps its queues, whoever is asked.
 TEST_F(Lingering, TheSteeringStaysWhenNobodyAccepts) {
   serve();
