@@ -1,6 +1,5 @@
 // Adoption: the part of Hands that takes over the workers of a predecessor, and the memory that
 // they share with us.
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -60,7 +59,6 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
     const auto remains = from.workers.find(survivor.id);
     Inheritance::Worker nothing;
     Inheritance::Worker& worker = remains != from.workers.end() ? remains->second : nothing;
-    const UniqueFd process(worker.pidfd ? ::fcntl(worker.pidfd.get(), F_DUPFD_CLOEXEC, 3) : -1);
     auto adopted =
         adopt_worker(survivor, state.places[survivor.id], worker, counted.contains(survivor.pool));
     groups_.adopt(survivor.id);
@@ -85,10 +83,10 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
     forget(survivor.id);
     remove_files(survivor.id);
     groups_.remove(survivor.id, monotonic_now() + drain_timeout_of(survivor.pool));
-    if (remains != from.workers.end()) from.workers.erase(remains);
     // One that lives and that we can not take over would serve in a slot that gets another one.
-    if (process) [[maybe_unused]]
-      const auto told = sys::send_signal(process.get(), SIGTERM);
+    if (worker.pidfd) [[maybe_unused]]
+      const auto told = sys::send_signal(worker.pidfd.get(), SIGTERM);
+    if (remains != from.workers.end()) from.workers.erase(remains);
     fleet::PastPool& pool = state.past.pools[survivor.pool];
     ++pool.exits.exit;
     if (survivor.owns_slot && survivor.slot < pool.slots.size()) {
@@ -107,7 +105,8 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
   leave_other_places();
 }
 
-// A pidfd never means another process, so a number that was used again can not mislead us.
+// A pidfd never means another process, so a number that was used again can not mislead us. Where
+// this fails, it stays in `from`.
 Result<Hands::Running> Hands::adopt_worker(const fleet::Survivor& survivor,
                                            const SavedState::Place& place,
                                            Inheritance::Worker& from, bool has_statistics) {
@@ -132,12 +131,14 @@ Result<Hands::Running> Hands::adopt_worker(const fleet::Survivor& survivor,
   if (from.binds) adopt_binds(survivor.id, std::move(from.binds), running);
   running.sockets = running.served();  // whether it has more we do not know: they are swept
   const bool had_notify = static_cast<bool>(from.notify);
-  running.process = TRY(WorkerProcess::adopt(loop_, survivor.id,
-                                             {.pid = pid,
-                                              .pidfd = std::move(from.pidfd),
-                                              .control = std::move(from.control),
-                                              .notify = std::move(from.notify)},
-                                             notify_path(survivor.id), callbacks_of(survivor.id)));
+  WorkerProcess::Remains remains{.pid = pid,
+                                 .pidfd = std::move(from.pidfd),
+                                 .control = std::move(from.control),
+                                 .notify = std::move(from.notify)};
+  auto process = WorkerProcess::adopt(loop_, survivor.id, remains, notify_path(survivor.id),
+                                      callbacks_of(survivor.id));
+  from.pidfd = std::move(remains.pidfd);
+  running.process = TRY(std::move(process));
   if (!had_notify) store_.keep({Kept::Notify, survivor.id, ""}, running.process->notify_fd());
   if (from.output) {
     take_output(survivor.id, survivor.generation, running, std::move(from.output));

@@ -48,7 +48,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(sd_event* loop, flee
 }
 
 Result<std::unique_ptr<WorkerProcess>> WorkerProcess::adopt(sd_event* loop, fleet::WorkerId id,
-                                                            Remains remains,
+                                                            Remains& remains,
                                                             std::string notify_path,
                                                             Callbacks callbacks) {
   sys::NotifySocket socket =
@@ -58,11 +58,11 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::adopt(sd_event* loop, flee
       new WorkerProcess(id, {}, std::move(socket), std::move(callbacks)));
   WorkerProcess* self = worker.get();
   worker->child_.pid = remains.pid;
-  worker->pidfd_ = std::move(remains.pidfd);
   TRY(self->watch_notifications(loop));
   worker->exit_watch_ =
-      TRY(Watch::on_readable(loop, self->pidfd(), [self] { self->report_unseen_exit(); }));
+      TRY(Watch::on_readable(loop, remains.pidfd.get(), [self] { self->report_unseen_exit(); }));
   if (remains.control) TRY(self->watch_control(loop, std::move(remains.control)));
+  worker->pidfd_ = std::move(remains.pidfd);
   return worker;
 }
 

@@ -48,8 +48,9 @@ class WorkerProcess {
                                                       std::string notify_path, Callbacks callbacks,
                                                       UniqueFd control = {});
 
+  // Errors: the pidfd stays in `remains`, so that the worker can be told to go.
   static Result<std::unique_ptr<WorkerProcess>> adopt(sd_event* loop, fleet::WorkerId id,
-                                                      Remains remains, std::string notify_path,
+                                                      Remains& remains, std::string notify_path,
                                                       Callbacks callbacks);
 
   void release() { sys::open_gate(child_); }

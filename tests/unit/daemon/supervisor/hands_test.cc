@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <csignal>
@@ -703,6 +704,35 @@ TEST_F(SuccessorTest, DoesNotTakeAnotherProcessForAWorker) {
   hands().adopt(from_, state);
   EXPECT_TRUE(state.past.workers.empty());
   EXPECT_EQ(::kill(living_[0], 0), 0);
+}
+
+// Found in review: without a free descriptor it went on in a slot that got another one.
+TEST_F(SuccessorTest, AWorkerThatCannotBeTakenOverForLackOfDescriptorsFinishes) {
+  spawn(kStaying, 1);
+  const UniqueFd watched(::fcntl(hands().process(1)->pidfd(), F_DUPFD_CLOEXEC, 3));
+  SavedState state = saved(1);
+  succeed(kStaying);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  hands().adopt(from_, state);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(state.past.workers.empty());
+  EXPECT_TRUE(sys::wait_readable(watched.get())) << "it was told to";
+}
+
+TEST_F(SuccessorTest, AWorkerThatCannotBeHeardFinishes) {
+  spawn(kStaying, 1);
+  const UniqueFd watched(::fcntl(hands().process(1)->pidfd(), F_DUPFD_CLOEXEC, 3));
+  SavedState state = saved(1);
+  succeed(kStaying);
+  from_.workers.at(1).notify.reset();
+  std::filesystem::remove(directory_.path("notify.1"));
+  directory_.write("notify.1/in-the-way", "");
+  hands().adopt(from_, state);
+  EXPECT_TRUE(state.past.workers.empty());
+  EXPECT_TRUE(sys::wait_readable(watched.get())) << "it was told to";
 }
 
 TEST_F(SuccessorTest, AWorkerThatNobodyWroteDownFinishes) {
