@@ -56,7 +56,7 @@ Result<void> QueueRelays::start(const Socket& socket, const std::string& pool, i
   errands_[child.pid] = std::move(errand);
   log::notice(
       "queue-relayed",
-      {{"pool", pool}, {"listener", socket.first}, {"slot", socket.second}, {"pid", child.pid}});
+      {{"pool", pool}, {"listener", socket.first}, {"socket", socket.second}, {"pid", child.pid}});
   return {};
 }
 

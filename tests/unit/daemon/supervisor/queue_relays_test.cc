@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "daemon/base/log.h"
 #include "daemon/sys/listen_socket.h"
 #include "tests/unit/daemon/supervisor/loop.h"
 #include "tests/unit/daemon/sys/peers.h"
@@ -52,6 +53,19 @@ TEST_F(QueueRelaysTest, BeginWhenPatienceIsOverAndGoOnAsLongAsTheyPassOn) {
   EXPECT_TRUE(starts(milliseconds(2000)));
   EXPECT_TRUE(starts(milliseconds(2200)));
   EXPECT_EQ(relays_.passed("web"), 10U);
+}
+
+// With several threads a slot has several sockets, and their numbers are none of slots.
+TEST_F(QueueRelaysTest, SayWhichSocketOfItsListenerItIs) {
+  std::string said;
+  log::set_observer([&said](auto, auto name, auto facts) {
+    for (const auto& fact : facts) said += std::string(name) + " " + std::string(fact.key) + "\n";
+  });
+  EXPECT_FALSE(starts(seconds(0)));
+  EXPECT_TRUE(starts(seconds(2)));
+  log::set_observer(nullptr);
+  EXPECT_NE(said.find("queue-relayed socket\n"), std::string::npos) << said;
+  EXPECT_EQ(said.find("queue-relayed slot\n"), std::string::npos) << said;
 }
 
 // Found in review: one that could not connect was forked with every look, for ever.
