@@ -5,8 +5,8 @@ Usage: docs_hold.py DIRECTORY-OF-PROGRAMS
 
 In every Markdown file of the tree: each relative link ends at a file, and at a heading of it where it names one;
 each ```toml block is a configuration that sockherdctl check accepts. A block that is only a part of one is
-written ```toml part, and must be TOML. A block ```yaml prometheus has rules that promtool accepts, where that is
-installed. Metrics, files and commands of ours that are named exist; each document and each decision is in its index.
+written ```toml part, and must be TOML. A block ```yaml prometheus has rules that promtool accepts. Metrics, files
+and commands of ours that are named exist; each document and each decision is in its index.
 """
 import json
 import pathlib
@@ -118,11 +118,12 @@ def bad_configurations(path, ctl):
 
 def bad_rules(path):
     """Alerts that Prometheus would not take."""
-    if shutil.which("promtool") is None:
-        return
     for line, rest, text in blocks(path, "yaml"):
         if rest != ["prometheus"]:
             continue
+        if shutil.which("promtool") is None:
+            yield f"{path.relative_to(ROOT)}:{line}: promtool is missing: apt install prometheus"
+            return
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             file.write(text)
             file.flush()
