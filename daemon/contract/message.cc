@@ -17,7 +17,7 @@ constexpr VerbName kVerbs[] = {
     {Verb::Take, "take"},   {Verb::Drop, "drop"},       {Verb::Empty, "empty"},
     {Verb::Taken, "taken"}, {Verb::Dropped, "dropped"}, {Verb::Emptied, "emptied"},
     {Verb::Move, "move"},   {Verb::Give, "give"},       {Verb::Adopt, "adopt"},
-    {Verb::Keep, "keep"},   {Verb::Reopen, "reopen"},
+    {Verb::Keep, "keep"},   {Verb::Reopen, "reopen"},   {Verb::Drain, "drain"},
 };
 
 std::string_view name_of(Verb verb) {

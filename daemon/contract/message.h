@@ -47,6 +47,11 @@ enum class Verb : uint8_t {
   // A message and not SIGUSR1, which would end a worker that has not come to expect it yet.
   // LISTENER and SLOT say nothing.
   Reopen,
+
+  // Supervisor to worker: drain. To one that a predecessor has said to be draining, but perhaps never
+  // told: a second SIGTERM would end it at once, this changes nothing where it drains already.
+  // LISTENER and SLOT say nothing.
+  Drain,
 };
 
 struct Message {

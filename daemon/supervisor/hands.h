@@ -170,6 +170,7 @@ class Hands {
   void take_output(fleet::WorkerId id, uint32_t generation, const Running& running, UniqueFd pipe);
   WorkerProcess::Callbacks callbacks_of(fleet::WorkerId id);
   std::string notify_path(fleet::WorkerId id) const;
+  void remind_to_drain(fleet::WorkerId id);
   Result<Running> adopt_worker(const fleet::Survivor& survivor, const SavedState::Place& place,
                                Inheritance::Worker& from, bool has_statistics);
   void dismiss_unknown(fleet::WorkerId id, Inheritance::Worker& from);

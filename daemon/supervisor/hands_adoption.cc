@@ -68,6 +68,7 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
       if (survivor.phase == fleet::Phase::Starting && pool != nullptr) {
         awaited[survivor.id] = await_ready(survivor.id, *pool);
       }
+      if (survivor.phase == fleet::Phase::Draining) remind_to_drain(survivor.id);
       if (remains != from.workers.end()) from.workers.erase(remains);
       return false;
     }
@@ -103,6 +104,17 @@ void Hands::adopt(Inheritance& from, SavedState& state) {
   for (const auto& [number, text] : from.configs) store_.forget({Kept::Config, number, ""});
   leave_other_seats(counted);
   leave_other_places();
+}
+
+// Its predecessor has saved that it drains, and may not have come to tell it. A command has only
+// its signal for that, and a second one may mean something else.
+void Hands::remind_to_drain(fleet::WorkerId id) {
+  const Running& running = running_.at(id);
+  if (!running.is_builtin) return;
+  relay_.prepare(id);
+  // One that cannot be told is killed at its deadline.
+  [[maybe_unused]] const auto told = running.process->tell(
+      {.verb = contract::Verb::Drain, .listener = running.pool, .slot = running.slot});
 }
 
 // A pidfd never means another process, so a number that was used again can not mislead us. Where

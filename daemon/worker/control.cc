@@ -34,19 +34,17 @@ Result<void> check_is_packet_socket(int fd) {
 
 }  // namespace
 
-Control::Control(Service& service, Acceptors& acceptors, UniqueFd socket,
-                 std::function<void()> on_hang_up)
+Control::Control(Service& service, Acceptors& acceptors, UniqueFd socket, Calls calls)
     : service_(service),
       socket_(std::move(socket)),
-      on_hang_up_(std::move(on_hang_up)),
+      calls_(std::move(calls)),
       errands_(service, acceptors, socket_.get()) {}
 
 Result<std::unique_ptr<Control>> Control::create(Service& service, Acceptors& acceptors,
-                                                 UniqueFd socket,
-                                                 std::function<void()> on_hang_up) {
+                                                 UniqueFd socket, Calls calls) {
   TRY(check_is_packet_socket(socket.get()));
   std::unique_ptr<Control> control(
-      new Control(service, acceptors, std::move(socket), std::move(on_hang_up)));
+      new Control(service, acceptors, std::move(socket), std::move(calls)));
   control->watch_ = TRY(service.loop.watch(control->socket_.get(), io::event::kReadable, *control));
   return control;
 }
@@ -96,7 +94,7 @@ void Control::hang_up() {
   errands_.hang_up();
   if (crew_ != nullptr) crew_->post_to_all(Order::Kind::HangUp);
   watch_.end();
-  on_hang_up_();
+  calls_.on_hang_up();
 }
 
 void Control::handle(sys::Packet packet) {
@@ -109,6 +107,7 @@ void Control::handle(sys::Packet packet) {
   const bool is_draining = service_.phase == ServicePhase::Draining;
   if (is_draining && (!message || !is_about_connections(message->verb))) return;
   if (!message) return errands_.complain("a packet that is no message");
+  if (message->verb == Verb::Drain) return calls_.on_drain();
   const bool is_for_all = message->verb == Verb::Move || message->verb == Verb::Keep;
   if (crew_ != nullptr && is_for_all) crew_->post_to_all(*message);
   const size_t lane = crew_ == nullptr || is_for_all ? 0 : lane_for(*message);

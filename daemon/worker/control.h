@@ -26,10 +26,13 @@ namespace sockherd::worker {
 
 class Control final : private io::Watcher {
  public:
-  // on_hang_up: nobody holds the other end any more. Called at most once.
+  struct Calls {
+    std::function<void()> on_drain;    // it is told to; never while it drains already
+    std::function<void()> on_hang_up;  // nobody holds the other end any more; at most once
+  };
   // Errors: a descriptor that is no packet socket.
   static Result<std::unique_ptr<Control>> create(Service& service, Acceptors& acceptors,
-                                                 UniqueFd socket, std::function<void()> on_hang_up);
+                                                 UniqueFd socket, Calls calls);
 
   // There are other loops as well. lanes: which of all serves a place, 0 being that of this thread.
   // Requires: `crew` ends before this object.
@@ -45,8 +48,7 @@ class Control final : private io::Watcher {
   bool is_busy() const;
 
  private:
-  Control(Service& service, Acceptors& acceptors, UniqueFd socket,
-          std::function<void()> on_hang_up);
+  Control(Service& service, Acceptors& acceptors, UniqueFd socket, Calls calls);
   void on_ready(io::Events events) override;
   bool read_packet();
   void hang_up();
@@ -56,7 +58,7 @@ class Control final : private io::Watcher {
   Service& service_;
   UniqueFd socket_;
   io::Watch watch_;
-  std::function<void()> on_hang_up_;
+  Calls calls_;
   Errands errands_;
   bool has_hung_up_ = false;
   Crew* crew_ = nullptr;  // while it lives

@@ -61,7 +61,8 @@ Result<void> Errands::obey(const Message& message, UniqueFd fd) {
     case Verb::Dropped:
     case Verb::Emptied:
     case Verb::Give:
-    case Verb::Reopen:  // the worker's (control.h)
+    case Verb::Reopen:  // these two are the worker's (control.h)
+    case Verb::Drain:
       break;
   }
   return Error{EINVAL, "an answer where an order is expected"};

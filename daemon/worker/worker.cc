@@ -131,7 +131,9 @@ Result<std::unique_ptr<Worker>> Worker::create(Launch launch, Modules& modules) 
   worker->signal_watch_ = std::move(watch).value();
   if (launch.control) {
     auto opened = Control::create(worker->lane_->service(), worker->lane_->acceptors(),
-                                  std::move(launch.control), [&to = *worker] { to.on_hang_up(); });
+                                  std::move(launch.control),
+                                  {.on_drain = [&to = *worker] { to.on_terminate(); },
+                                   .on_hang_up = [&to = *worker] { to.on_hang_up(); }});
     if (!opened.ok()) return Error{kExitUsage, "sockherd.control: " + opened.error().what};
     worker->control_ = std::move(opened).value();
   }

@@ -210,6 +210,21 @@ class MovingConnections(ManagedCase):
         self.assertEqual(play(clients, [0.0] * len(clients)), {"answered": len(clients)},
                          daemon.log())
 
+    def test_supervisor_is_killed_before_it_has_told_them(self):
+        """It is saved that they drain, and nobody has told them: the next one does."""
+        daemon = self.ready(basic_config(workers=2, pool=TINY + '\ndrain_timeout = "1h"'))
+        clients = self.clients(daemon)
+        before = daemon.worker_processes()
+        with Trace(daemon.pid, ["-e", "trace=pidfd_send_signal",
+                                "-e", "inject=pidfd_send_signal:signal=SIGKILL:when=1"]):
+            daemon.signal(signal.SIGHUP)
+            until(lambda: daemon.process.poll() is not None, "its end", explain=daemon.log)
+        daemon.crash()
+        until(lambda: len(daemon.worker_processes() - before) == 2 == len(daemon.worker_processes()),
+              "the new workers alone", explain=daemon.log)
+        self.assertEqual(play(clients, [0.0] * len(clients)), {"answered": len(clients)},
+                         daemon.log())
+
     def test_old_workers_end_at_once(self):
         """There is nothing left for them to do, though no client has gone."""
         daemon = self.ready(basic_config(workers=2, pool='drain_idle = "1h"'))

@@ -14,7 +14,7 @@ TEST(Message, IsThreeLines) {
 TEST(Message, ComesBackAsItWas) {
   for (const Verb verb :
        {Verb::Take, Verb::Drop, Verb::Empty, Verb::Taken, Verb::Dropped, Verb::Emptied, Verb::Move,
-        Verb::Give, Verb::Adopt, Verb::Keep, Verb::Reopen}) {
+        Verb::Give, Verb::Adopt, Verb::Keep, Verb::Reopen, Verb::Drain}) {
     const Message message{.verb = verb, .listener = "a-b_C9", .slot = 4294967295};
     EXPECT_EQ(parse(encode(message)), message);
   }

@@ -29,8 +29,9 @@ class ControlTest : public ::testing::Test {
     auto pair = sys::create_packet_pair();
     ASSERT_TRUE(pair.ok());
     supervisor_ = std::move(pair->ours);
-    auto created = Control::create(harness_.service(), acceptors_, std::move(pair->theirs),
-                                   [this] { ++hang_ups_; });
+    auto created =
+        Control::create(harness_.service(), acceptors_, std::move(pair->theirs),
+                        {.on_drain = [this] { ++drains_; }, .on_hang_up = [this] { ++hang_ups_; }});
     ASSERT_TRUE(created.ok()) << created.error().what;
     control_ = std::move(created).value();
   }
@@ -66,6 +67,7 @@ class ControlTest : public ::testing::Test {
   UniqueFd listener_ = io::listen_on_loopback();  // the sibling's slot, held by the supervisor
   std::unique_ptr<Control> control_;
   int hang_ups_ = 0;
+  int drains_ = 0;
 };
 
 Message said(Verb verb, uint32_t slot = 5) {
@@ -178,6 +180,17 @@ TEST_F(ControlTest, IgnoresWhatItDoesNotUnderstand) {
   order(Verb::Take, listener_);
   EXPECT_EQ(answer(), said(Verb::Taken));
   EXPECT_EQ(answered(clients), 1u);
+}
+
+TEST_F(ControlTest, IsToldToDrainUnlessItDoes) {
+  order(Verb::Drain, none_);
+  harness_.run();
+  EXPECT_EQ(drains_, 1);
+  harness_.service().phase = ServicePhase::Draining;
+  order(Verb::Drain, none_);
+  harness_.run();
+  EXPECT_EQ(drains_, 1);
+  EXPECT_EQ(hang_ups_, 0);
 }
 
 TEST_F(ControlTest, TellsOfAHangUpOnce) {
@@ -377,9 +390,9 @@ TEST_F(FullMovingTest, TellsThoseAboveTheLimitToGoAndEndsTheRest) {
 TEST(Control, RefusesWhatIsNoPacketSocket) {
   Harness harness;
   Acceptors acceptors(harness.service());
-  EXPECT_FALSE(Control::create(harness.service(), acceptors, io::listen_on_loopback(), [] {}).ok());
+  EXPECT_FALSE(Control::create(harness.service(), acceptors, io::listen_on_loopback(), {}).ok());
   EXPECT_FALSE(Control::create(harness.service(), acceptors,
-                               UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)), [] {})
+                               UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)), {})
                    .ok());
 }
 

@@ -35,7 +35,7 @@ class CrewTest : public ::testing::Test {
     ASSERT_TRUE(pair.ok());
     supervisor_ = std::move(pair->ours);
     auto control = Control::create(harness_.service(), acceptors_, std::move(pair->theirs),
-                                   [this] { ++hang_ups_; });
+                                   {.on_drain = [] {}, .on_hang_up = [this] { ++hang_ups_; }});
     ASSERT_TRUE(control.ok());
     control_ = std::move(control).value();
     pool_.name = "web";
