@@ -48,7 +48,8 @@ enum class Verb : uint8_t {
   // LISTENER and SLOT say nothing.
   Reopen,
 
-  // Supervisor to worker: drain. To one that a predecessor has said to be draining, but perhaps never
+  // Supervisor to worker: drain. To one that a predecessor has said to be draining, but perhaps
+  // never
   // told: a second SIGTERM would end it at once, this changes nothing where it drains already.
   // LISTENER and SLOT say nothing.
   Drain,
