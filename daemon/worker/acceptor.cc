@@ -170,6 +170,8 @@ Acceptor::Outcome Acceptor::accept_one() {
       return accept_with_spare();
     case ENOBUFS:
     case ENOMEM:
+    case EPERM:  // a filter or a security module: it stays in the queue
+    case EACCES:
     case EINVAL:  // somebody has shut the listener down
       return pause();
     default:  // an error of the connection that was to be accepted: accept(2), "Error handling"
@@ -182,11 +184,13 @@ Acceptor::Outcome Acceptor::accept_with_spare() {
   if (!spare_) return pause();
   spare_.reset();
   UniqueFd fd = accept_connection();
+  const bool is_empty = !fd && errno == EAGAIN;  // accept(2) looks for a number before it looks
   if (fd) {
     ++unpublished_;
     refuse_and_close(service_, std::move(fd));
   }
   spare_ = open_spare();
+  if (is_empty) return Outcome::Empty;
   return spare_ ? Outcome::Accepted : pause();
 }
 

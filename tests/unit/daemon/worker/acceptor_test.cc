@@ -172,6 +172,20 @@ TEST_F(AcceptorTest, RefusesInsteadOfSpinningWhenDescriptorsRunOut) {
   EXPECT_GE(harness_.count(Count::AcceptErrors), 2u);
 }
 
+// Without a free number accept(2) says EMFILE whether somebody waits or not.
+TEST_F(AcceptorTest, KnowsAnEmptyQueueWithoutADescriptorLeft) {
+  acceptor_.reset();
+  int emptied = 0;
+  UniqueFd given(::fcntl(listener_.get(), F_DUPFD_CLOEXEC, 0));
+  acceptor_ = std::move(Acceptor::create(harness_.service(), {"web", 3}, std::move(given),
+                                         [&emptied](Acceptor&) { ++emptied; }))
+                  .value();
+  const DescriptorShortage shortage(0);
+  harness_.run();
+  EXPECT_EQ(emptied, 1);
+  EXPECT_EQ(harness_.count(Count::AcceptErrors), 1u);
+}
+
 class FullAcceptorTest : public AcceptorTest {
  protected:
   FullAcceptorTest() : AcceptorTest(Limits{.max_connections = 2}) {}
