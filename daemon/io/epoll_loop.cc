@@ -71,19 +71,19 @@ Outcome EpollLoop::receive(uint32_t /*index*/, int fd, std::span<char> room) {
   return io::receive(fd, room);
 }
 
-void EpollLoop::wait_for_room(uint32_t index, int fd) {
+// False: the kernel will not tell, though it needs no memory for that: a filter of calls.
+bool EpollLoop::wait_for_room(uint32_t index, int fd) {
   uint32_t& state = state_of(index);
-  if ((state & kWaitsForRoom) != 0) return;
+  if ((state & kWaitsForRoom) != 0) return true;
   state |= kWaitsForRoom;
-  if ((state & kIsRegistered) == 0) return;
-  // Cannot fail for a registered descriptor (no memory is needed).
-  SH_ASSERT(control(EPOLL_CTL_MOD, index, fd, kOfSocket | event::kWritable));
+  if ((state & kIsRegistered) == 0) return true;
+  return control(EPOLL_CTL_MOD, index, fd, kOfSocket | event::kWritable);
 }
 
 // A short send(2) says that the socket is full: asking again would only hear EAGAIN.
 Outcome EpollLoop::all_or_blocked(uint32_t index, int fd, Outcome outcome, size_t wanted) {
   if (outcome.state == State::Done && outcome.bytes < wanted) outcome.state = State::Blocked;
-  if (outcome.state == State::Blocked) wait_for_room(index, fd);
+  if (outcome.state == State::Blocked && !wait_for_room(index, fd)) outcome.state = State::Failed;
   return outcome;
 }
 

@@ -40,7 +40,7 @@ class EpollLoop final : public Loop {
 
   bool control(int operation, uint32_t index, int fd, Events events);
   Outcome all_or_blocked(uint32_t index, int fd, Outcome outcome, size_t wanted);
-  void wait_for_room(uint32_t index, int fd);
+  bool wait_for_room(uint32_t index, int fd);
 
   UniqueFd epoll_;
   size_t count_ = 0;

@@ -21,7 +21,18 @@ Outcome outcome_of(ssize_t result, State at_zero) {
   return {State::Failed, 0};
 }
 
+// As above, where what waits for an answer must not wait for ever.
+Outcome outcome_of_send(int fd, ssize_t result) {
+  const Outcome outcome = outcome_of(result, State::Blocked);
+  if (outcome.state == State::Failed) end_unless_broken(fd, errno);
+  return outcome;
+}
+
 }  // namespace
+
+void end_unless_broken(int fd, int error) {
+  if (error != EPIPE && error != ECONNRESET) ::shutdown(fd, SHUT_RDWR);
+}
 
 Outcome receive(int fd, std::span<char> room) {
   return outcome_of(::recv(fd, room.data(), room.size(), 0), State::Ended);
@@ -29,7 +40,7 @@ Outcome receive(int fd, std::span<char> room) {
 
 Outcome send(int fd, std::string_view bytes, Follows follows) {
   const int flags = MSG_NOSIGNAL | (follows == Follows::More ? MSG_MORE : 0);
-  return outcome_of(::send(fd, bytes.data(), bytes.size(), flags), State::Blocked);
+  return outcome_of_send(fd, ::send(fd, bytes.data(), bytes.size(), flags));
 }
 
 Outcome send_two(int fd, std::string_view first, std::string_view second) {
@@ -39,7 +50,7 @@ Outcome send_two(int fd, std::string_view first, std::string_view second) {
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
-  return outcome_of(::sendmsg(fd, &message, MSG_NOSIGNAL), State::Blocked);
+  return outcome_of_send(fd, ::sendmsg(fd, &message, MSG_NOSIGNAL));
 }
 
 Outcome send_file(int fd, int file, uint64_t offset, uint64_t count) {

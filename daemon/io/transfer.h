@@ -27,6 +27,7 @@ Outcome receive(int fd, std::span<char> room);
 
 enum class Follows : uint8_t { Nothing, More };  // More: hold back a partial segment (MSG_MORE)
 
+// If it fails, the connection ends in both directions: what was received before is still there.
 Outcome send(int fd, std::string_view bytes, Follows follows = Follows::Nothing);
 
 // Both in one call, `first` before `second`.
@@ -34,6 +35,10 @@ Outcome send_two(int fd, std::string_view first, std::string_view second);
 
 // Sends `count` bytes of `file` from `offset`, without a copy through user space.
 Outcome send_file(int fd, int file, uint64_t offset, uint64_t count);
+
+// After a send that failed. The kernel may have no memory for it (AF_UNIX), or a filter forbids it:
+// then the connection is whole, and no event would ever tell whoever waits for the answer.
+void end_unless_broken(int fd, int error);
 
 // What the kernel has taken and the peer not yet (SIOCOUTQ, tcp(7)).
 uint64_t unsent_bytes(int fd);

@@ -253,6 +253,7 @@ void UringLoop::on_received(uint32_t index, const io_uring_cqe& cqe) {
 }
 
 void UringLoop::on_sent(uint32_t index, int result) {
+  if (result < 0 && result != -EAGAIN && result != -EINTR) end_unless_broken(fds_[index], -result);
   need_activity(index).on_sent(result);
   tell(index, event::kWritable);
 }

@@ -387,6 +387,30 @@ TEST_P(SocketTest, ASendToNobodyFails) {
   EXPECT_EQ(outcome.state, State::Failed);
 }
 
+// AF_UNIX says ENOBUFS where the kernel has no memory, a filter EPERM; a packet that is too long
+// stands for them. The answer would be waited for without end.
+TEST_P(SocketTest, ASendThatTheKernelRefusesEndsTheConnection) {
+  std::array<int, 2> ends = {-1, -1};
+  constexpr int kType = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  ASSERT_EQ(::socketpair(AF_UNIX, kType, 0, ends.data()), 0);
+  far_ = UniqueFd(ends[0]);
+  socket_.emplace(*loop_, UniqueFd(ends[1]));
+  const std::string text = long_text(size_t{8} << 20);
+  State state = State::Blocked;
+  ear_.act = [&](Events) {
+    if (state == State::Blocked) state = socket_->send(text).state;
+  };
+  watch();
+  speak("early");  // in one packet
+  turn();
+  EXPECT_EQ(state, State::Failed);
+  EXPECT_NE(ear_.heard & (event::kPeerClosed | event::kBroken), 0U);
+  std::array<char, 16> room;
+  EXPECT_EQ(socket_->receive(room).bytes, 5U);
+  turn();
+  EXPECT_EQ(socket_->receive(room).state, State::Ended);
+}
+
 TEST_P(SocketTest, IsCalledAgainInTheNextTurn) {
   watch();
   socket_->call_again(event::kWritable);
