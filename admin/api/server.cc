@@ -5,6 +5,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "admin/api/peer.h"
@@ -17,6 +20,12 @@ namespace {
 
 constexpr int kAcceptsAtOnce = 64;
 constexpr std::chrono::microseconds kAcceptRetry = std::chrono::milliseconds(100);
+
+// Whoever was to be accepted; the last two say a filter or a security module.
+bool stays_queued(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+         error == EPERM || error == EACCES;
+}
 
 Answer too_many_connections() {
   return answer({.status = 503,
@@ -70,9 +79,13 @@ int Server::on_connection(sd_event_source*, int fd, uint32_t, void* self) {
   return 0;
 }
 
-int Server::on_retry(sd_event_source*, uint64_t, void* self) {
-  for (const Listener& listener : static_cast<Server*>(self)->listeners_)
-    sd_event_source_set_enabled(listener.watch.get(), SD_EVENT_ON);
+// The kernel may have no memory for it either.
+int Server::on_retry(sd_event_source*, uint64_t, void* data) {
+  auto* self = static_cast<Server*>(data);
+  int failed = 0;
+  for (const Listener& listener : self->listeners_)
+    failed = std::min(failed, sd_event_source_set_enabled(listener.watch.get(), SD_EVENT_ON));
+  if (failed < 0) self->pause_accepting(-failed);
   return 0;
 }
 
@@ -82,8 +95,8 @@ void Server::accept_all(int listener) {
     if (socket) {
       Peer peer = peer_of(socket.get());
       add(std::move(socket), std::move(peer));
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      return pause_accepting();
+    } else if (stays_queued(errno)) {
+      return pause_accepting(errno);
     } else if (errno != ECONNABORTED && errno != EINTR) {
       return;  // EAGAIN, or an error of the network that accept(2) passes on
     }
@@ -97,8 +110,8 @@ void Server::note_failed_accept(const std::string& reason) {
 }
 
 // The socket stays readable: without a pause the loop would spin until somebody closes.
-void Server::pause_accepting() {
-  note_failed_accept(std::strerror(errno));
+void Server::pause_accepting(int error) {
+  note_failed_accept(std::strerror(error));
   for (const Listener& listener : listeners_)
     sd_event_source_set_enabled(listener.watch.get(), SD_EVENT_OFF);
   sd_event_source_set_time_relative(retry_.get(), static_cast<uint64_t>(kAcceptRetry.count()));

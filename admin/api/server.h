@@ -57,7 +57,7 @@ class Server {
   static int on_retry(sd_event_source*, uint64_t, void* self);
 
   void accept_all(int listener);
-  void pause_accepting();
+  void pause_accepting(int error);
   void note_failed_accept(const std::string& reason);
   void add(UniqueFd socket, Peer peer);
   bool make_room();

@@ -181,7 +181,7 @@ void ConnectionRelay::go_on() {
   }
   for (const fleet::WorkerId id : std::exchange(waiting_, {})) {
     const auto found = known_.find(id);
-    if (found != known_.end()) found->second.peer.listen_again();
+    if (found != known_.end() && !found->second.peer.listen_again()) wait(id);
   }
 }
 

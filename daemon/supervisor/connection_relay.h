@@ -39,7 +39,8 @@ class ConnectionRelay {
     std::vector<std::string> listeners;                    // keys of their groups
     std::map<std::string, std::vector<uint32_t>> sockets;  // numbers of its own, by that key
     int control = -1;                                      // borrowed
-    std::function<void()> listen_again;                    // after may_take_message() was false
+    // After may_take_message() was false. It is called again if it fails.
+    std::function<bool()> listen_again;
   };
 
   explicit ConnectionRelay(sd_event* loop) : loop_(loop) {}

@@ -18,6 +18,7 @@ namespace {
 constexpr int kBacklog = 64;
 constexpr size_t kMaxConnections = 64;
 constexpr int kAcceptsPerTurn = 16;
+constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
 
 Result<void> checked(const char* call, int answer) {
   if (answer < 0) return errno_error(call, -answer);
@@ -49,6 +50,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::create(sd_event* loop,
       new ControlServer(loop, path, std::move(socket), supervisor, patience));
   ControlServer* self = server.get();
   server->spare_ = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  server->pause_ = TRY(Watch::timer(loop, [self] { self->go_on(); }));
   server->watch_ =
       TRY(Watch::on_readable(loop, self->socket_.get(), [self] { self->accept_all(); }));
   return server;
@@ -64,17 +66,30 @@ void ControlServer::accept_all() {
     if (!connection && (errno == EMFILE || errno == ENFILE)) {
       // One that stays in the queue would wake us for ever.
       spare_.reset();
-      connection = accept_one();
-      connection.reset();
+      const bool has_gone = static_cast<bool>(accept_one()) || errno == EAGAIN;
       spare_ = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+      if (!has_gone) pause();
       return;
     }
-    if (!connection) return;
+    if (!connection) {
+      if (errno != EAGAIN) pause();
+      return;
+    }
     if (!make_room()) continue;  // closes it
     if (auto served = add(std::move(connection), monotonic_now()); !served) {
       log::warn("control-connection-failed", {{"error", served.error().what}});
     }
   }
+}
+
+// What waits stays in the queue, and would wake us for ever.
+void ControlServer::pause() {
+  watch_.pause();
+  pause_.arm(monotonic_now() + kAcceptRetry);
+}
+
+void ControlServer::go_on() {
+  if (!watch_.resume().ok()) pause();
 }
 
 // Who has not said who he is goes first (sd-bus itself waits 90 s for that, measured); who has may

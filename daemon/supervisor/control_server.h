@@ -45,6 +45,8 @@ class ControlServer {
         door_{supervisor, nullptr},
         patience_(patience) {}
   void accept_all();
+  void pause();
+  void go_on();
   bool make_room();
   UniqueFd accept_one() const;
   void forget(sd_bus* bus);
@@ -66,6 +68,7 @@ class ControlServer {
   UniqueFd spare_;  // given up for a moment to turn clients away where descriptors have run out
   Door door_;
   Watch watch_;
+  Watch pause_;
   Duration patience_;
   NowAndThen refused_;
   std::vector<Connection> connections_;  // the oldest first

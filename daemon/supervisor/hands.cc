@@ -182,7 +182,7 @@ void Hands::add_running(fleet::WorkerId id, Running running) {
                     .listeners = running.listeners,
                     .sockets = running.sockets,
                     .control = process.control_fd(),
-                    .listen_again = [&process] { process.listen_again(); }});
+                    .listen_again = [&process] { return process.listen_again(); }});
   }
   running_[id] = std::move(running);
 }

@@ -88,8 +88,8 @@ class Outputs::Reader {
   void go_on() {
     if (!pass_on()) {
       rest(kRetry);
-    } else if (readable_) {
-      readable_.resume();
+    } else if (readable_ && !readable_.resume().ok()) {
+      rest(kRetry);
     }
   }
 

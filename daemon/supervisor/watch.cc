@@ -102,8 +102,10 @@ void Watch::pause() {
   ::sd_event_source_set_enabled(source_.get(), SD_EVENT_OFF);
 }
 
-void Watch::resume() {
-  ::sd_event_source_set_enabled(source_.get(), SD_EVENT_ON);
+Result<void> Watch::resume() {
+  const int resumed = ::sd_event_source_set_enabled(source_.get(), SD_EVENT_ON);
+  if (resumed < 0) return errno_error("sd_event_source_set_enabled", -resumed);
+  return {};
 }
 
 void Watch::reset() {

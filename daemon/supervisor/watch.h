@@ -39,9 +39,10 @@ class Watch {
   void arm(Instant at);
   void disarm();
 
-  // Calls nobody back until resume(). Not for timers.
+  // Calls nobody back until resume(), which fails where the kernel has no memory for it: then it is
+  // to be called again. Not for timers.
   void pause();
-  void resume();
+  [[nodiscard]] Result<void> resume();
 
   explicit operator bool() const { return source_ != nullptr; }
   void reset();

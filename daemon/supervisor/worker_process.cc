@@ -93,8 +93,8 @@ Result<void> WorkerProcess::tell(const contract::Message& message, int passed) c
   return sys::send_packet(control_.get(), contract::encode(message), passed);
 }
 
-void WorkerProcess::listen_again() {
-  if (control_watch_) control_watch_.resume();
+bool WorkerProcess::listen_again() {
+  return !control_watch_ || control_watch_.resume().ok();
 }
 
 void WorkerProcess::read_messages() {

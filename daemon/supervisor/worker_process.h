@@ -69,7 +69,8 @@ class WorkerProcess {
   // Says something on the control socket, with a copy of `passed`. Errors: as send_packet.
   Result<void> tell(const contract::Message& message, int passed = -1) const;
 
-  void listen_again();
+  // False: it is to be called again later.
+  [[nodiscard]] bool listen_again();
 
  private:
   WorkerProcess(fleet::WorkerId id, sys::SpawnSubject subject, sys::NotifySocket socket,

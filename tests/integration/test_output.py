@@ -9,6 +9,7 @@ import unittest
 from tests.support import processes
 from tests.support.case import ManagedCase
 from tests.support.daemon import script_config
+from tests.support.faults import Injection
 from tests.support.metrics import scrape
 from tests.support.wait import until
 
@@ -96,6 +97,14 @@ class Lines(OutputCase):
         daemon = self.launch(script_config(self.program(script)))
         daemon.wait_log("exit 3")
         self.assertRegex(daemon.log(), r"web/0 \| Traceback: no\nweb/0 \| at all\n[^\n]*exit 3")
+
+    def test_reading_goes_on_after_the_kernel_had_no_memory_for_it(self):
+        """The second epoll_ctl(2) is the one that ends a rest."""
+        daemon, path = self.launch_writers()
+        with Injection(daemon.pid, "epoll_ctl", "ENOMEM", when=2) as fault:
+            self.say(daemon, path, b"y\n" * 200_000)
+        self.assertEqual(fault.hits, 1)
+        self.say(daemon, path, b"end\n")
 
     def test_a_flood_is_bounded_and_counted(self):
         """Nothing else is held up by it."""

@@ -36,7 +36,7 @@ class ConnectionRelayTest : public LoopTest {
                     .listeners = std::move(listeners),
                     .sockets = std::move(sockets),
                     .control = pair->ours.get(),
-                    .listen_again = [this] { ++resumed_; }});
+                    .listen_again = [this] { return ++resumed_ > refused_; }});
     ours_[id] = std::move(pair->ours);
   }
   // Gives one end of a new connection; the other one is the client.
@@ -69,6 +69,7 @@ class ConnectionRelayTest : public LoopTest {
   std::map<fleet::WorkerId, UniqueFd> ends_;
   std::map<fleet::WorkerId, UniqueFd> ours_;
   int resumed_ = 0;
+  int refused_ = 0;  // of these, the first ones
 };
 
 TEST_F(ConnectionRelayTest, TellsThatConnectionsMayMoveUnlessThePoolEnds) {
@@ -126,6 +127,16 @@ TEST_F(ConnectionRelayTest, WaitsWhileTheTakerHasEnoughToRead) {
   EXPECT_TRUE(relay_.may_take_message(1));
   EXPECT_FALSE(is_closed(held));
   EXPECT_EQ(heard(2), "adopt+");
+}
+
+TEST_F(ConnectionRelayTest, TriesAgainWhereAGiverCannotBeListenedTo) {
+  refused_ = 2;
+  add(1, 0);
+  add(2, 0);
+  relay_.set_takers("web", {2});
+  fill(2);
+  EXPECT_FALSE(relay_.may_take_message(1));
+  run_until([this] { return resumed_ == 3; });
 }
 
 TEST_F(ConnectionRelayTest, KeepsWhatItHoldsWhenTheGiverHasEnded) {

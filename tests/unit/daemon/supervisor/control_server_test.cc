@@ -179,5 +179,19 @@ TEST_F(ControlServerTest, TurnsClientsAwayWhereDescriptorsHaveRunOut) {
   EXPECT_TRUE(answers_ping());
 }
 
+TEST_F(ControlServerTest, RestsWhereNobodyCanBeTurnedAwayEither) {
+  const UniqueFd client = connect();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};  // also the number of what it keeps for that is too high
+  sd_event* running = loop();             // a sanitizer checks member calls with pipes
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  int turns = 0;
+  while (turns < 100 && ::sd_event_run(running, 0) > 0) ++turns;
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_LT(turns, 100);
+  EXPECT_TRUE(answers_ping());
+}
+
 }  // namespace
 }  // namespace sockherd::supervisor
