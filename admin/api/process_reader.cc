@@ -7,7 +7,6 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string_view>
 #include <vector>
@@ -35,9 +34,13 @@ double seconds_of(clockid_t clock) {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
 }
 
+// What can be read of it: of a process that ends meanwhile, nothing (ESRCH). That is an exception
+// of the buffer, which its iterators would let through; the stream takes it.
 std::string content_of(const std::string& path) {
   std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 // comm may hold blanks and parentheses, so the fields are counted from the last ")".
@@ -65,9 +68,10 @@ void read_stat(const std::string& directory, double boot_time_seconds, ProcessFa
 
 void read_fds(const std::string& directory, ProcessFacts& facts) {
   std::error_code error;
-  const auto fds = std::filesystem::directory_iterator(directory + "/fd", error);
-  if (error) return;
-  facts.open_fds = static_cast<double>(std::distance(begin(fds), end(fds)));
+  std::filesystem::directory_iterator fd(directory + "/fd", error);
+  double count = 0;
+  for (; !error && fd != std::filesystem::directory_iterator(); fd.increment(error)) ++count;
+  if (!error) facts.open_fds = count;
 }
 
 void read_limits(const std::string& directory, ProcessFacts& facts) {

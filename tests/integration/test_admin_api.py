@@ -3,8 +3,10 @@ import os
 import tempfile
 import unittest
 
+from tests.support import processes
 from tests.support.case import DaemonCase, SharedDaemonCase
 from tests.support.daemon import stub_config
+from tests.support.faults import Trace, hits_in, injection
 from tests.support.http import Wire
 from tests.support.wait import until
 
@@ -220,6 +222,20 @@ class AdminChanges(DaemonCase):
             self.assertEqual(daemon.admin("GET", "/livez").status, 200)
         until(lambda: daemon.admin("GET", "/readyz").status == 200, "ready again",
               explain=daemon.log)
+
+    def test_metrics_while_a_process_ends(self):
+        """What /proc says no longer (ESRCH) is left out, and nothing else."""
+        daemon = self.ready()
+        self.assertEqual(daemon.admin("GET", "/metrics").status, 200)
+        [admin] = [pid for pid in processes.children(daemon.pid)
+                   if processes.name(pid).startswith("sockherd-admin")]
+        of_path = {file: ["-P", f"/proc/{daemon.pid}/{file}"] for file in ("stat", "limits")}
+        for call, path in (("read", "stat"), ("read", "limits"), ("getdents64", None)):
+            with self.subTest(call=call, path=path):
+                options = [*of_path.get(path, []), *injection(call, "ESRCH", 1)]
+                with Trace(admin, options) as trace:
+                    self.assertEqual(daemon.admin("GET", "/metrics").status, 200)
+                self.assertEqual(hits_in(trace.lines), 1)
 
     def test_switched_off(self):
         """enabled = false: no admin process, and the pool serves."""
