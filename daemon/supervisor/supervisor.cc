@@ -177,6 +177,8 @@ StartResult<void> Supervisor::start(Inheritance inheritance, Generation first,
 
 int Supervisor::run() {
   const int status = ::sd_event_loop(loop_);
+  // Nobody was told to go, and nothing of theirs is to be taken away: as after a kill.
+  if (status < 0) has_handed_over_ = true;
   system_bus_.reset();
   control_.reset();
   return status < 0 ? static_cast<int>(ExitStatus::Failure) : status;
