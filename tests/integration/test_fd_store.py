@@ -51,9 +51,10 @@ class StoreCase(ManagedCase):
 
     def slots(self, daemon):
         """{name: inode} of the listening sockets in the store; one each."""
-        entries = [entry for entry in daemon.store.entries
-                   if entry.name.startswith("sockherd.slot.")]
-        found = {entry.name: inode(entry.fd) for entry in entries}
+        with daemon.notify.lock:  # whose thread takes entries out, and closes them
+            entries = [entry for entry in daemon.store.entries
+                       if entry.name.startswith("sockherd.slot.")]
+            found = {entry.name: inode(entry.fd) for entry in entries}
         self.assertEqual(len(found), len(entries), daemon.store.names())
         return found
 

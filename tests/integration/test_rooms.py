@@ -116,7 +116,7 @@ class Rooms(RoomCase):
 
     def test_a_room_spans_generations(self):
         """A reload, while old workers still have members."""
-        daemon = self.ready(config(2, 'websocket_drain = "60s"\ndrain_timeout = "90s"'))
+        daemon = self.ready(config(2, 'websocket_drain = "10m"\ndrain_timeout = "15m"'))
         old = [self.client(daemon) for _ in range(12)]
         self.assertEqual(daemon.reload().status, 200)
         young = self.client(daemon)

@@ -27,7 +27,7 @@ from tests.support.hammer import FAILURES, Hammer
 
 DEVICE, SERVER, NETWORK = "late0", "10.99.0.1", "10.99.0.1/16"
 LEAST, MOST = 0.1, 0.3
-TIMEOUT, RETRY, SLOW = 5.0, 1.0, 1.0
+TIMEOUT, RETRY, SLOW = 5.0, 1.0, 3.0
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
 WINDOW, MSS = 65535, bytes((2, 4, 5, 0xB4))

@@ -115,7 +115,7 @@ def serving():
     """The same; empty while nobody answers at the admin port."""
     try:
         return worker_pids()
-    except (OSError, http.client.HTTPException, AssertionError):
+    except (OSError, http.client.HTTPException, AssertionError, KeyError):  # the last one: of a 503
         return set()
 
 
