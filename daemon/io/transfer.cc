@@ -32,6 +32,7 @@ Outcome outcome_of_send(int fd, ssize_t result) {
 
 void end_unless_broken(int fd, int error) {
   if (error != EPIPE && error != ECONNRESET) ::shutdown(fd, SHUT_RDWR);
+  errno = error;  // for whoever asks why; the shutdown has one of its own if nobody was connected
 }
 
 Outcome receive(int fd, std::span<char> room) {

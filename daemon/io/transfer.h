@@ -37,7 +37,8 @@ Outcome send_two(int fd, std::string_view first, std::string_view second);
 Outcome send_file(int fd, int file, uint64_t offset, uint64_t count);
 
 // After a send that failed. The kernel may have no memory for it (AF_UNIX), or a filter forbids it:
-// then the connection is whole, and no event would ever tell whoever waits for the answer.
+// then the connection is whole, and no event would ever tell whoever waits for the answer. errno is
+// `error` afterwards.
 void end_unless_broken(int fd, int error);
 
 // What the kernel has taken and the peer not yet (SIOCOUTQ, tcp(7)).

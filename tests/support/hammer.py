@@ -35,7 +35,7 @@ class Report(dict):
 
     def summary(self):
         """One line for messages: the counts that are not 0, and the first failures."""
-        counts = {key: self[key] for key in ("requests", "ok", *FAILURES, "slow", "syn_resent") if self[key]}
+        counts = {key: self[key] for key in ("requests", "ok", *FAILURES, "slow", "syn_resent") if self.get(key)}
         return f"{counts} {self['first_failures'][:5]}"
 
 

@@ -230,6 +230,7 @@ class LateLoad(Hammer):
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
             preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS))
         self.report = None
+        self.is_patient = True  # SLOW is late; its SYNs are its own, and nobody counts them
 
 
 def main():

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <functional>
 #include <optional>
 #include <string>
@@ -409,6 +411,25 @@ TEST_P(SocketTest, ASendThatTheKernelRefusesEndsTheConnection) {
   EXPECT_EQ(socket_->receive(room).bytes, 5U);
   turn();
   EXPECT_EQ(socket_->receive(room).state, State::Ended);
+}
+
+// Nobody listens there: whoever connects hears it from the first send, and asks errno.
+TEST(Transfer, ASendThatFailsSaysWhy) {
+  const UniqueFd silent(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const there = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(::bind(silent.get(), there, size), 0);
+  ASSERT_EQ(::getsockname(silent.get(), there, &size), 0);
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  ASSERT_EQ(::connect(fd.get(), there, size), -1);
+  ASSERT_EQ(errno, EINPROGRESS);
+  pollfd entry{fd.get(), POLLOUT, 0};
+  ASSERT_EQ(::poll(&entry, 1, -1), 1);
+  EXPECT_EQ(io::send(fd.get(), "").state, State::Failed);
+  EXPECT_EQ(errno, ECONNREFUSED);
 }
 
 TEST_P(SocketTest, IsCalledAgainInTheNextTurn) {
