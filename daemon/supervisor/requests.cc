@@ -160,10 +160,12 @@ void Supervisor::on_conclude(const fleet::Conclude& end) {
                {"reason", reasons.empty() ? "" : reasons[0]}});
   }
   const char* why = fleet_.is_stopping() ? bus::kFailedStopping : bus::kFailedWorkers;
-  ticket.done({.ok = end.ok,
-               .seconds = seconds,
-               .reasons = std::move(reasons),
-               .failure = end.ok ? "" : why});
+  // Whoever asked is answered when the old workers have been told: none of them takes him any more.
+  answers_.push_back([done = std::move(ticket.done),
+                      outcome = bus::Outcome{.ok = end.ok,
+                                             .seconds = seconds,
+                                             .reasons = std::move(reasons),
+                                             .failure = end.ok ? "" : why}] { done(outcome); });
 }
 
 void Supervisor::adopt_generation(uint32_t number, std::vector<AdminSocket> admin_sockets) {

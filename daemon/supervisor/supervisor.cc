@@ -247,7 +247,7 @@ void Supervisor::note(const fleet::Action& action) const {
 }
 
 void Supervisor::after_events() {
-  if (has_finished_) return;
+  if (has_finished_) return answer_all();
   if (const auto deadline = fleet_.next_deadline()) {
     timer_.arm(*deadline);
   } else {
@@ -259,8 +259,13 @@ void Supervisor::after_events() {
   // successor to whom it still was the slot's would take its successor back.
   hands_.release_new();
   for (const fleet::Drain& drain : std::exchange(drains_, {})) hands_.carry_out(drain);
+  answer_all();
   manager_.status(status_text());
   system_bus_->touch();
+}
+
+void Supervisor::answer_all() {
+  for (const auto& answer : std::exchange(answers_, {})) answer();
 }
 
 void Supervisor::on_started_up() {

@@ -132,6 +132,7 @@ class Supervisor {
   void stop_admin();
   void finish();
   void after_events();
+  void answer_all();
 
   SavedState load_state() const;
   void save_state();
@@ -200,7 +201,8 @@ class Supervisor {
   bool is_lame_ = false;
   bool has_handed_over_ = false;
   bool has_unsaved_ = false;
-  std::vector<fleet::Drain> drains_;  // not told yet: first it is saved
+  std::vector<fleet::Drain> drains_;            // not told yet: first it is saved
+  std::vector<std::function<void()>> answers_;  // to those who asked for what has ended
   bool has_save_failed_ = false;
   bool is_watchdog_withheld_ = false;
 };
